@@ -1,0 +1,112 @@
+/** Who may import whom. Each comment is the message that a violator reads. docs/architecture.md explains the house. */
+const tests = "\\.(db\\.)?test\\.tsx?$|^server/testing/";
+
+module.exports = {
+  forbidden: [
+    {
+      name: "no-cycles",
+      comment: "Two files that need each other are one file, or miss a third. Move the shared part down.",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "domain-is-pure",
+      comment: "lib/domain decides without I/O: import only lib/domain and @noble. Pass what it needs as an argument.",
+      severity: "error",
+      from: { path: "^lib/domain/", pathNot: tests },
+      to: { pathNot: ["^lib/domain/", "node_modules/@noble/"] },
+    },
+    {
+      name: "contract-knows-domain-and-zod",
+      comment: "lib/contract describes what travels: only lib/domain and zod.",
+      severity: "error",
+      from: { path: "^lib/contract/", pathNot: tests },
+      to: { pathNot: ["^lib/(contract|domain)/", "node_modules/zod/"] },
+    },
+    {
+      name: "queries-know-contract",
+      comment: "lib/queries runs in the browser: contract, domain, react and react-query only.",
+      severity: "error",
+      from: { path: "^lib/queries/", pathNot: tests },
+      to: { pathNot: ["^lib/(queries|contract|domain)/", "node_modules/(@tanstack|react|zod)/"] },
+    },
+    {
+      name: "ui-knows-no-feature",
+      comment: "A primitive without a domain word imports no feature, no server, no app.",
+      severity: "error",
+      from: { path: "^components/ui/" },
+      to: { path: "^(components/(?!ui/)|server/|app/|cli/|lib/(queries|contract))" },
+    },
+    {
+      name: "features-stay-apart",
+      comment: "components/<feature> uses ui, charts and lib. What two features share belongs in ui or lib.",
+      severity: "error",
+      from: { path: "^components/(?!ui/|charts/)([^/]+)/" },
+      to: { path: "^(server/|app/|cli/|components/(?!ui/|charts/)([^/]+)/)", pathNot: "^components/$1/" },
+    },
+    {
+      name: "server-knows-no-door",
+      comment: "A verb does not know who calls it: no app, components, cli or lib/queries in server.",
+      severity: "error",
+      from: { path: "^server/" },
+      to: { path: "^(app|components|cli|lib/queries)/" },
+    },
+    {
+      name: "one-door-to-the-database",
+      comment: "Values of pg and of the generated client are made in server/db.ts only; elsewhere take `ctx.db` (types are fine).",
+      severity: "error",
+      from: { path: "^(app|components|lib|cli|server)/", pathNot: ["^server/db\\.ts$", tests] },
+      to: { path: "(node_modules/pg/|node_modules/@prisma/|^generated/prisma/)", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "routes-are-thin",
+      comment: "A route handler calls a verb through server/http: no components, no queries, no database.",
+      severity: "error",
+      from: { path: "^app/.*route\\.ts$" },
+      to: { path: "^(components|lib/queries|cli|prisma|generated)/" },
+    },
+    {
+      name: "cli-is-a-client",
+      comment: "The agent and the commands speak the contract over HTTP; they never import server.",
+      severity: "error",
+      from: { path: "^cli/", pathNot: tests },
+      to: { path: "^(server|app|components|lib/queries|generated)/" },
+    },
+    {
+      name: "e2e-reaches-data-through-fixtures",
+      comment: "A browser test acts like a user. Data is arranged by e2e/fixtures.ts alone.",
+      severity: "error",
+      from: { path: "^e2e/", pathNot: "^e2e/(fixtures|global-setup)\\.ts$|^e2e/engines/" },
+      to: { path: "^(server|prisma|generated|cli)/" },
+    },
+    {
+      name: "nothing-imports-tests",
+      comment: "Test code serves tests only.",
+      severity: "error",
+      from: { pathNot: [tests, "^(e2e|bench)/", "^vitest"] },
+      to: { path: "(\\.(db\\.)?test\\.tsx?$|^server/testing/|^e2e/)" },
+    },
+    {
+      name: "browser-never-reaches-server",
+      comment: "lib and components run in the browser. Server code arrives there as data, by a prefetch in page.tsx.",
+      severity: "error",
+      from: { path: "^(components/|lib/|app/.*client\\.tsx$|app/.*search-params\\.ts$)", pathNot: tests },
+      to: { path: "^(server|generated)/|node_modules/(pg|@prisma|pino)/", reachable: true },
+    },
+    {
+      name: "resolvable",
+      comment: "This import resolves to nothing.",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true, pathNot: ["^bun:", "^cloudflare:"] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^|/)(\\.next|dist)/" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default", "types"] },
+  },
+};
