@@ -2,7 +2,7 @@
 export const FRESHNESS = ["fresh", "late", "silent"] as const;
 export type Freshness = (typeof FRESHNESS)[number];
 
-/** Where an agent stands. `retired` is a decision or the end of an ephemeral agent's time to live. */
+/** Where an agent stands. `retired` is a decision, or the end of an ephemeral agent's time to live. */
 export const AGENT_STATES = ["active", "late", "silent", "retired"] as const;
 export type AgentState = (typeof AGENT_STATES)[number];
 
@@ -16,27 +16,37 @@ export interface ListeningGap {
   to: number | null;
 }
 
-/** How long (ms) of [from, to] Plumbline was not listening. Overlapping gaps count once. */
-export function gapWithin(gaps: readonly ListeningGap[], from: number, to: number): number {
-  const clipped = gaps
-    .map((gap) => ({ from: Math.max(gap.from, from), to: Math.min(gap.to ?? to, to) }))
-    .filter((gap) => gap.to > gap.from)
-    .sort((a, b) => a.from - b.from);
-  let total = 0;
-  let reached = from;
-  for (const gap of clipped) {
-    const start = Math.max(gap.from, reached);
-    if (gap.to > start) {
-      total += gap.to - start;
-      reached = gap.to;
-    }
+/**
+ * When an allowance (ms) since the last report runs out. A gap that began before that moment starts the allowance
+ * anew at its end: whoever could not reach us gets the whole of it to come back. One that began later changes nothing,
+ * so a silent agent does not look fresh because we restarted. Infinity while such a gap lasts.
+ */
+function dueAt(lastReportAt: number, allowanceMs: number, gaps: readonly ListeningGap[]): number {
+  let due = lastReportAt + allowanceMs;
+  for (const gap of [...gaps].sort((a, b) => a.from - b.from)) {
+    if (gap.from >= due) break;
+    if (gap.to === null) return Infinity;
+    if (gap.to > lastReportAt) due = Math.max(due, gap.to + allowanceMs);
   }
-  return total;
+  return due;
+}
+
+/** The moments (epoch ms) from which a scope counts as late and as silent if nothing more is heard. */
+export function freshnessDeadlines(input: {
+  lastReportAt: number;
+  intervalMs: number;
+  gaps?: readonly ListeningGap[];
+}): { lateAt: number; silentAt: number } {
+  const gaps = input.gaps ?? [];
+  return {
+    lateAt: dueAt(input.lastReportAt, LATE_AFTER_INTERVALS * input.intervalMs, gaps),
+    silentAt: dueAt(input.lastReportAt, SILENT_AFTER_INTERVALS * input.intervalMs, gaps),
+  };
 }
 
 /**
  * Freshness of one (agent, scope): `fresh` below 2 intervals since its last report, `silent` from 3 on.
- * Times in epoch milliseconds; time inside `gaps` does not count, since nobody could have reported then.
+ * Times in epoch milliseconds. A scope that never reported is silent.
  */
 export function freshnessOf(input: {
   lastReportAt: number | null;
@@ -45,7 +55,7 @@ export function freshnessOf(input: {
   gaps?: readonly ListeningGap[];
 }): Freshness {
   if (input.lastReportAt === null) return "silent";
-  const heardFor = input.now - input.lastReportAt - gapWithin(input.gaps ?? [], input.lastReportAt, input.now);
-  if (heardFor < LATE_AFTER_INTERVALS * input.intervalMs) return "fresh";
-  return heardFor < SILENT_AFTER_INTERVALS * input.intervalMs ? "late" : "silent";
+  const { lateAt, silentAt } = freshnessDeadlines({ ...input, lastReportAt: input.lastReportAt });
+  if (input.now < lateAt) return "fresh";
+  return input.now < silentAt ? "late" : "silent";
 }
