@@ -109,8 +109,16 @@ CREATE TABLE api_tokens (
   last_used_at timestamptz(3)
 );
 
+-- Single-use links: the installation's set-up link, and invitations with the role that they bring.
 CREATE TABLE setup_links (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  purpose text NOT NULL CHECK (purpose IN ('setup', 'invitation')),
+  name text,
+  email text,
+  role text NOT NULL DEFAULT 'admin' CHECK (role IN ('viewer', 'publisher', 'promoter', 'operator', 'approver', 'auditor', 'admin')),
+  service_pattern text NOT NULL DEFAULT '*',
+  environment_pattern text NOT NULL DEFAULT '*',
+  created_by uuid REFERENCES actors (id),
   token_hash bytea NOT NULL UNIQUE CHECK (length(token_hash) = 32),
   created_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz(3) NOT NULL,

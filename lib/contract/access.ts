@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { ROLES } from "@/lib/domain/access/roles";
+import { scopeName } from "./agent";
+import { count, freeText, instant, name, shortText, uuid } from "./primitives";
+
+const pattern = z.string().regex(/^[a-z0-9._*-]{1,64}$/, "a name, in which * stands for any characters").default("*");
+
+export const createTokenRequest = z.strictObject({
+  name: shortText.max(100),
+  role: z.enum(ROLES),
+  service: pattern,
+  environment: pattern,
+  team: shortText.optional(),
+  expiresInHours: z.int().min(1).max(24 * 366).default(24 * 90),
+});
+export const createdToken = z.strictObject({ id: uuid, name: z.string(), token: z.string(), role: z.enum(ROLES), expiresAt: instant });
+export type CreatedToken = z.infer<typeof createdToken>;
+export const tokenDto = z.strictObject({ id: uuid, name: z.string(), team: z.string().nullable(), roles: z.array(z.string()), expiresAt: instant, lastUsedAt: instant.nullable(), revokedAt: instant.nullable(), createdBy: z.string().nullable() });
+
+export const createPoolRequest = z.strictObject({
+  name,
+  environments: z.array(name).min(1).max(20),
+  scopes: z.array(scopeName).min(1).max(64).default(["engine"]),
+  ephemeral: z.boolean().default(false),
+  ttlHours: z.int().min(1).max(24 * 365).optional(),
+  maxAgents: count.min(1).optional(),
+});
+export const createEnrolmentRequest = z.strictObject({ pool: name, expiresInHours: z.int().min(1).max(24 * 90).default(24), maxUses: count.min(1).nullable().default(1) });
+export const enrolmentDto = z.strictObject({ pool: z.string(), token: z.string(), expiresAt: instant, maxUses: z.int().nullable(), command: z.string() });
+export type EnrolmentDto = z.infer<typeof enrolmentDto>;
+
+export const putEnvironmentRequest = z.strictObject({
+  name,
+  protected: z.boolean().optional(),
+  mode: z.enum(["observe", "enforce"]).optional(),
+  requiredApprovals: z.int().min(0).max(10).optional(),
+});
+export const liftHoldRequest = z.strictObject({ service: name, environment: name, partition: name.default("default"), reason: freeText });
+export const revokeAgentRequest = z.strictObject({ agent: uuid, reason: freeText });
+
+export const setupRequest = z.strictObject({
+  token: z.string().min(20).max(200),
+  name: shortText,
+  email: z.email().max(254),
+  password: z.string().min(12, "at least 12 characters").max(200),
+});
+export const inviteRequest = z.strictObject({ name: shortText, email: z.email().max(254), role: z.enum(ROLES), service: pattern, environment: pattern });
+export const invitedDto = z.strictObject({ link: z.string(), expiresAt: instant });
+export const sessionDto = z.strictObject({ actor: uuid, name: z.string(), kind: z.enum(["person", "token", "agent", "system"]), demo: z.boolean(), roles: z.array(z.strictObject({ role: z.enum(ROLES), service: z.string(), environment: z.string() })) });
+export type SessionDto = z.infer<typeof sessionDto>;
