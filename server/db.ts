@@ -1,0 +1,62 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { PrismaClient, Prisma } from "@/generated/prisma/client";
+
+export { Prisma };
+export type Db = PrismaClient;
+/** What a verb gets inside `transact`. */
+export type Tx = Prisma.TransactionClient;
+
+/**
+ * Opens the pool. Statement and idle-in-transaction time-outs are set on every connection, so that no request
+ * can hold a lock for ever; the pool re-opens connections after the database restarts.
+ * @param url PostgreSQL ≥ 15; `options=-c role=plumbline_app` may stand in it.
+ */
+export function openDatabase(url: string, { poolSize = 16, name = "plumbline" }: { poolSize?: number; name?: string } = {}): Db {
+  const adapter = new PrismaPg({
+    connectionString: url,
+    max: poolSize,
+    application_name: name,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: 30_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+  });
+  return new PrismaClient({ adapter });
+}
+
+const RETRIES = 5;
+
+/**
+ * Runs `work` in one READ COMMITTED transaction. Serialization failures and deadlocks are retried a few times;
+ * everything else is thrown as it is. `work` must not have effects outside the transaction.
+ */
+export async function transact<T>(db: Db, work: (tx: Tx) => Promise<T>, { timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.$transaction(work, { timeout: timeoutMs, maxWait: 10_000 });
+    } catch (error) {
+      if (attempt >= RETRIES || !isTransient(error)) throw error;
+    }
+  }
+}
+
+/** SQLSTATE of a database error, however the driver adapter wrapped it; null for anything else. */
+export function sqlStateOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const meta = "meta" in error && typeof error.meta === "object" && error.meta !== null ? error.meta : {};
+  const adapterError = "driverAdapterError" in meta ? meta.driverAdapterError : "cause" in error ? error : null;
+  const cause = adapterError && typeof adapterError === "object" && "cause" in adapterError ? adapterError.cause : null;
+  if (cause && typeof cause === "object") {
+    if ("originalCode" in cause && typeof cause.originalCode === "string") return cause.originalCode;
+    if ("code" in cause && typeof cause.code === "string") return cause.code;
+  }
+  if ("code" in error && error.code === "P2034") return "40001";
+  if ("code" in error && error.code === "P2002") return "23505";
+  return null;
+}
+
+function isTransient(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === "40001" || state === "40P01";
+}
