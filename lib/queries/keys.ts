@@ -1,0 +1,32 @@
+/** Query keys: narrow, so that a change refetches what it touched and nothing else. The first element is a topic. */
+export const keys = {
+  session: ["session"] as const,
+  matrix: ["fleet", "matrix"] as const,
+  map: ["fleet", "map"] as const,
+  findings: (filter: { service?: string | null; environment?: string | null; kind?: string | null; state?: string }) => ["findings", filter] as const,
+  services: ["fleet", "services"] as const,
+  service: (name: string) => ["fleet", "service", name] as const,
+  instances: (filter: { service?: string | null; environment?: string | null; category?: string | null }) => ["fleet", "instances", filter] as const,
+  instance: (id: string) => ["fleet", "instance", id] as const,
+  rollouts: (filter: { service?: string | null; status?: string | null }) => ["rollouts", "list", filter] as const,
+  rollout: (id: string) => ["rollouts", "one", id] as const,
+  preview: (key: { service: string; environment: string; partition: string; version: string | null }) => ["rollouts", "preview", key] as const,
+  releases: (service: string | null) => ["releases", service] as const,
+  agents: ["agents"] as const,
+  checkpoint: ["ledger", "checkpoint"] as const,
+  environments: ["settings", "environments"] as const,
+  tokens: ["settings", "tokens"] as const,
+};
+
+/** Beginnings of keys that a change of a topic makes stale. */
+export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
+  fleet: [["fleet"]],
+  findings: [["findings"], ["fleet", "matrix"]],
+  rollout: [["rollouts"], ["fleet", "matrix"], ["fleet", "service"]],
+  release: [["releases"], ["fleet", "service"]],
+  assignment: [["fleet", "matrix"], ["fleet", "service"], ["rollouts", "preview"]],
+  agent: [["agents"], ["fleet", "matrix"]],
+  ledger: [["ledger"]],
+  settings: [["settings"]],
+  access: [["session"], ["settings"]],
+};

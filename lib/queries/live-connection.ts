@@ -1,0 +1,77 @@
+import type { ChangeEvent } from "@/lib/contract/live";
+
+/** What the pill shows. `at` is epoch ms of the last sign of life. */
+export type LiveState = { status: "connecting" | "live" | "catching-up" | "offline"; at: number | null };
+
+export type LiveCallbacks = { onChange: (changes: ChangeEvent[]) => void; onReset: () => void; onState: (state: LiveState) => void };
+
+const OFFLINE_AFTER_MS = 20_000;
+
+/**
+ * One EventSource for the tab: closed while the tab is hidden, resumed with the last id by the browser itself. Coming
+ * back after it was closed is a gap, so everything is refetched. Returns the function that ends it.
+ */
+export function connectLive(url: string, { onChange, onReset, onState }: LiveCallbacks): () => void {
+  let source: EventSource | null = null;
+  let lastAt: number | null = null;
+  let watchdog: ReturnType<typeof setTimeout> | undefined;
+  let wasConnected = false;
+
+  const alive = () => {
+    lastAt = Date.now();
+    onState({ status: "live", at: lastAt });
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => onState({ status: "offline", at: lastAt }), OFFLINE_AFTER_MS);
+  };
+  const open = () => {
+    if (source) return;
+    source = new EventSource(url);
+    source.addEventListener("hello", () => {
+      alive();
+      if (wasConnected) onReset();
+      wasConnected = true;
+    });
+    source.addEventListener("beat", alive);
+    source.addEventListener("reset", () => {
+      alive();
+      onReset();
+    });
+    source.addEventListener("change", (event) => {
+      alive();
+      const changes = parseChanges(event.data);
+      if (changes) onChange(changes);
+      else onReset();
+    });
+    source.addEventListener("error", () => {
+      const closed = source?.readyState === EventSource.CLOSED;
+      onState({ status: closed ? "offline" : "catching-up", at: lastAt });
+      if (closed) {
+        source = null;
+        setTimeout(() => document.visibilityState === "visible" && open(), 3_000 + Math.random() * 2_000);
+      }
+    });
+  };
+  const close = () => {
+    clearTimeout(watchdog);
+    source?.close();
+    source = null;
+  };
+  const onVisibility = () => (document.visibilityState === "visible" ? open() : close());
+  document.addEventListener("visibilitychange", onVisibility);
+  if (document.visibilityState === "visible") open();
+  return () => {
+    document.removeEventListener("visibilitychange", onVisibility);
+    close();
+  };
+}
+
+/** Null when the text is not a list of change events: the caller then refetches everything. */
+export function parseChanges(text: string): ChangeEvent[] | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!Array.isArray(value)) return null;
+    return value.every((item) => item !== null && typeof item === "object" && "topic" in item && typeof item.topic === "string") ? (value as ChangeEvent[]) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { CheckpointDto } from "@/lib/contract/ledger";
+import type { AgentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
+import type { Page } from "@/lib/contract/primitives";
+import type { ReleaseDto } from "@/lib/contract/releases";
+import type { RollbackPreview, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import type { SessionDto } from "@/lib/contract/access";
+import { getJson } from "./api-client";
+import { keys } from "./keys";
+
+/** What a page needs, by key. A page's server part prefetches under the same key with the verb's own answer. */
+export const sessionQuery = () => queryOptions({ queryKey: keys.session, queryFn: ({ signal }) => getJson<SessionDto>("session", {}, signal) });
+
+export const matrixQuery = () => queryOptions({ queryKey: keys.matrix, queryFn: ({ signal }) => getJson<MatrixDto>("fleet/matrix", {}, signal) });
+
+export const mapQuery = () => queryOptions({ queryKey: keys.map, queryFn: ({ signal }) => getJson<MapDto>("fleet/map", {}, signal), staleTime: 2_000 });
+
+export const findingsQuery = (filter: { service?: string | null; environment?: string | null; kind?: string | null; state?: string }) =>
+  queryOptions({ queryKey: keys.findings(filter), queryFn: ({ signal }) => getJson<FindingsDto>("findings", filter, signal) });
+
+export const serviceQuery = (name: string) =>
+  queryOptions({ queryKey: keys.service(name), queryFn: ({ signal }) => getJson<ServiceDto>(`services/${encodeURIComponent(name)}`, {}, signal) });
+
+export const instancesQuery = (filter: { service?: string | null; environment?: string | null; category?: string | null }) =>
+  infiniteQueryOptions({
+    queryKey: keys.instances(filter),
+    queryFn: ({ signal, pageParam }) => getJson<Page<InstanceDto>>("instances", { ...filter, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+  });
+
+export const instanceQuery = (id: string) =>
+  queryOptions({ queryKey: keys.instance(id), queryFn: ({ signal }) => getJson<InstanceDetail>(`instances/${id}`, {}, signal) });
+
+export const rolloutsQuery = (filter: { service?: string | null; status?: string | null }) =>
+  queryOptions({ queryKey: keys.rollouts(filter), queryFn: ({ signal }) => getJson<Page<RolloutDto>>("rollouts", filter, signal) });
+
+export const rolloutQuery = (id: string) =>
+  queryOptions({ queryKey: keys.rollout(id), queryFn: ({ signal }) => getJson<RolloutDetail>(`rollouts/${id}`, {}, signal) });
+
+export const previewQuery = (key: { service: string; environment: string; partition: string; version: string | null }) =>
+  queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RollbackPreview>("rollbacks/preview", key, signal), staleTime: 0 });
+
+export const releasesQuery = (service: string | null) =>
+  queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });
+
+export const agentsQuery = () => queryOptions({ queryKey: keys.agents, queryFn: ({ signal }) => getJson<Page<AgentDto>>("agents", {}, signal) });
+
+export const checkpointQuery = () => queryOptions({ queryKey: keys.checkpoint, queryFn: ({ signal }) => getJson<CheckpointDto>("ledger/checkpoint", {}, signal) });
