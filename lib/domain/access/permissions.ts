@@ -52,8 +52,9 @@ export interface RoleInScope {
   expiresAt: number | null;
 }
 
-export interface Actor {
-  kind: "person" | "token" | "agent";
+/** Whoever asks; the server's actor is one. */
+export interface RoleHolder {
+  kind: "person" | "token" | "agent" | "system";
   roles: readonly RoleInScope[];
 }
 
@@ -88,7 +89,7 @@ function covers(pattern: string, value: string | undefined, reading: boolean): b
  * A write verb without a service (or environment) needs a role whose pattern is `*` there, so that an admin of staging
  * cannot grant himself production.
  */
-export function may(actor: Actor, verb: Verb, scope: AccessScope, now: number): Permission {
+export function may(actor: RoleHolder, verb: Verb, scope: AccessScope, now: number): Permission {
   const allowed: readonly Role[] = TABLE[verb];
   const missing = {
     verb,

@@ -137,7 +137,7 @@ export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetSt
   verified: ["regressed", "contested", "gone"],
   failed: ["acknowledged", "replacing", "verified", "gone", "withdrawn"],
   stuck: ["acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
-  gone: ["pending", "offered", "verified"],
+  gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck"],
   withdrawn: [],
   regressed: ["acknowledged", "replacing", "verified", "contested", "gone"],
   contested: ["verified", "gone"],

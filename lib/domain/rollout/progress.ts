@@ -1,0 +1,411 @@
+import type { Freshness } from "@/lib/domain/fleet/freshness";
+import type { Health, InstanceState } from "@/lib/domain/fleet/health";
+import type {
+  ProgressPhase,
+  RolloutKind,
+  RolloutStatus,
+  TargetKind,
+  TargetReason,
+  TargetStatus,
+  WaveStatus,
+} from "@/lib/domain/rollout/statuses";
+import { canTargetMove } from "@/lib/domain/rollout/statuses";
+
+/** How patient the judgement is. All in milliseconds. */
+export interface ProgressPolicy {
+  /** How long every copy must have been up, without a restart. */
+  minUptimeMs: number;
+  /** How long an offer may stay unanswered. */
+  answerWithinMs: number;
+  /** How long a replacement may take, from the agent's answer. */
+  replaceWithinMs: number;
+  /** How long a rollout waits, with nothing in flight, for those that are stuck. */
+  giveUpAfterMs: number;
+  /** How often an agent re-applies before the target is contested. */
+  maxReapplies: number;
+}
+
+export const DEFAULT_PROGRESS_POLICY: ProgressPolicy = {
+  minUptimeMs: 5_000,
+  answerWithinMs: 60_000,
+  replaceWithinMs: 10 * 60_000,
+  giveUpAfterMs: 30 * 60_000,
+  maxReapplies: 2,
+};
+
+/** One running copy, as last reported. */
+export interface ObservedInstance {
+  key: string;
+  component: string;
+  /** The artifacts that its digests lead to. */
+  candidates: readonly string[];
+  state: InstanceState;
+  health: Health;
+  /** How long it has been up now (ms): the agent's own two clock readings, plus the age of the report. */
+  uptimeMs: number;
+  restarts: number;
+}
+
+/** What the last report and the executor said about one target. */
+export interface TargetObservation {
+  /** Whether its agent still lists it. */
+  present: boolean;
+  kind: TargetKind;
+  freshness: Freshness;
+  canAct: boolean;
+  /** The highest generation that the agent said it started; null for none. */
+  generation: number | null;
+  /** What the runtime wants; null when it does not say. */
+  desiredCount: number | null;
+  /** Its copies that belong to this service; a mesh proxy beside them is judged elsewhere. */
+  instances: readonly ObservedInstance[];
+  /** What the runtime would start next, by component. Empty when it does not say. */
+  declared: readonly { component: string; candidates: readonly string[] }[];
+  /** The executor's last word, and when it came (epoch ms). */
+  progress: { phase: ProgressPhase; generation: number; reason: TargetReason | null; at: number } | null;
+  /** When the last report was received (epoch ms). */
+  reportedAt: number;
+}
+
+/** What the rollout wants of one target. */
+export interface TargetGoal {
+  status: TargetStatus;
+  /** When the status was entered (epoch ms). */
+  statusSince: number;
+  reason: TargetReason | null;
+  kind: RolloutKind;
+  generation: number;
+  /** What must run, by component; empty when nothing shall (`stop`, or an assignment of nothing). */
+  components: readonly { name: string; artifactId: string }[];
+  /** For `replace`: the instance keys at the start, none of which may remain. */
+  previousInstances: readonly string[];
+  /** How often it left its digest after it was verified. */
+  regressions: number;
+}
+
+export interface TargetJudgement {
+  status: TargetStatus;
+  reason: TargetReason | null;
+  /** Running is right, but what the runtime would start next is not. */
+  willRevert: boolean;
+}
+
+type Match =
+  | { verdict: "right" }
+  /** The right bytes, but not long or healthy enough yet. */
+  | { verdict: "settling"; reason: TargetReason }
+  | { verdict: "wrong"; reason: TargetReason };
+
+function wantedFor(goal: TargetGoal, component: string): string[] {
+  const named = goal.components.filter(({ name }) => name === component);
+  return (named.length > 0 ? named : goal.components).map(({ artifactId }) => artifactId);
+}
+
+function isRight(goal: TargetGoal, copy: { component: string; candidates: readonly string[] }): boolean {
+  const wanted = wantedFor(goal, copy.component);
+  return copy.candidates.some((candidate) => wanted.includes(candidate));
+}
+
+function isCrashLooping(instance: ObservedInstance): boolean {
+  return instance.restarts > 0 && instance.state !== "running";
+}
+
+/** Holds a workload that does not run now against its declared digests: "will run at 03:00". */
+function matchDeclared(goal: TargetGoal, observation: TargetObservation): Match {
+  const { declared } = observation;
+  return declared.length > 0 && declared.every((component) => isRight(goal, component))
+    ? { verdict: "right" }
+    : { verdict: "wrong", reason: "wrong-digest" };
+}
+
+/** Holds what runs against what shall run: digests of every component, count, health, uptime. */
+function match(goal: TargetGoal, observation: TargetObservation, policy: ProgressPolicy): Match {
+  const alive = observation.instances.filter((instance) => instance.state !== "exited");
+  if (goal.components.length === 0) {
+    return alive.length === 0 ? { verdict: "right" } : { verdict: "wrong", reason: "wrong-digest" };
+  }
+  const runsLater = observation.kind === "job" || observation.kind === "oneshot" || observation.desiredCount === 0;
+  if (runsLater) return matchDeclared(goal, observation);
+
+  const remains = (instance: ObservedInstance): boolean =>
+    goal.kind === "replace" && goal.previousInstances.includes(instance.key);
+  if (alive.some((instance) => !isRight(goal, instance) || remains(instance))) {
+    return { verdict: "wrong", reason: "wrong-digest" };
+  }
+  if (observation.instances.some((instance) => isRight(goal, instance) && isCrashLooping(instance))) {
+    return { verdict: "settling", reason: "crash-loop" };
+  }
+  const running = alive.filter((instance) => instance.state === "running");
+  // Counted for each component that is there: two copies of one container and none of the other are not two copies.
+  const copies = new Map(alive.map(({ component }) => [component, 0]));
+  for (const { component } of running) copies.set(component, (copies.get(component) ?? 0) + 1);
+  const wantedCopies = Math.max(1, observation.desiredCount ?? 1);
+  const tooFew = running.length === 0 || [...copies.values()].some((count) => count < wantedCopies);
+  if (tooFew) return { verdict: "settling", reason: "too-few" };
+  if (running.some((instance) => instance.health === "unhealthy")) return { verdict: "settling", reason: "unhealthy" };
+  const young = running.filter((instance) => instance.uptimeMs < policy.minUptimeMs);
+  if (young.length === 0) return { verdict: "right" };
+  return { verdict: "settling", reason: young.some(({ restarts }) => restarts > 0) ? "crash-loop" : "too-few" };
+}
+
+/** Where an unverified target stands by what its executor said for this generation, and by how long it took. */
+function judgeWaiting(
+  goal: TargetGoal,
+  observation: TargetObservation,
+  problem: TargetReason,
+  now: number,
+  policy: ProgressPolicy,
+): { status: TargetStatus; reason: TargetReason | null } {
+  const { progress } = observation;
+  const word = progress !== null && progress.generation === goal.generation ? progress : null;
+  if (word?.phase === "refused") return { status: "failed", reason: word.reason ?? "ledger-refused" };
+  if (word?.phase === "failed") return { status: "failed", reason: word.reason ?? "start-failed" };
+  if (observation.freshness === "silent") return { status: "stuck", reason: "agent-silent" };
+  if (!observation.canAct) return { status: "stuck", reason: "not-allowed" };
+  const waited = now - goal.statusSince;
+  const answered = word !== null || (observation.generation ?? 0) >= goal.generation;
+  if (!answered) {
+    const tooLong = goal.status === "stuck" || waited >= policy.answerWithinMs;
+    return tooLong ? { status: "stuck", reason: "no-answer" } : { status: "offered", reason: null };
+  }
+  // "Done" is a hint: when a report that came after it shows other bytes, the replacement did not do what it says.
+  if (word?.phase === "done" && problem === "wrong-digest" && observation.reportedAt > word.at) {
+    return { status: "failed", reason: "wrong-digest" };
+  }
+  const since = goal.status === "stuck" || goal.status === "failed" ? (word?.at ?? goal.statusSince) : goal.statusSince;
+  if (now - since >= policy.replaceWithinMs) return { status: "stuck", reason: problem };
+  return { status: word === null || word.phase === "acknowledged" ? "acknowledged" : "replacing", reason: null };
+}
+
+/**
+ * Where one target of a rollout stands now, judged by observation. An agent's "done" is a hint: verified means that
+ * generation, count, digests of every component and health agree, and stayed so for the minimum uptime. A target whose
+ * host lets nobody act is verified without a generation, since somebody else may have put it right.
+ */
+export function judgeTarget(
+  goal: TargetGoal,
+  observation: TargetObservation,
+  now: number,
+  policy: ProgressPolicy = DEFAULT_PROGRESS_POLICY,
+): TargetJudgement {
+  const stay: TargetJudgement = { status: goal.status, reason: goal.reason, willRevert: false };
+  if (goal.status === "withdrawn") return stay;
+  if (!observation.present) {
+    // Told to stop and gone: that is what was wanted.
+    const stopped = goal.components.length === 0 && goal.status !== "pending";
+    return { status: stopped ? "verified" : "gone", reason: null, willRevert: false };
+  }
+  // Nothing is known of a silent target, so what was verified stays so: silence is another axis.
+  const silent = observation.freshness === "silent";
+  const found = match(goal, observation, policy);
+  const willRevert =
+    found.verdict === "right" &&
+    observation.declared.length > 0 &&
+    matchDeclared(goal, observation).verdict === "wrong";
+
+  const judge = (): { status: TargetStatus; reason: TargetReason | null } => {
+    switch (goal.status) {
+      case "pending":
+      case "withdrawn":
+        return stay;
+      case "verified":
+        if (silent || found.verdict !== "wrong") return stay;
+        return goal.regressions >= policy.maxReapplies
+          ? { status: "contested", reason: found.reason }
+          : { status: "regressed", reason: found.reason };
+      case "regressed":
+      case "contested":
+        if (silent) return stay;
+        if (found.verdict === "right") return { status: "verified", reason: null };
+        return goal.status === "regressed" && goal.regressions > policy.maxReapplies
+          ? { status: "contested", reason: found.verdict === "wrong" ? found.reason : goal.reason }
+          : stay;
+      case "offered":
+      case "acknowledged":
+      case "replacing":
+      case "failed":
+      case "stuck":
+      case "gone": {
+        const acknowledged = !observation.canAct || (observation.generation ?? 0) >= goal.generation;
+        if (!silent && found.verdict === "right" && acknowledged) return { status: "verified", reason: null };
+        const problem = found.verdict === "right" ? "no-answer" : found.reason;
+        return judgeWaiting(goal, observation, problem, now, policy);
+      }
+      default:
+        return goal.status satisfies never;
+    }
+  };
+  const next = judge();
+  // What an executor says out of order (an "acknowledged" after "replacing") moves nothing back.
+  const allowed = next.status === goal.status || canTargetMove(goal.status, next.status);
+  return { ...(allowed ? next : stay), willRevert };
+}
+
+/** A rollout with its frozen waves and the judged state of its targets. */
+export interface RolloutState {
+  status: RolloutStatus;
+  waves: readonly {
+    index: number;
+    status: WaveStatus;
+    /** When the status was entered (epoch ms). */
+    statusSince: number;
+    passShare: number;
+    soakMs: number;
+    failureThreshold: number;
+  }[];
+  /** What happens when a wave fails. */
+  onFailure: "fail" | "pause";
+}
+
+export interface RolloutTargetState {
+  key: string;
+  wave: number;
+  status: TargetStatus;
+  statusSince: number;
+  willRevert: boolean;
+}
+
+export interface RolloutTransitions {
+  rollout: { to: RolloutStatus; reason: string } | null;
+  waves: { index: number; to: WaveStatus }[];
+  /** Targets that get their desired row and generation now. */
+  offer: string[];
+}
+
+export interface WaveCount {
+  /** Everyone who is still there. */
+  total: number;
+  verified: number;
+  inFlight: number;
+  stuck: number;
+  failed: number;
+}
+
+/** Counts one wave (or all targets). Who is gone or withdrawn is in neither numerator nor denominator. */
+export function countTargets(targets: readonly Pick<RolloutTargetState, "status">[]): WaveCount {
+  const count: WaveCount = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0 };
+  for (const { status } of targets) {
+    switch (status) {
+      case "gone":
+      case "withdrawn":
+        continue;
+      case "verified":
+        count.verified += 1;
+        break;
+      case "pending":
+      case "offered":
+      case "acknowledged":
+      case "replacing":
+      case "regressed":
+        count.inFlight += 1;
+        break;
+      case "stuck":
+        count.stuck += 1;
+        break;
+      case "failed":
+      case "contested":
+        count.failed += 1;
+        break;
+      default:
+        status satisfies never;
+    }
+    count.total += 1;
+  }
+  return count;
+}
+
+type WaveOutlook = "passes" | "fails" | "continues";
+
+function judgeWave(
+  wave: RolloutState["waves"][number],
+  targets: readonly RolloutTargetState[],
+  now: number,
+  policy: ProgressPolicy,
+): WaveOutlook {
+  const count = countTargets(targets);
+  // Everyone vanished: there is nothing to wait for and nothing that went wrong.
+  if (count.total === 0) return "passes";
+  // At least one, so that a share of 0 passes nothing unseen.
+  if (count.verified >= Math.max(1, Math.ceil(count.total * wave.passShare - 1e-9))) return "passes";
+  if (count.inFlight > 0) return "continues";
+  if (count.stuck === 0 && count.failed > count.total * wave.failureThreshold) return "fails";
+  const quietSince = Math.max(wave.statusSince, ...targets.map((target) => target.statusSince));
+  return now - quietSince >= policy.giveUpAfterMs ? "fails" : "continues";
+}
+
+/**
+ * What has to move in a rollout now, one step for each wave and the rollout; calling it again after applying goes on.
+ * A paused rollout opens nothing and lets running replacements finish.
+ */
+export function advanceRollout(
+  rollout: RolloutState,
+  targets: readonly RolloutTargetState[],
+  now: number,
+  policy: ProgressPolicy = DEFAULT_PROGRESS_POLICY,
+): RolloutTransitions {
+  const nothing: RolloutTransitions = { rollout: null, waves: [], offer: [] };
+  switch (rollout.status) {
+    case "succeeded":
+    case "succeeded-will-revert":
+    case "aborted":
+    case "superseded":
+    case "failed":
+      return nothing;
+    case "planned":
+    case "running":
+    case "paused":
+      break;
+    default:
+      return rollout.status satisfies never;
+  }
+  const waves = rollout.waves.toSorted((a, b) => a.index - b.index);
+  const current = waves.find((wave) => wave.status !== "passed");
+  if (!current) {
+    if (rollout.status !== "running") {
+      return rollout.status === "planned" ? { ...nothing, rollout: { to: "running", reason: "started" } } : nothing;
+    }
+    const willRevert = targets.some((target) => target.status === "verified" && target.willRevert);
+    return {
+      ...nothing,
+      rollout: willRevert
+        ? { to: "succeeded-will-revert", reason: "Every wave passed; another tool will put its own version back." }
+        : { to: "succeeded", reason: "Every wave passed." },
+    };
+  }
+  const members = targets.filter((target) => target.wave === current.index);
+  const pending = members.filter((target) => target.status === "pending").map((target) => target.key);
+  const moveWave = (to: WaveStatus): RolloutTransitions => ({ ...nothing, waves: [{ index: current.index, to }] });
+  switch (current.status) {
+    case "pending":
+      if (rollout.status === "paused") return nothing;
+      return {
+        rollout: rollout.status === "planned" ? { to: "running", reason: "started" } : null,
+        waves: [{ index: current.index, to: "open" }],
+        offer: pending,
+      };
+    case "waiting":
+      return nothing;
+    case "open": {
+      const outlook = judgeWave(current, members, now, policy);
+      if (outlook === "passes") return moveWave(current.soakMs > 0 ? "soaking" : "passed");
+      if (outlook === "fails") return moveWave("failed");
+      return { ...nothing, offer: rollout.status === "paused" ? [] : pending };
+    }
+    case "soaking": {
+      const outlook = judgeWave(current, members, now, policy);
+      if (outlook === "fails") return moveWave("failed");
+      if (outlook === "continues") return moveWave("open");
+      return now - current.statusSince >= current.soakMs ? moveWave("passed") : nothing;
+    }
+    case "failed": {
+      const to = rollout.onFailure === "pause" ? "paused" : "failed";
+      if (rollout.status === to) return nothing;
+      const count = countTargets(members);
+      return { ...nothing, rollout: { to, reason: `${count.failed + count.stuck} of ${count.total} targets did not get there.` } };
+    }
+    case "passed":
+      return nothing;
+    default:
+      return current.status satisfies never;
+  }
+}
