@@ -85,7 +85,7 @@ export const reportedInstance = z.strictObject({
   startedAt: instant.nullable().optional(),
   restarts: z.int().min(0).max(1_000_000_000).default(0),
   lastExit: z.strictObject({ code: z.int(), at: instant.optional(), oom: z.boolean().optional() }).nullable().optional(),
-  settingsDigest: z.string().regex(/^hmac-sha256:[0-9a-f]{64}$/).optional(),
+  settingsDigest: digest.optional(),
   mutated: z.strictObject({ count, paths: z.array(z.string().max(500)).max(20) }).nullable().optional(),
   labels: labels.optional(),
   region: z.string().min(1).max(100).optional(),

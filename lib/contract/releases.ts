@@ -29,7 +29,7 @@ export const registerReleaseRequest = z.strictObject({
   version: z.string().trim().min(1).max(128).regex(/^[!-~\u00a1-\uffff]+$/, "must not contain spaces or control characters"),
   components: z.array(registerComponent).min(1).max(50),
   kind: z.enum(["planned", "hotfix"]).default("planned"),
-  settingsDigest: z.string().regex(/^hmac-sha256:[0-9a-f]{64}$/).optional(),
+  settingsDigest: digest.optional(),
   commits: z.strictObject({ base: shortText.optional(), head: shortText, count, firstAuthoredAt: instant.optional() }).optional(),
   builtAt: instant.optional(),
   authors: z.array(shortText).max(200).default([]),
