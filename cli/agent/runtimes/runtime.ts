@@ -1,0 +1,68 @@
+import type { InventoryReportInput, ProgressReport } from "@/lib/contract/agent";
+
+export type ReportedImage = NonNullable<InventoryReportInput["images"]>[number];
+export type ReportedTarget = NonNullable<InventoryReportInput["targets"]>[number];
+export type ReportedInstance = NonNullable<InventoryReportInput["instances"]>[number];
+export type ReportedEvent = NonNullable<InventoryReportInput["events"]>[number];
+export type CoverageError = InventoryReportInput["coverage"]["errors"][number];
+export type ProgressLine = NonNullable<ProgressReport["targets"]>[number];
+
+/** An instance that names its image by a key of `Observation.images`; the report turns it into an index. */
+export type ObservedInstance = Omit<ReportedInstance, "image"> & { image: string };
+
+/** Everything a runtime sees now. With `complete: false` nothing absent counts as gone. */
+export interface Observation {
+  complete: boolean;
+  errors: CoverageError[];
+  images: Map<string, ReportedImage>;
+  targets: ReportedTarget[];
+  instances: ObservedInstance[];
+}
+
+/** One target's desired state, as far as a runtime needs it. No components: nothing should run here. */
+export interface Task {
+  target: string;
+  generation: number;
+  rollout: string | null;
+  entry: number;
+  service: string;
+  environment: string;
+  repository: string;
+  components: { name: string; digests: string[] }[];
+  /** Replaces even what already runs the right bytes. */
+  force: boolean;
+}
+
+export interface Failure {
+  reason: NonNullable<ProgressLine["reason"]>;
+  message: string;
+  exitCode?: number;
+  oom?: boolean;
+  healthOutput?: string;
+  logs?: string[];
+}
+
+export type Outcome = { ok: true } | ({ ok: false } & Failure);
+
+/** What an execution is given to be able to die and go on: `save` is durable before it resolves. */
+export interface Execution {
+  /** What `save` was last given for this generation, or null on a first attempt. */
+  saved: unknown;
+  save(record: unknown): Promise<void>;
+  progress(step: ProgressLine["step"]): void;
+}
+
+export interface Watcher {
+  /** Something changed that the next report should say. */
+  changed(): void;
+  event(event: ReportedEvent): void;
+}
+
+export interface Runtime {
+  readonly name: "docker" | "exec";
+  observe(): Promise<Observation>;
+  /** Follows the runtime's own events until the signal; never rejects. */
+  watch(watcher: Watcher, signal: AbortSignal): Promise<void>;
+  /** Brings one target to its task, or back to what it ran, saying why. Called again after a crash with what was saved. */
+  execute(task: Task, execution: Execution): Promise<Outcome>;
+}
