@@ -23,12 +23,20 @@ export const readObject: Reader<JsonObject> = (value, path) => {
 
 /** An object with exactly these members. */
 export function objectOf<S extends Shape>(shape: S): Reader<Read<S>> {
-  const keys = Object.keys(shape);
+  const readMembers = objectWith(shape);
+  return (value, path) => {
+    for (const key of Object.keys(readObject(value, path))) if (!Object.hasOwn(shape, key)) refuse(`${path}.${key}`, "no such member");
+    return readMembers(value, path);
+  };
+}
+
+/** An object with these members; others may be there and are left out. */
+export function objectWith<S extends Shape>(shape: S): Reader<Read<S>> {
+  const members = Object.entries(shape);
   return (value, path) => {
     const object = readObject(value, path);
-    for (const key of Object.keys(object)) if (!Object.hasOwn(shape, key)) refuse(`${path}.${key}`, "no such member");
     const read: Record<string, unknown> = {};
-    for (const key of keys) read[key] = shape[key]?.(Object.hasOwn(object, key) ? object[key] : undefined, `${path}.${key}`);
+    for (const [key, reader] of members) read[key] = reader(Object.hasOwn(object, key) ? object[key] : undefined, `${path}.${key}`);
     return read as Read<S>;
   };
 }
