@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { giveTo, isRoot, placeDatabase } from "./database-user.mjs";
@@ -243,6 +244,14 @@ class EmbeddedDatabase {
     }
   }
 
+  /** Removes the data folder and all database files. Only after `stop`, only for throw-away ones. */
+  removeFiles() {
+    const { dataDir, place } = this.#options;
+    rmSync(place.pgData, { recursive: true, force: true });
+    if (place.pgData !== path.join(dataDir, "pg")) rmSync(path.dirname(place.pgData), { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+
   /** Fast shutdown: sessions are cut, everything committed is on disk. SIGQUIT is quicker and recovers at the next start. */
   async stop(first = "SIGINT") {
     const child = this.#child;
@@ -253,14 +262,23 @@ class EmbeddedDatabase {
   }
 }
 
+/** For databases that need not survive a crash of the machine: tests and benchmarks that do not measure writing. */
+export const unsafeButFast = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+
+/** A new temporary data folder that the database's user can get into. */
+export function makeThrowawayFolder() {
+  const folder = mkdtempSync(path.join(tmpdir(), "plumbline-"));
+  if (isRoot()) chmodSync(folder, 0o711);
+  return folder;
+}
+
 /**
- * A database that lasts as long as a test or a benchmark. Not safe against a crash of the machine, and faster for it.
- * @param {{ dataDir: string, durable?: boolean, log?: (line: string) => void }} options
+ * A database alone that lasts as long as a test run. `stop` it, then `removeFiles`.
+ * @param {{ settings?: Record<string, string>, log?: (line: string) => void }} options
  */
-export async function startThrowawayDatabase({ dataDir, durable = false, log = () => {} }) {
-  const settings = durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+export async function startThrowawayDatabase({ settings = unsafeButFast, log = () => {} } = {}) {
+  const dataDir = makeThrowawayFolder();
   const database = await prepareDatabase({ dataDir, log, settings });
-  chmodSync(path.join(dataDir, "keys"), 0o700);
   await database.start();
   return database;
 }

@@ -7,7 +7,7 @@ import { migrate } from "../migrate.mjs";
 import { ensureBuilt } from "./build.mjs";
 import { Restarts, SupervisedChild } from "./children.mjs";
 import { isRoot } from "./database-user.mjs";
-import { prepareDatabase } from "./embedded-postgres.mjs";
+import { makeThrowawayFolder, prepareDatabase, unsafeButFast } from "./embedded-postgres.mjs";
 import { Failure } from "./failure.mjs";
 import { readJson, writeJson } from "./files.mjs";
 import { tryLock } from "./lock.mjs";
@@ -22,15 +22,16 @@ const crashesBeforeGivingUp = 4;
  * Starts a whole Plumbline: database, web and worker, each supervised; returns when it is ready to serve.
  * Types and options: stack.d.mts.
  */
-export async function startStack(options) {
-  const { dataDir: asked, host = "127.0.0.1", log = () => {}, signal, prepare = () => ensureBuilt({ log, signal }) } = options;
-  const dataDir = path.resolve(asked);
+export async function startStack(options = {}) {
+  const { host = "127.0.0.1", log = () => {}, signal, prepare = () => ensureBuilt({ log, signal }) } = options;
+  const dataDir = options.dataDir ? path.resolve(options.dataDir) : makeThrowawayFolder();
+  const throwaway = !options.dataDir;
   mkdirSync(dataDir, { recursive: true, mode: isRoot() ? 0o711 : 0o700 });
   const statePath = path.join(dataDir, "state.json");
   const lock = tryLock(path.join(dataDir, "lock"));
   if (lock.holder) throw new Failure(describeHolder(dataDir, lock.holder, readJson(statePath)));
 
-  const stack = new Stack({ ...options, dataDir, host, log, statePath, lock });
+  const stack = new Stack({ ...options, dataDir, throwaway, host, log, statePath, lock });
   const abort = () => void stack.stop();
   signal?.addEventListener("abort", abort, { once: true });
   const started = (async () => {
@@ -94,7 +95,7 @@ class Stack {
   }
 
   async start() {
-    const { env = {}, demo = false, log } = this.#options;
+    const { env = {}, demo = false } = this.#options;
     const database = await this.#startDatabase();
     this.databaseUrl = database.app;
     this.ownerUrl = database.owner;
@@ -114,9 +115,7 @@ class Stack {
     this.supervise("web", ["--enable-source-maps", inRoot("dist", "web.mjs")], { database: true });
     this.supervise("worker", ["--enable-source-maps", inRoot("dist", "worker.mjs")], { database: true });
     await this.#untilReady();
-    const setupPath = path.join(this.dataDir, "setup.json");
-    this.setup = readJson(setupPath);
-    log(`Ready at ${this.url}`);
+    this.setup = readJson(path.join(this.dataDir, "setup.json"));
   }
 
   async #startDatabase() {
@@ -128,7 +127,7 @@ class Stack {
       if (app === databaseUrl) log("The user of DATABASE_URL works with its own rights: it may not become plumbline_app.");
       return { owner: migrateUrl ?? databaseUrl, app, verifier };
     }
-    this.#database = await prepareDatabase({ dataDir: this.dataDir, log, settings: databaseSettings });
+    this.#database = await prepareDatabase({ dataDir: this.dataDir, log, settings: databaseSettings ?? (this.#options.throwaway ? unsafeButFast : {}) });
     this.#throwIfStopped();
     await this.#database.start({ onExit: (code, killedBy) => this.#databaseEnded(code, killedBy) });
     this.#throwIfStopped();
@@ -233,6 +232,9 @@ class Stack {
     } finally {
       this.#options.lock.release();
     }
+    if (!this.#options.throwaway) return;
+    this.#database?.removeFiles();
+    rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   /** For the impatient: kills web and worker at once and cuts the database short; it recovers from its log next time. */
