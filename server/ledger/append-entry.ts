@@ -1,18 +1,20 @@
-import { createHash, createHmac, randomBytes } from "node:crypto";
-import { canonicalBytes, type JsonObject } from "@/lib/domain/ledger/canonical-json";
+import { randomBytes } from "node:crypto";
+import { appendHmac } from "@/lib/domain/ledger/append-hmac";
+import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
+import { encodeEntry, textHash, type EntryScope, type EntryType } from "@/lib/domain/ledger/entry";
 import { appendLeaf, leafHash } from "@/lib/domain/ledger/merkle";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
 import { AppError } from "@/server/errors";
+import { refuseOlderLedger } from "./checkpoint-file";
 import { refuseSecrets } from "./refuse-secrets";
 
 export type NewEntry = {
-  /** For example `release-registered`, `assignment-changed`. */
-  type: string;
+  type: EntryType;
   serviceId?: string | null;
   environmentId?: string | null;
   /** Names as they were at that time, null for what the entry is not bound to. */
-  scope: { service: string | null; environment: string | null };
+  scope: EntryScope;
   payload: JsonObject;
   /** Free text, kept beside the entry and redactable; the payload gets `<field>Hash` = SHA-256(salt ‖ text), hex. */
   texts?: Record<string, string | undefined>;
@@ -24,13 +26,13 @@ type Head = { origin: string; size: bigint; frontier: string[]; at: Date };
  * Appends one entry to the ledger inside the caller's transaction. It locks the head row, which serialises every
  * decision of the installation: call it last, and let nothing but inserts that need its number follow.
  * @returns the entry's index and its time (the database's, taken after the lock and never running backwards)
- * @throws AppError unprocessable when a text looks like it holds a secret; unavailable when there is no ledger yet
+ * @throws AppError unprocessable when a text looks like it holds a secret; unavailable when there is no ledger yet, or an older one
  */
 export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ seq: bigint; at: Date }> {
   const texts = Object.entries(entry.texts ?? {}).flatMap(([field, text]) => {
     if (text === undefined) return [];
     const salt = randomBytes(32);
-    return [{ field, text, salt, hash: createHash("sha256").update(salt).update(text, "utf8").digest() }];
+    return [{ field, text, salt, hash: textHash(salt, text) }];
   });
   refuseSecrets(Object.fromEntries(texts.map(({ field, text }) => [field, text])));
 
@@ -41,9 +43,10 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
       greatest(date_trunc('milliseconds', clock_timestamp()), last_at) AS at
     FROM head`;
   if (!head) throw new AppError("unavailable", "The ledger is not open yet.");
+  refuseOlderLedger(ctx.config, Number(head.size));
 
-  const payload = { ...entry.payload, ...Object.fromEntries(texts.map(({ field, hash }) => [`${field}Hash`, hash.toString("hex")])) };
-  const bytes = canonicalBytes({
+  const payload = { ...entry.payload, ...Object.fromEntries(texts.map(({ field, hash }) => [`${field}Hash`, hash])) };
+  const bytes = encodeEntry({
     v: 1,
     ledger: head.origin,
     seq: Number(head.size),
@@ -62,7 +65,7 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
     WITH entry AS (
       INSERT INTO ledger_entries (seq, type, at, actor_id, service_id, environment_id, bytes, leaf_hash, hmac)
       VALUES (${head.size}, ${entry.type}, ${head.at}, ${ctx.actor.id}::uuid, ${entry.serviceId ?? null}::uuid, ${entry.environmentId ?? null}::uuid,
-        ${bytes}, ${leaf}, ${hmacOf(ctx.keys.appendKey, bytes)})
+        ${bytes}, ${leaf}, ${appendHmac(ctx.keys.appendKey, bytes)})
       RETURNING seq
     ), nodes AS (
       INSERT INTO ledger_nodes (level, index, hash)
@@ -71,7 +74,7 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
     ), texts AS (
       INSERT INTO ledger_texts (entry_seq, field, salt, text, hash)
       SELECT entry.seq, field, decode(salt, 'hex'), text, decode(hash, 'hex')
-      FROM entry, unnest(${texts.map(({ field }) => field)}::text[], ${texts.map(({ salt }) => hex(salt))}::text[], ${texts.map(({ text }) => text)}::text[], ${texts.map(({ hash }) => hex(hash))}::text[]) t(field, salt, text, hash)
+      FROM entry, unnest(${texts.map(({ field }) => field)}::text[], ${texts.map(({ salt }) => hex(salt))}::text[], ${texts.map(({ text }) => text)}::text[], ${texts.map(({ hash }) => hash)}::text[]) t(field, salt, text, hash)
     ), pointer AS (
       INSERT INTO changes (topic, service_id, service_name, environment_id, key)
       VALUES ('ledger', ${entry.serviceId ?? null}::uuid, ${entry.scope.service}, ${entry.environmentId ?? null}::uuid, ${head.size.toString()})
@@ -80,9 +83,4 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
       frontier = ARRAY(SELECT decode(node, 'hex') FROM unnest(${next.frontier.map(hex)}::text[]) WITH ORDINALITY n(node, place) ORDER BY place)
     FROM entry`;
   return { seq: head.size, at: head.at };
-}
-
-/** What only a holder of the append key can write beside an entry's bytes. */
-export function hmacOf(appendKey: Uint8Array, bytes: Uint8Array): Buffer {
-  return createHmac("sha256", appendKey).update(bytes).digest();
 }
