@@ -1,6 +1,7 @@
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { JsonValue } from "@/lib/domain/ledger/canonical-json";
 import { canonicalize } from "@/lib/domain/ledger/canonical-json";
 
 /** One mount as the runtime tells it. */
@@ -35,8 +36,8 @@ function isAnonymousVolume(mount: MountSetting): boolean {
 }
 
 /** The settings without what a runtime makes up, one entry per key that can differ. */
-function settingsByKey(settings: Settings): Map<string, unknown> {
-  const keys = new Map<string, unknown>([
+function settingsByKey(settings: Settings): Map<string, JsonValue> {
+  const keys = new Map<string, JsonValue>([
     ["command", [...settings.command]],
     ["args", [...settings.args]],
   ]);

@@ -148,6 +148,11 @@ function match(goal: TargetGoal, observation: TargetObservation, policy: Progres
   return { verdict: "settling", reason: young.some(({ restarts }) => restarts > 0) ? "crash-loop" : "too-few" };
 }
 
+/** Whether the agent took this generation up, as its report or its executor says. */
+function hasAnswered(goal: TargetGoal, { generation, progress }: TargetObservation): boolean {
+  return (generation ?? 0) >= goal.generation || progress?.generation === goal.generation;
+}
+
 /** Where an unverified target stands by what its executor said for this generation, and by how long it took. */
 function judgeWaiting(
   goal: TargetGoal,
@@ -163,8 +168,7 @@ function judgeWaiting(
   if (observation.freshness === "silent") return { status: "stuck", reason: "agent-silent" };
   if (!observation.canAct) return { status: "stuck", reason: "not-allowed" };
   const waited = now - goal.statusSince;
-  const answered = word !== null || (observation.generation ?? 0) >= goal.generation;
-  if (!answered) {
+  if (!hasAnswered(goal, observation)) {
     const tooLong = goal.status === "stuck" || waited >= policy.answerWithinMs;
     return tooLong ? { status: "stuck", reason: "no-answer" } : { status: "offered", reason: null };
   }
@@ -226,8 +230,8 @@ export function judgeTarget(
       case "failed":
       case "stuck":
       case "gone": {
-        const acknowledged = !observation.canAct || (observation.generation ?? 0) >= goal.generation;
-        if (!silent && found.verdict === "right" && acknowledged) return { status: "verified", reason: null };
+        const obeyed = !observation.canAct || hasAnswered(goal, observation);
+        if (!silent && found.verdict === "right" && obeyed) return { status: "verified", reason: null };
         const problem = found.verdict === "right" ? "no-answer" : found.reason;
         return judgeWaiting(goal, observation, problem, now, policy);
       }

@@ -1,0 +1,81 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EvidenceCheck, ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
+import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
+
+const MINUTE = 60_000;
+const record = (seq: number, changes: Partial<ReleaseRecord> = {}): ReleaseRecord => ({
+  releaseId: `r${seq}`,
+  version: `1.${seq}`,
+  registeredSeq: seq,
+  share: 1,
+  ranForMs: 60 * MINUTE,
+  unhealthyShare: 0,
+  restartsGrowing: false,
+  approved: true,
+  recalled: false,
+  rolledBackFrom: false,
+  clearedByMistake: false,
+  lastRanUntil: seq * 1000,
+  ...changes,
+});
+const current = record(42, { rolledBackFrom: true, restartsGrowing: true });
+
+describe("chooseLastKnownGood", () => {
+  it.each<[string, ReleaseRecord[], string | null, boolean, EvidenceCheck[]]>([
+    ["the one before", [current, record(41), record(40)], "r41", false, []],
+    ["whatever the order of the records", [record(40), current, record(41)], "r41", false, []],
+    ["most recently run, not most recently registered", [current, record(41, { lastRanUntil: 1 }), record(40)], "r40", false, []],
+    ["exactly at the limits", [current, record(41, { share: 0.9, ranForMs: 30 * MINUTE, unhealthyShare: 0.05 })], "r41", false, []],
+    ["too few targets ran it", [current, record(41, { share: 0.89 }), record(40)], "r40", false, []],
+    ["too short", [current, record(41, { ranForMs: 30 * MINUTE - 1 }), record(40)], "r40", false, []],
+    ["unhealthy", [current, record(41, { unhealthyShare: 0.06 }), record(40)], "r40", false, []],
+    ["growing restarts", [current, record(41, { restartsGrowing: true }), record(40)], "r40", false, []],
+    ["a rollback left it", [current, record(41, { rolledBackFrom: true }), record(40)], "r40", false, []],
+    ["a rollback left it by mistake", [current, record(41, { rolledBackFrom: true, clearedByMistake: true }), record(40)], "r41", false, []],
+    ["recalled", [current, record(41, { recalled: true }), record(40)], "r40", false, []],
+    ["not approved", [current, record(41, { approved: false }), record(40)], "r40", false, []],
+    ["none qualifies: the best, with what is missing", [current, record(41, { share: 0.1, ranForMs: 1 }), record(40, { ranForMs: 1 })], "r40", true, ["ran-long-enough"]],
+    ["none qualifies, equally weak: the most recent", [current, record(41, { ranForMs: 1 }), record(40, { share: 0 })], "r41", true, ["ran-long-enough"]],
+    ["only recalled ones", [current, record(41, { recalled: true })], null, true, []],
+    ["nothing else ever ran", [current], null, true, []],
+    ["nothing at all", [], null, true, []],
+  ])("%s", (_, records, expected, weak, missing) => {
+    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42" });
+    expect([chosen.release?.id ?? null, chosen.weak, chosen.missing]).toEqual([expected, weak, missing]);
+  });
+
+  it("lists a failing check first, each with its moment", () => {
+    const { evidence } = chooseLastKnownGood({ records: [record(41, { restartsGrowing: true })], currentReleaseId: "r42" });
+    expect(evidence[0]).toEqual({
+      check: "restarts-steady",
+      ok: false,
+      detail: "its restarts were growing",
+      required: false,
+      at: 41_000,
+    });
+    expect(evidence).toHaveLength(7);
+  });
+
+  it("never offers the current, a recalled or an unapproved release", () => {
+    const records = fc.uniqueArray(
+      fc.record({
+        seq: fc.integer({ min: 38, max: 45 }),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+        approved: fc.boolean(),
+        recalled: fc.boolean(),
+        rolledBackFrom: fc.boolean(),
+      }),
+      { selector: ({ seq }) => seq },
+    );
+    fc.assert(
+      fc.property(records, (list) => {
+        const all = list.map(({ seq, ...changes }) => record(seq, changes));
+        const { release } = chooseLastKnownGood({ records: all, currentReleaseId: "r42" });
+        const usable = all.filter(({ releaseId, approved, recalled }) => releaseId !== "r42" && approved && !recalled);
+        if (usable.length === 0) expect(release).toBeNull();
+        else expect(usable.map(({ releaseId }) => releaseId)).toContain(release?.id);
+      }),
+    );
+  });
+});
