@@ -1,0 +1,55 @@
+"use client";
+
+import { useEffect, useId, useRef } from "react";
+import type { ReactNode } from "react";
+import { LiveRegion } from "./live-region";
+import { StatusShape } from "./status-shape";
+
+export interface DialogProps {
+  open: boolean;
+  onClose: () => void;
+  title: ReactNode;
+  /** Any CSS length; 560px unless said. */
+  width?: string;
+  /** Between title and edge: content that draws its own inner frame. */
+  children: ReactNode;
+  /** Below a rule, on paper. */
+  footer?: ReactNode;
+}
+
+/** A modal on the native element: the browser traps focus, gives it back, and closes on Escape. */
+export function Dialog({ open, onClose, title, width, children, footer }: DialogProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    if (!dialog) return;
+    if (open && !dialog.open) dialog.showModal();
+    if (!open && dialog.open) dialog.close();
+  }, [open]);
+  return (
+    <dialog
+      ref={ref}
+      className="dialog"
+      aria-labelledby={id}
+      style={width ? { "--dialog-width": width } : undefined}
+      onClose={onClose}
+    >
+      {open ? (
+        <>
+          <div className="dialog-inner">
+            <div className="dialog-head">
+              <h2 id={id}>{title}</h2>
+              <button type="button" className="dialog-close" aria-label="Close" onClick={() => ref.current?.close()}>
+                <StatusShape kind="close" size={16} />
+              </button>
+            </div>
+            {children}
+          </div>
+          {footer}
+          <LiveRegion />
+        </>
+      ) : null}
+    </dialog>
+  );
+}
