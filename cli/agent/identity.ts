@@ -8,7 +8,7 @@ export interface Identity {
   /** Secret. */
   token: string;
   name: string;
-  runtime: "docker" | "exec";
+  runtime: "docker" | "exec" | "simulated";
   origin: string;
   vkey: string;
   recoveryVkey: string;

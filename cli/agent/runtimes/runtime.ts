@@ -59,7 +59,7 @@ export interface Watcher {
 }
 
 export interface Runtime {
-  readonly name: "docker" | "exec";
+  readonly name: "docker" | "exec" | "simulated";
   observe(): Promise<Observation>;
   /** Follows the runtime's own events until the signal; never rejects. */
   watch(watcher: Watcher, signal: AbortSignal): Promise<void>;

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Outcome, Task } from "./runtimes/runtime";
+import { readJsonFile, writeFileDurably } from "./state-files";
+
+/** The last thing that was begun on one target. That it exists is what keeps it from being begun again. */
+export interface ExecutionRecord {
+  task: Task;
+  /** The highest ledger entry that was obeyed here. */
+  obeyedEntry: number;
+  startedAt: string;
+  /** The runtime's own notes, to go on after a crash. */
+  saved: unknown;
+  /** null while it is under way. */
+  outcome: Outcome | null;
+  /** Whether the server has heard the outcome. */
+  reported: boolean;
+}
+
+export interface ExecutionStore {
+  get(target: string): ExecutionRecord | undefined;
+  all(): ExecutionRecord[];
+  /** Durable before it resolves. */
+  put(record: ExecutionRecord): Promise<void>;
+}
+
+/** Opens the folder with one file per target; a damaged file is reported by throwing, never ignored. */
+export async function openExecutionStore(dir: string): Promise<ExecutionStore> {
+  const folder = join(dir, "executions");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const records = new Map<string, ExecutionRecord>();
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(".json")) continue;
+    const value = await readJsonFile(join(folder, name));
+    if (!isExecutionRecord(value)) throw new Error(`${join(folder, name)} is damaged; it says what was begun, so look at the target before you remove it`);
+    records.set(value.task.target, value);
+  }
+  return {
+    get: (target) => records.get(target),
+    all: () => [...records.values()],
+    put: async (record) => {
+      await writeFileDurably(join(folder, `${createHash("sha256").update(record.task.target).digest("hex").slice(0, 32)}.json`), `${JSON.stringify(record)}\n`);
+      records.set(record.task.target, record);
+    },
+  };
+}
+
+function isExecutionRecord(value: unknown): value is ExecutionRecord {
+  if (typeof value !== "object" || value === null || !("task" in value) || !("outcome" in value)) return false;
+  const { task } = value;
+  return typeof task === "object" && task !== null && "target" in task && typeof task.target === "string" && "generation" in task && typeof task.generation === "number";
+}

@@ -1,0 +1,86 @@
+import { backoffMs } from "./backoff";
+import type { ProgressReport } from "@/lib/contract/agent";
+import { messageOf } from "./error-message";
+import type { ProgressLine } from "./runtimes/runtime";
+import { sentenceOf } from "./transport";
+import type { Transport } from "./transport";
+
+type Refusal = NonNullable<ProgressReport["refusal"]>;
+
+export interface ProgressSenderOptions {
+  transport: Transport;
+  random(): number;
+  log(message: string): void;
+  /** Called for each line that says how an execution ended, once the server has it. */
+  onEndHeard(target: string, generation: number): Promise<void>;
+  pause(ms: number): Promise<void>;
+}
+
+const MAX_WAITING = 5_000;
+const PER_REQUEST = 200;
+
+/** Tells the server what the executor does, in order, repeated until it answers. Never rejects. */
+export class ProgressSender {
+  private lines: ProgressLine[] = [];
+  private refusal: Refusal | undefined;
+  private heldVersion: number | undefined;
+  private sending: Promise<void> | null = null;
+
+  constructor(private readonly options: ProgressSenderOptions) {}
+
+  add(line: ProgressLine): void {
+    this.lines.push(line);
+    // The outcomes are on disk; a long absence costs intermediate steps only.
+    if (this.lines.length > MAX_WAITING) this.lines = this.lines.slice(-MAX_WAITING / 2);
+    this.kick();
+  }
+
+  hold(version: number): void {
+    this.heldVersion = version;
+    this.kick();
+  }
+
+  refuse(refusal: Refusal): void {
+    this.refusal = refusal;
+    this.kick();
+  }
+
+  /** Resolves when nothing waits, or when the next attempt would have to wait. */
+  async flush(): Promise<void> {
+    await this.sending;
+  }
+
+  private kick(): void {
+    this.sending ??= this.run().finally(() => {
+      this.sending = null;
+    });
+  }
+
+  private async run(): Promise<void> {
+    let failures = 0;
+    while (this.lines.length > 0 || this.refusal !== undefined || this.heldVersion !== undefined) {
+      const batch = this.lines.slice(0, PER_REQUEST);
+      const { refusal, heldVersion } = this;
+      const body: ProgressReport = { v: 1, targets: batch, ...(refusal === undefined ? {} : { refusal }), ...(heldVersion === undefined ? {} : { heldVersion }) };
+      let again = false;
+      try {
+        const answer = await this.options.transport.post("/api/agent/v1/progress", Buffer.from(JSON.stringify(body)));
+        again = answer.status === 401 || answer.status === 429 || answer.status === 408 || answer.status >= 500 || answer.status < 200;
+        if (answer.status < 200 || answer.status > 299) this.options.log(`the server refused the progress: ${sentenceOf(answer)}`);
+      } catch (error) {
+        again = true;
+        if (failures === 0) this.options.log(`progress waits: ${messageOf(error)}`);
+      }
+      if (again) {
+        failures += 1;
+        await this.options.pause(backoffMs(failures, this.options.random()));
+        continue;
+      }
+      failures = 0;
+      this.lines = this.lines.filter((line) => !batch.includes(line));
+      if (this.refusal === refusal) this.refusal = undefined;
+      if (this.heldVersion === heldVersion) this.heldVersion = undefined;
+      for (const line of batch) if (line.step === "done" || line.step === "failed") await this.options.onEndHeard(line.target, line.generation);
+    }
+  }
+}
