@@ -91,7 +91,8 @@ class Stack {
       throw new Failure(`Port ${port} on ${host} is taken by another program. Stop it, or choose another port: PLUMBLINE_PORT=${port + 1} npm start`);
     }
     this.port = port === 0 ? await findFreePort(host) : port;
-    this.url = url ?? `http://${host.includes(":") ? `[${host}]` : host}:${this.port}`;
+    const { PLUMBLINE_TLS_CERT, PLUMBLINE_TLS_KEY } = { ...process.env, ...this.#options.env };
+    this.url = url ?? `${PLUMBLINE_TLS_CERT && PLUMBLINE_TLS_KEY ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${this.port}`;
   }
 
   async start() {
