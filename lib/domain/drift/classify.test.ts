@@ -114,6 +114,18 @@ const CASES: Case[] = [
     expected: ["ahead"],
   },
   {
+    name: "a recalled release, although another service's release of the same bytes is not",
+    facts: { image: runs("art42") },
+    context: { releases: [release(42, { recalled: true }), release(7, { serviceId: "checkout", artifactId: "art42" })] },
+    expected: ["recalled", "ahead"],
+  },
+  {
+    name: "another service's artifact, of a recalled release",
+    facts: { image: runs("artX") },
+    context: { releases: [release(7, { serviceId: "checkout", artifactId: "artX", recalled: true })] },
+    expected: ["recalled", "wrong-service"],
+  },
+  {
     name: "a recalled artifact that shares its manifest with the assigned one",
     facts: { image: runs("art40", "art41") },
     context: { releases: [r40, r41], recalledArtifacts: recalled("art40") },

@@ -126,8 +126,7 @@ export function classifyCombination(facts: CombinationFacts, context: ClassifyCo
       break;
     case "known": {
       const own = context.releases.filter((release) => release.serviceId === service.id);
-      const named = context.releases.length > 0;
-      if (own.length === 0 && named && !right) found.push("wrong-service");
+      if (own.length === 0 && context.releases.length > 0) found.push("wrong-service");
       else if (!own.some((release) => release.approvedHere)) found.push("unapproved");
       else if (desired.kind === "release" && !right) {
         const order = compareOrder(own, desired.release);

@@ -83,7 +83,9 @@ describe("diffFindings", () => {
       { ...finding(), id: "f2" },
       { ...finding(), id: "f1" },
     ];
-    expect(diffFindings(open, [finding()], NOW).resolve).toEqual([{ id: "f2", resolvedAt: NOW }]);
+    const surplus = [{ id: "f2", resolvedAt: NOW }];
+    expect(diffFindings(open, [finding()], NOW).resolve).toEqual(surplus);
+    expect(diffFindings(open, [finding()], NOW, false).resolve).toEqual(surplus);
   });
 
   const observations = fc.array(

@@ -26,7 +26,7 @@ function dueAt(lastReportAt: number, allowanceMs: number, gaps: readonly Listeni
   for (const gap of [...gaps].sort((a, b) => a.from - b.from)) {
     if (gap.from >= due) break;
     if (gap.to === null) return Infinity;
-    if (gap.to > lastReportAt) due = Math.max(due, gap.to + allowanceMs);
+    due = Math.max(due, gap.to + allowanceMs);
   }
   return due;
 }

@@ -65,6 +65,11 @@ describe("mapFacts: service", () => {
       { service: "payments", source: "registered-repository" },
     ],
     ["the repository's last segment", { repositories: ["registry.example/x/Thing_2:v1"] }, { service: "thing_2", source: "repository-name" }],
+    [
+      "whatever the order in which a runtime lists unregistered repositories",
+      { repositories: ["zoo.example/zebra", "ape.example/ant"] },
+      { service: "ant", source: "repository-name" },
+    ],
     ["nothing at all", {}, { service: null, source: null }],
     ["a label that is no name", { labels: { "plumbline.service": "***" }, repositories: ["nginx"] }, { service: "nginx", source: "repository-name" }],
     [

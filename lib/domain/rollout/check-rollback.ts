@@ -135,14 +135,14 @@ function warnAboutTargets({ targets }: DecisionState): Warning[] {
 
 /**
  * The first migration that the chosen release cannot live with. An irreversible or contracting one that names no
- * `compatibleBackTo` reaches back to the release that ran it; an expanding one harms nobody.
+ * `compatibleBackTo` reaches back to the release that ran it; an expanding one harms nobody. What the chosen release or
+ * an older one ran is no obstacle.
  */
 function findForwardFix(
   chosen: ReleaseHere,
   offered: readonly OfferedRelease[],
 ): Extract<RefusalReason, { reason: "needs-forward-fix" }> | null {
-  const newer = offered.filter((release) => release.registeredSeq > chosen.registeredSeq);
-  for (const release of newer.toSorted((a, b) => b.registeredSeq - a.registeredSeq)) {
+  for (const release of offered.toSorted((a, b) => b.registeredSeq - a.registeredSeq)) {
     for (const migration of release.migrations ?? []) {
       const { compatibleBackTo, id, kind } = migration;
       const undeclared = kind === "expand" ? -Infinity : release.registeredSeq;

@@ -135,6 +135,7 @@ describe("judgeTarget", () => {
     ["regressed, re-applied in vain", { status: "regressed", regressions: 3 }, { instances: [old] }, ["contested", "wrong-digest"]],
     ["contested stays", { status: "contested", reason: "wrong-digest" }, { instances: [old] }, ["contested", "wrong-digest"]],
     ["contested, right again", { status: "contested" }, {}, "verified"],
+    ["contested, silent: nothing new is known", { status: "contested" }, { freshness: "silent" }, "contested"],
     ["verified, gone", { status: "verified" }, { present: false }, "gone"],
     ["withdrawn stays", { status: "withdrawn" }, {}, "withdrawn"],
   ])("%s", (_, goalChanges, observedChanges, expected) => {
