@@ -29,7 +29,7 @@ const CATEGORY_SEVERITY: Record<DriftCategory, Severity> = {
   recalled: "critical",
   mutated: "critical",
   "wrong-service": "critical",
-  unapproved: "critical",
+  unapproved: "drift",
   behind: "drift",
   ahead: "drift",
   "settings-differ": "drift",
