@@ -107,6 +107,13 @@ describe("signatures", () => {
     );
   });
 
+  it("lets another implementation verify", () => {
+    const asked: number[] = [];
+    const key = parseVkey(encodeVkey(one), (signature, message) => asked.push(signature.length, message.length) > 0);
+    expect(openNote(signNote("a\n", [one]), [key]).signedBy).toEqual(["one"]);
+    expect(asked).toEqual([64, 2]);
+  });
+
   it("limits their number", () => {
     expect(() => openNote(PETERS_NOTE + PETER.line.repeat(100), [peter])).toThrow("more than 100");
     expect(openNote(PETERS_NOTE + PETER.line.repeat(99), [peter]).signedBy).toEqual(["PeterNeumann"]);
