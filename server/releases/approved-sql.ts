@@ -1,0 +1,17 @@
+import { Prisma } from "@/server/db";
+
+/**
+ * SQL condition: the release may run in the environment, because as many distinct people approve it as the environment
+ * asks for (none: every registered release may). Both arguments are column expressions of the query around it.
+ * @param release for example `r.id`
+ * @param environment the alias of an `environments` row, for example `e`
+ */
+export function approvedSql(release: string, environment: string): Prisma.Sql {
+  return Prisma.raw(`((SELECT count(*) FROM approvals ap WHERE ap.release_id = ${release} AND ap.environment_id = ${environment}.id AND ap.withdrawn_at IS NULL) >= ${environment}.required_approvals)`);
+}
+
+/** SQL condition: the release, or an artifact that it names, is recalled. */
+export function recalledSql(release: string): Prisma.Sql {
+  return Prisma.raw(`(EXISTS (SELECT FROM recalls rc WHERE rc.release_id = ${release} AND rc.lifted_at IS NULL)
+    OR EXISTS (SELECT FROM recalls rc JOIN release_components rcc ON rcc.artifact_id = rc.artifact_id WHERE rcc.release_id = ${release} AND rc.lifted_at IS NULL))`);
+}
