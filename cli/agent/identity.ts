@@ -16,6 +16,7 @@ export interface Identity {
   settingsKey: string;
   intervalMs: number;
   environments: string[];
+  region?: string;
   /** PEM of the authority that signed the server's TLS certificate. */
   ca?: string;
 }

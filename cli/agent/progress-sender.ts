@@ -14,6 +14,8 @@ export interface ProgressSenderOptions {
   /** Called for each line that says how an execution ended, once the server has it. */
   onEndHeard(target: string, generation: number): Promise<void>;
   pause(ms: number): Promise<void>;
+  /** Whether to give up what cannot be sent now: outcomes are told again at the next start. */
+  givesUp(): boolean;
 }
 
 const MAX_WAITING = 5_000;
@@ -73,6 +75,7 @@ export class ProgressSender {
       }
       if (again) {
         failures += 1;
+        if (this.options.givesUp()) return;
         await this.options.pause(backoffMs(failures, this.options.random()));
         continue;
       }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDigest } from "@/lib/domain/fleet/digests";
+import { computeSettingsDigest } from "@/lib/domain/fleet/settings-digest";
 import { messageOf } from "../error-message";
 import { GENERATION_LABEL, REPLACES_LABEL, containerName, planCreation } from "./docker/carry-over";
 import { filterChanges } from "./docker/changed-paths";
@@ -17,6 +18,8 @@ export interface DockerOptions {
   socket?: string;
   env: Record<string, string | undefined>;
   region?: string;
+  /** Hex; keys the settings digest. Without it none is told. */
+  settingsKey?: string;
   /** Whether the last 50 log lines of a container that did not start may travel. */
   logs: boolean;
   /** Whether this host lets the agent act on a target. */
@@ -125,6 +128,7 @@ class DockerRuntime implements Runtime {
         startedAt,
         restarts: inspected.RestartCount ?? 0,
         ...(exit ? { lastExit: exit } : {}),
+        ...(this.options.settingsKey ? { settingsDigest: settingsDigestOf(inspected, this.options.settingsKey) } : {}),
         ...(before && !restarted && before.instance.mutated ? { mutated: before.instance.mutated } : {}),
         ...(this.options.region ? { region: this.options.region } : {}),
       },
@@ -501,6 +505,23 @@ class DockerRuntime implements Runtime {
     }
     return dependents;
   }
+}
+
+/** The digest of how this container is run, as `plumbline settings digest` computes it. */
+function settingsDigestOf(container: InspectedContainer, keyHex: string): string {
+  const { Entrypoint: entrypoint, Cmd: command, Env: environment } = container.Config;
+  const mounts = (container.Mounts ?? []).map((mount) => ({
+    target: mount.Destination,
+    kind: mount.Type === "bind" || mount.Type === "volume" || mount.Type === "tmpfs" ? mount.Type : ("other" as const),
+    source: (mount.Type === "volume" ? mount.Name : mount.Source) ?? null,
+    readOnly: mount.RW === false,
+  }));
+  const env = (environment ?? []).map((line): [string, string] => {
+    const equals = line.indexOf("=");
+    return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  const settings = { command: typeof entrypoint === "string" ? [entrypoint] : (entrypoint ?? []), args: command ?? [], env: Object.fromEntries(env), mounts, references: {} };
+  return `hmac-${computeSettingsDigest(settings, Buffer.from(keyHex, "hex"))}`;
 }
 
 function eventTimeMs(event: EngineEvent): number {

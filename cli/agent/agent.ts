@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { jitteredMs } from "./backoff";
+import { Converger } from "./converge";
+import { loadHeldState, saveHeldState } from "./desired-store";
+import { DesiredWatch } from "./desired-watch";
+import { openEventJournal } from "./event-journal";
+import { openExecutionStore } from "./execution-store";
+import type { Identity } from "./identity";
+import { ProgressSender } from "./progress-sender";
+import { Reporter } from "./reporter";
+import type { Runtime } from "./runtimes/runtime";
+import { holdStateDir } from "./state-lock";
+import { openTransport } from "./transport";
+
+export interface AgentOptions {
+  stateDir: string;
+  identity: Identity;
+  runtime: Runtime;
+  mayAct(target: string): boolean;
+  intervalMs: number;
+  log(message: string): void;
+  /** Ends it: what can be resumed is left, the operator's command gets a moment to finish. */
+  signal: AbortSignal;
+}
+
+const DEBOUNCE_MS = 250;
+const DRAIN_MS = 20_000;
+const LAST_WORDS_MS = 2_000;
+
+/** Everything that an agent is made of, opened from its state folder. Throws when another process holds that folder. */
+async function assemble(options: AgentOptions, patient: boolean) {
+  const { stateDir, identity, runtime } = options;
+  const release = await holdStateDir(stateDir);
+  const transport = openTransport(identity);
+  const journal = await openEventJournal(stateDir, () => Date.now());
+  const store = await openExecutionStore(stateDir);
+  const wakeup = createWakeup();
+  const pause = async (ms: number): Promise<void> => {
+    await sleep(ms, undefined, { signal: options.signal }).catch(() => undefined);
+  };
+  const progress = new ProgressSender({ transport, random: Math.random, log: options.log, pause, givesUp: () => !patient || options.signal.aborted, onEndHeard: (target, generation) => converger.markReported(target, generation) });
+  const converger = new Converger({
+    runtime,
+    store,
+    mayAct: options.mayAct,
+    report: (line) => {
+      options.log(`${line.target} generation ${line.generation}: ${line.step}${line.message ? ` (${line.message})` : ""}`);
+      progress.add(line);
+      wakeup.wake(DEBOUNCE_MS);
+    },
+    refetch: () => desired.refetch(),
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+  });
+  const reporter = new Reporter({ transport, journal, newBootId: randomUUID, observe: () => runtime.observe(), now: () => Date.now(), random: Math.random, log: options.log });
+  const desired = new DesiredWatch({
+    transport,
+    agent: identity.agent,
+    origin: identity.origin,
+    vkey: identity.vkey,
+    held: await loadHeldState(stateDir),
+    obeyed: () => Object.fromEntries(store.all().map((record) => [record.task.target, record.obeyedEntry])),
+    saveHeld: (held) => saveHeldState(stateDir, held),
+    onVerified: (state, wishes) => {
+      progress.hold(state.version);
+      converger.accept(wishes);
+    },
+    onRefused: ({ reason, detail, version, target, generation, rollout }) => {
+      progress.refuse({ reason, detail, ...(version === undefined ? {} : { version }) });
+      if (target === undefined || generation === undefined) return;
+      progress.add({ scope: "engine", target, rollout: rollout ?? null, generation, step: "refused", at: new Date().toISOString(), reason: reason === "older-entry" ? "older-entry" : "runtime-error", message: detail });
+    },
+    monotonic: () => performance.now(),
+    random: Math.random,
+    log: options.log,
+  });
+  const close = async (): Promise<void> => {
+    await journal.flush();
+    transport.close();
+    await release();
+  };
+  return { journal, wakeup, progress, converger, reporter, desired, pause, close };
+}
+
+/**
+ * Runs until the signal: reports every interval and at once on the runtime's own events, and brings targets to the
+ * verified desired state. No answer of the server and no absence of it ends this.
+ */
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { signal } = options;
+  const { journal, wakeup, progress, converger, reporter, desired, pause, close } = await assemble(options, true);
+  const stopReports = () => wakeup.wake(0);
+  signal.addEventListener("abort", stopReports);
+  try {
+    const watching = options.runtime.watch(
+      {
+        changed: () => wakeup.wake(DEBOUNCE_MS),
+        event: (event) => {
+          journal.add(event);
+          wakeup.wake(DEBOUNCE_MS);
+        },
+      },
+      signal,
+    );
+    const reporting = (async () => {
+      while (!signal.aborted) {
+        const result = await reporter.send();
+        // A server that is away is not asked more often because much happens here.
+        if (result.retryMs !== null) await pause(result.retryMs);
+        else await wakeup.next(jitteredMs(options.intervalMs, Math.random()));
+      }
+    })();
+    const following = (async () => {
+      converger.resume();
+      while (!signal.aborted) {
+        const waitMs = await desired.poll(undefined, signal);
+        if (waitMs > 0) await pause(waitMs);
+      }
+    })();
+    await Promise.all([watching, reporting, following]);
+    await Promise.race([converger.drain(), sleep(DRAIN_MS, undefined, { ref: false })]);
+    await Promise.race([progress.flush(), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+  } finally {
+    signal.removeEventListener("abort", stopReports);
+    await close();
+  }
+}
+
+/** Observes, reports, obeys what is desired now, reports again; resolves with whether the server took it all. */
+export async function runAgentOnce(options: AgentOptions): Promise<boolean> {
+  const { progress, converger, reporter, desired, close } = await assemble(options, false);
+  try {
+    let delivered = (await reporter.send()).delivered;
+    if (!delivered) delivered = (await reporter.send()).delivered;
+    if (!delivered) return false;
+    converger.resume();
+    await desired.poll(0);
+    await converger.settled();
+    await progress.flush();
+    return (await reporter.send()).delivered;
+  } finally {
+    await close();
+  }
+}
+
+/** One waiting loop that others can wake; wakes that come while it works are kept. */
+function createWakeup(): { wake(afterMs: number): void; next(atMostMs: number): Promise<void> } {
+  let dueAt = Number.POSITIVE_INFINITY;
+  let notify: (() => void) | null = null;
+  return {
+    wake: (afterMs) => {
+      dueAt = Math.min(dueAt, performance.now() + afterMs);
+      notify?.();
+    },
+    next: (atMostMs) =>
+      new Promise((resolve) => {
+        const last = performance.now() + atMostMs;
+        let timer: NodeJS.Timeout | undefined;
+        const arm = () => {
+          clearTimeout(timer);
+          timer = setTimeout(
+            () => {
+              notify = null;
+              dueAt = Number.POSITIVE_INFINITY;
+              resolve();
+            },
+            Math.max(0, Math.min(last, dueAt) - performance.now()),
+          );
+        };
+        notify = arm;
+        arm();
+      }),
+  };
+}
+
