@@ -4,8 +4,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const PAD = "=".charCodeAt(0);
 const INVALID = 64;
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const HEX_BYTES = new Map(HEX.map((text, byte) => [text, byte]));
 
 const SEXTETS = new Uint8Array(128).fill(INVALID);
 for (let value = 0; value < BASE64.length; value += 1) SEXTETS[BASE64.charCodeAt(value)] = value;
@@ -42,39 +44,46 @@ export function fromBase64(text: string): Uint8Array | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  const full = text.length - padding;
-  let group = 0;
+  const end = text.length - padding;
   let written = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    const sextet = at < full ? (SEXTETS[code] ?? INVALID) : code === PAD ? 0 : INVALID;
-    if (sextet === INVALID) return null;
-    group = (group << 6) | sextet;
-    if (at % 4 === 3) {
-      // A typed array ignores what is written past its end: only the padding of the last group.
-      bytes[written] = group >> 16;
-      bytes[written + 1] = group >> 8;
-      bytes[written + 2] = group;
-      written += 3;
-      if (at + 1 < text.length) group = 0;
-    }
+  for (let at = 0; at < end; at += 4) {
+    const third = at + 2 < end ? sextetAt(text, at + 2) : 0;
+    const fourth = at + 3 < end ? sextetAt(text, at + 3) : 0;
+    const first = sextetAt(text, at);
+    const second = sextetAt(text, at + 1);
+    if ((first | second | third | fourth) >= INVALID) return null;
+    const group = (first << 18) | (second << 12) | (third << 6) | fourth;
+    const unused = at + 2 >= end ? group & 0xffff : at + 3 >= end ? group & 0xff : 0;
+    if (unused !== 0) return null;
+    // A typed array ignores what is written past its end: only the padding of the last group.
+    bytes[written] = group >> 16;
+    bytes[written + 1] = group >> 8;
+    bytes[written + 2] = group;
+    written += 3;
   }
-  const unused = padding === 2 ? group & 0xffff : padding === 1 ? group & 0xff : 0;
-  return unused === 0 ? bytes : null;
+  return bytes;
+}
+
+function sextetAt(text: string, at: number): number {
+  return SEXTETS[text.charCodeAt(at)] ?? INVALID;
 }
 
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let at = 0; at < bytes.length; at += 1) text += HEX[bytes[at] ?? 0] ?? "";
   return text;
 }
 
 /** Bytes of lower-case hexadecimal; null for anything else. */
 export function fromHex(text: string): Uint8Array | null {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
+  if (text.length % 2 !== 0) return null;
   const bytes = new Uint8Array(text.length / 2);
-  for (let at = 0; at < bytes.length; at += 1) bytes[at] = Number.parseInt(text.slice(2 * at, 2 * at + 2), 16);
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = HEX_BYTES.get(text.slice(2 * at, 2 * at + 2));
+    if (byte === undefined) return null;
+    bytes[at] = byte;
+  }
   return bytes;
 }
 

@@ -85,7 +85,11 @@ function writeObject(object: JsonObject, depth: number): string {
   return `${text}}`;
 }
 
+/** What JSON writes as it stands: nearly all that we record. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function writeString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   if (!isWellFormed(text)) throw new CanonicalJsonError("a text holds a lone surrogate");
   return JSON.stringify(text);
 }

@@ -6,7 +6,7 @@
  * never change. Every hash of a proof is a fold of at most a handful of them.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { equalBytes, joinBytes } from "./bytes";
+import { equalBytes } from "./bytes";
 
 /** 32 bytes of SHA-256. */
 export type Hash = Uint8Array;
@@ -26,20 +26,27 @@ export interface ProofPlan {
 }
 
 const HASH_LENGTH = 32;
-const LEAF_PREFIX = Uint8Array.of(0);
-const NODE_PREFIX = Uint8Array.of(1);
+const LEAF_PREFIX = 0;
+const NODE_PREFIX = 1;
 
 /** SHA-256(""), the root of the tree without a leaf. */
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array());
 
 /** SHA-256(0x00 ‖ bytes). */
 export function leafHash(bytes: Uint8Array): Hash {
-  return sha256(joinBytes(LEAF_PREFIX, bytes));
+  const message = new Uint8Array(1 + bytes.length);
+  message[0] = LEAF_PREFIX;
+  message.set(bytes, 1);
+  return sha256(message);
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Hash, right: Hash): Hash {
-  return sha256(joinBytes(NODE_PREFIX, left, right));
+  const message = new Uint8Array(1 + left.length + right.length);
+  message[0] = NODE_PREFIX;
+  message.set(left, 1);
+  message.set(right, 1 + left.length);
+  return sha256(message);
 }
 
 /**
