@@ -1,16 +1,21 @@
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import { registerAgent } from "./agent/commands";
+import { CliError } from "./client";
+import { registerAdminCommands } from "./commands/admin";
+import { registerReleaseCommands } from "./commands/release";
+import { registerRolloutCommands } from "./commands/rollout";
+import { registerStatusCommand } from "./commands/status";
 import { registerProcesses } from "./processes/commands";
 
-/** Each group of commands registers itself; a command throws an Error with a sentence, or sets `process.exitCode`. */
+/** Each group of commands registers itself; a command throws an Error with a sentence, or a CliError with an exit code too. */
+const groups = [registerAgent, registerReleaseCommands, registerRolloutCommands, registerStatusCommand, registerAdminCommands, registerProcesses];
+
 const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0");
-for (const register of [registerAgent, registerProcesses]) register(program);
+for (const register of groups) register(program);
 
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) {
-    console.error(`plumbline: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  }
+  console.error(`plumbline: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = error instanceof CliError ? error.exitCode : 1;
 }

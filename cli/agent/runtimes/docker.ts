@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDigest } from "@/lib/domain/fleet/digests";
 import { computeSettingsDigest } from "@/lib/domain/fleet/settings-digest";
+import type { MountSetting } from "@/lib/domain/fleet/settings-digest";
 import { messageOf } from "../error-message";
 import { GENERATION_LABEL, REPLACES_LABEL, containerName, planCreation } from "./docker/carry-over";
 import { filterChanges } from "./docker/changed-paths";
@@ -510,9 +511,9 @@ class DockerRuntime implements Runtime {
 /** The digest of how this container is run, as `plumbline settings digest` computes it. */
 function settingsDigestOf(container: InspectedContainer, keyHex: string): string {
   const { Entrypoint: entrypoint, Cmd: command, Env: environment } = container.Config;
-  const mounts = (container.Mounts ?? []).map((mount) => ({
+  const mounts = (container.Mounts ?? []).map((mount): MountSetting => ({
     target: mount.Destination,
-    kind: mount.Type === "bind" || mount.Type === "volume" || mount.Type === "tmpfs" ? mount.Type : ("other" as const),
+    kind: mount.Type === "bind" || mount.Type === "volume" || mount.Type === "tmpfs" ? mount.Type : "other",
     source: (mount.Type === "volume" ? mount.Name : mount.Source) ?? null,
     readOnly: mount.RW === false,
   }));
