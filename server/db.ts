@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { PrismaClient, Prisma } from "@/generated/prisma/client";
 
@@ -25,6 +26,13 @@ export function openDatabase(url: string, { poolSize = 16, name = "plumbline" }:
   return new PrismaClient({ adapter });
 }
 
+const guards = new AsyncLocalStorage<(tx: Tx) => Promise<void>>();
+
+/** Runs `work` so that each of its `transact` calls begins with `guard`, which may refuse by throwing. */
+export function withTransactionGuard<T>(guard: (tx: Tx) => Promise<void>, work: () => Promise<T>): Promise<T> {
+  return guards.run(guard, work);
+}
+
 const RETRIES = 5;
 
 /**
@@ -34,11 +42,16 @@ const RETRIES = 5;
 export async function transact<T>(db: Db, work: (tx: Tx) => Promise<T>, { timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction(work, { timeout: timeoutMs, maxWait: 10_000 });
+      return await db.$transaction((tx) => runGuarded(tx, work), { timeout: timeoutMs, maxWait: 10_000 });
     } catch (error) {
       if (attempt >= RETRIES || !isTransient(error)) throw error;
     }
   }
+}
+
+async function runGuarded<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  await guards.getStore()?.(tx);
+  return work(tx);
 }
 
 /** SQLSTATE of a database error, however the driver adapter wrapped it; null for anything else. */
