@@ -99,6 +99,7 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
 
   return (
     <div className="matrix-scroll matrix-wide">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-to-interactive-role -- a table walked with the arrow keys is a grid */}
       <table ref={grid} role="grid" tabIndex={-1} aria-label="Services by environment" className="matrix" onKeyDown={onKeyDown}>
         <thead>
           <tr>

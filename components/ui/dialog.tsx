@@ -11,14 +11,13 @@ export interface DialogProps {
   title: ReactNode;
   /** Any CSS length; 560px unless said. */
   width?: string;
-  /** Between title and edge: content that draws its own inner frame. */
+  /** The content frames itself with `.dialog-inner`: for one with an edge-to-edge footer. */
+  flush?: boolean;
   children: ReactNode;
-  /** Below a rule, on paper. */
-  footer?: ReactNode;
 }
 
 /** A modal on the native element: the browser traps focus, gives it back, and closes on Escape. */
-export function Dialog({ open, onClose, title, width, children, footer }: DialogProps) {
+export function Dialog({ open, onClose, title, width, flush, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -37,16 +36,15 @@ export function Dialog({ open, onClose, title, width, children, footer }: Dialog
     >
       {open ? (
         <>
-          <div className="dialog-inner">
+          <div className="dialog-top">
             <div className="dialog-head">
               <h2 id={id}>{title}</h2>
               <button type="button" className="dialog-close" aria-label="Close" onClick={() => ref.current?.close()}>
                 <StatusShape kind="close" size={16} />
               </button>
             </div>
-            {children}
           </div>
-          {footer}
+          {flush ? children : <div className="dialog-inner">{children}</div>}
           <LiveRegion />
         </>
       ) : null}

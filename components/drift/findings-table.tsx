@@ -1,0 +1,76 @@
+import Link from "next/link";
+import { Age } from "@/components/ui/age";
+import type { Moment } from "@/components/ui/format";
+import { formatCount } from "@/components/ui/format";
+import { ReleaseLine } from "@/components/ui/release-line";
+import { Table } from "@/components/ui/table";
+import { Timestamp } from "@/components/ui/timestamp";
+
+export interface FindingRow {
+  id: string;
+  /** Instance or target key, in mono. */
+  name: string;
+  href?: string;
+  running: { version: string | null; digest: string | null } | null;
+  /** Agent, cluster or host. */
+  agent: string | null;
+  region: string | null;
+  /** Further words: who started it, which file changed. */
+  detail?: string | null;
+  /** Instances in this finding, when more than one. */
+  count?: number;
+  since: Moment;
+  /** Last report. */
+  reportAt?: Moment | null;
+}
+
+/** Findings of one cause, one per row. */
+export function FindingsTable({ label, rows }: { label: string; rows: readonly FindingRow[] }) {
+  return (
+    <Table label={label} dense stack>
+      <thead>
+        <tr>
+          <th scope="col">Instance</th>
+          <th scope="col">Running</th>
+          <th scope="col">Where</th>
+          <th scope="col">Detail</th>
+          <th scope="col" className="num">
+            Since, UTC
+          </th>
+          <th scope="col" className="num">
+            Report
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row.id}>
+            <th scope="row" className="mono" data-phone="wide">
+              {row.href ? (
+                <Link className="row-link" href={row.href}>
+                  {row.name}
+                </Link>
+              ) : (
+                row.name
+              )}
+              {row.count && row.count > 1 ? <span className="muted"> and {formatCount(row.count - 1)} more</span> : null}
+            </th>
+            <td>{row.running ? <ReleaseLine {...row.running} otherwise="not registered" /> : <span className="muted">nothing</span>}</td>
+            <td data-phone="end">
+              {[row.agent, row.region].filter(Boolean).join(", ") || <span className="muted">unknown</span>}
+            </td>
+            <td className="wraps muted" data-phone={row.detail ? "wide" : "hide"}>
+              {row.detail}
+            </td>
+            <td className="num" data-phone="hide">
+              <Timestamp at={row.since} zone={false} />
+            </td>
+            <td className="num muted" data-phone="hide">
+              {row.reportAt ? <Age at={row.reportAt} /> : "never"}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}

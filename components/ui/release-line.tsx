@@ -1,0 +1,20 @@
+import { DigestStripe } from "./digest-stripe";
+
+/** A release or bare bytes: a version where one is known, the digest always. */
+export interface ReleaseLineProps {
+  version: string | null;
+  digest: string | null;
+  /** Words where there is no version: "not registered", "nothing assigned". */
+  otherwise?: string;
+  copyable?: boolean;
+}
+
+/** A version with its digest stripe. */
+export function ReleaseLine({ version, digest, otherwise = "unknown release", copyable }: ReleaseLineProps) {
+  return (
+    <span className="release-line">
+      {version ? <b>{version}</b> : <span className="muted">{otherwise}</span>}
+      <DigestStripe digest={digest} copyable={copyable} />
+    </span>
+  );
+}
