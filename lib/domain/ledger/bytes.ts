@@ -44,28 +44,31 @@ export function fromBase64(text: string): Uint8Array | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  const end = text.length - padding;
+  const whole = padding === 0 ? text.length : text.length - 4;
   let written = 0;
-  for (let at = 0; at < end; at += 4) {
-    const third = at + 2 < end ? sextetAt(text, at + 2) : 0;
-    const fourth = at + 3 < end ? sextetAt(text, at + 3) : 0;
-    const first = sextetAt(text, at);
-    const second = sextetAt(text, at + 1);
-    if ((first | second | third | fourth) >= INVALID) return null;
-    const group = (first << 18) | (second << 12) | (third << 6) | fourth;
-    const unused = at + 2 >= end ? group & 0xffff : at + 3 >= end ? group & 0xff : 0;
-    if (unused !== 0) return null;
-    // A typed array ignores what is written past its end: only the padding of the last group.
+  for (let at = 0; at < whole; at += 4) {
+    const group = groupOf(sextetAt(text, at), sextetAt(text, at + 1), sextetAt(text, at + 2), sextetAt(text, at + 3));
+    if (group < 0) return null;
     bytes[written] = group >> 16;
     bytes[written + 1] = group >> 8;
     bytes[written + 2] = group;
     written += 3;
   }
+  if (padding === 0) return bytes;
+  const last = groupOf(sextetAt(text, whole), sextetAt(text, whole + 1), padding === 1 ? sextetAt(text, whole + 2) : 0, 0);
+  if (last < 0 || (last & (padding === 1 ? 0xff : 0xffff)) !== 0) return null;
+  bytes[written] = last >> 16;
+  if (padding === 1) bytes[written + 1] = last >> 8;
   return bytes;
 }
 
 function sextetAt(text: string, at: number): number {
   return SEXTETS[text.charCodeAt(at)] ?? INVALID;
+}
+
+/** 24 bits of four sextets; negative when one of them is invalid. */
+function groupOf(first: number, second: number, third: number, fourth: number): number {
+  return (first | second | third | fourth) >= INVALID ? -1 : (first << 18) | (second << 12) | (third << 6) | fourth;
 }
 
 /** Lower-case hexadecimal. */

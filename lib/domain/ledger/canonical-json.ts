@@ -78,8 +78,10 @@ function writeObject(object: JsonObject, depth: number): string {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null) throw new CanonicalJsonError("not a plain object");
   let text = "{";
-  // The default order of sort() is by UTF-16 code units, which is RFC 8785 §3.2.3.
-  for (const key of Object.keys(object).sort()) {
+  const keys = Object.keys(object);
+  // `<` and the default sort() compare UTF-16 code units, which is RFC 8785 §3.2.3. What is read back is sorted already.
+  if (keys.some((key, at) => at > 0 && key < (keys[at - 1] ?? ""))) keys.sort();
+  for (const key of keys) {
     text += `${text.length === 1 ? "" : ","}${writeString(key)}:${write(object[key], depth)}`;
   }
   return `${text}}`;

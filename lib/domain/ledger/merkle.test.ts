@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeUtf8, fromHex, toHex } from "./bytes";
@@ -94,6 +95,14 @@ describe("known answers", () => {
       "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
     ]);
   });
+});
+
+it("takes another implementation of SHA-256", () => {
+  const platform = (bytes: Uint8Array): Hash => Uint8Array.from(createHash("sha256").update(bytes).digest());
+  const left = leafHash(encodeUtf8("left"), platform);
+  const right = leafHash(encodeUtf8("right"), platform);
+  expect(left).toEqual(leafHash(encodeUtf8("left")));
+  expect(appendLeaf([left], 1, right, platform)).toEqual(appendLeaf([left], 1, right));
 });
 
 describe("frontier", () => {

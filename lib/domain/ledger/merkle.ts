@@ -11,6 +11,9 @@ import { equalBytes } from "./bytes";
 /** 32 bytes of SHA-256. */
 export type Hash = Uint8Array;
 
+/** SHA-256. Where many hashes are made, the platform's own may be passed instead of the portable one. */
+export type Sha256 = (bytes: Uint8Array) => Hash;
+
 /** Level 0 is a leaf. */
 export interface NodeCoord {
   level: number;
@@ -33,34 +36,39 @@ const NODE_PREFIX = 1;
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array());
 
 /** SHA-256(0x00 ‖ bytes). */
-export function leafHash(bytes: Uint8Array): Hash {
+export function leafHash(bytes: Uint8Array, hash: Sha256 = sha256): Hash {
   const message = new Uint8Array(1 + bytes.length);
   message[0] = LEAF_PREFIX;
   message.set(bytes, 1);
-  return sha256(message);
+  return hash(message);
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
-export function nodeHash(left: Hash, right: Hash): Hash {
+export function nodeHash(left: Hash, right: Hash, hash: Sha256 = sha256): Hash {
   const message = new Uint8Array(1 + left.length + right.length);
   message[0] = NODE_PREFIX;
   message.set(left, 1);
   message.set(right, 1 + left.length);
-  return sha256(message);
+  return hash(message);
 }
 
 /**
  * Appends one leaf. The frontier holds the roots of the complete subtrees that make up the tree, largest first: one for each
  * set bit of `size`. `nodes` are the complete subtrees that the new leaf closes, itself first; they are what to store.
  */
-export function appendLeaf(frontier: readonly Hash[], size: number, leaf: Hash): { frontier: Hash[]; size: number; nodes: StoredNode[] } {
+export function appendLeaf(
+  frontier: readonly Hash[],
+  size: number,
+  leaf: Hash,
+  sha: Sha256 = sha256,
+): { frontier: Hash[]; size: number; nodes: StoredNode[] } {
   checkFrontier(frontier, size);
   checkSize(size + 1);
   const next = [...frontier];
   const nodes: StoredNode[] = [{ level: 0, index: size, hash: leaf }];
   let hash = leaf;
   for (let level = 1, index = size; isOdd(index); level += 1) {
-    hash = nodeHash(required(next.pop()), hash);
+    hash = nodeHash(required(next.pop()), hash, sha);
     index = half(index);
     nodes.push({ level, index, hash });
   }

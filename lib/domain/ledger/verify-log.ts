@@ -6,7 +6,7 @@
 import { fromBase64, fromHex, equalBytes, toBase64 } from "./bytes";
 import { CheckpointError, openCheckpoint } from "./checkpoint";
 import { LedgerFormatError, parseEnvelope, type Envelope } from "./entry";
-import { appendLeaf, leafHash, rootOf, type Hash } from "./merkle";
+import { appendLeaf, leafHash, rootOf, type Hash, type Sha256 } from "./merkle";
 import { SignedNoteError, parseVkey, type VerifyEd25519 } from "./signed-note";
 
 export type LogVerdict = {
@@ -31,9 +31,10 @@ export type LogVerifier = {
 
 /**
  * A verifier for one export. `previousCheckpoint` is a note that was kept from an earlier visit: the log must contain it.
- * Throws SignedNoteError or CheckpointError when the key or that note is itself malformed.
+ * Throws SignedNoteError or CheckpointError when the key or that note is itself malformed. `sha256` and `verify` may be the
+ * platform's own.
  */
-export function createLogVerifier(options: { vkey: string; previousCheckpoint?: string; verify?: VerifyEd25519 }): LogVerifier {
+export function createLogVerifier(options: { vkey: string; previousCheckpoint?: string; sha256?: Sha256; verify?: VerifyEd25519 }): LogVerifier {
   const key = parseVkey(options.vkey, options.verify);
   const previous = options.previousCheckpoint === undefined ? null : openCheckpoint(options.previousCheckpoint, [key]);
   let tree: { frontier: Hash[]; size: number } = { frontier: [], size: 0 };
@@ -67,11 +68,11 @@ export function createLogVerifier(options: { vkey: string; previousCheckpoint?: 
     } else {
       const bytes = typeof line.bytes === "string" ? fromBase64(line.bytes) : null;
       if (!bytes) return report("the bytes are not base64", index);
-      if (!equalBytes(leafHash(bytes), leaf)) return report("the bytes do not have this leaf hash", index);
+      if (!equalBytes(leafHash(bytes, options.sha256), leaf)) return report("the bytes do not have this leaf hash", index);
       const problem = readEntry(bytes, index);
       if (problem) return report(problem, index);
     }
-    tree = appendLeaf(tree.frontier, index, leaf);
+    tree = appendLeaf(tree.frontier, index, leaf, options.sha256);
     comparePrevious();
   }
 
