@@ -11,7 +11,7 @@ import { equalBytes } from "./bytes";
 /** 32 bytes of SHA-256. */
 export type Hash = Uint8Array;
 
-/** SHA-256. Where many hashes are made, the platform's own may be passed instead of the portable one. */
+/** SHA-256. Where many hashes are made, the platform's own may be passed instead of the portable one; it must not keep its argument. */
 export type Sha256 = (bytes: Uint8Array) => Hash;
 
 /** Level 0 is a leaf. */
@@ -35,21 +35,24 @@ const NODE_PREFIX = 1;
 /** SHA-256(""), the root of the tree without a leaf. */
 export const EMPTY_ROOT: Hash = sha256(new Uint8Array());
 
+/** Messages are put together here: a buffer for each hash would cost more than the hash. */
+let scratch = new Uint8Array(4096);
+
 /** SHA-256(0x00 ‖ bytes). */
-export function leafHash(bytes: Uint8Array, hash: Sha256 = sha256): Hash {
-  const message = new Uint8Array(1 + bytes.length);
-  message[0] = LEAF_PREFIX;
-  message.set(bytes, 1);
-  return hash(message);
+export function leafHash(bytes: Uint8Array, sha: Sha256 = sha256): Hash {
+  const length = 1 + bytes.length;
+  if (scratch.length < length) scratch = new Uint8Array(2 * length);
+  scratch[0] = LEAF_PREFIX;
+  scratch.set(bytes, 1);
+  return sha(scratch.subarray(0, length));
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
-export function nodeHash(left: Hash, right: Hash, hash: Sha256 = sha256): Hash {
-  const message = new Uint8Array(1 + left.length + right.length);
-  message[0] = NODE_PREFIX;
-  message.set(left, 1);
-  message.set(right, 1 + left.length);
-  return hash(message);
+export function nodeHash(left: Hash, right: Hash, sha: Sha256 = sha256): Hash {
+  scratch[0] = NODE_PREFIX;
+  scratch.set(left, 1);
+  scratch.set(right, 1 + left.length);
+  return sha(scratch.subarray(0, 1 + left.length + right.length));
 }
 
 /**
