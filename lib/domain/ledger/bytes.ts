@@ -7,7 +7,8 @@ const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 const INVALID = 64;
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-const HEX_BYTES = new Map(HEX.map((text, byte) => [text, byte]));
+const NIBBLES = new Uint8Array(128).fill(INVALID);
+for (let value = 0; value < 16; value += 1) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 
 const SEXTETS = new Uint8Array(128).fill(INVALID);
 for (let value = 0; value < BASE64.length; value += 1) SEXTETS[BASE64.charCodeAt(value)] = value;
@@ -83,9 +84,10 @@ export function fromHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0) return null;
   const bytes = new Uint8Array(text.length / 2);
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = HEX_BYTES.get(text.slice(2 * at, 2 * at + 2));
-    if (byte === undefined) return null;
-    bytes[at] = byte;
+    const high = NIBBLES[text.charCodeAt(2 * at)] ?? INVALID;
+    const low = NIBBLES[text.charCodeAt(2 * at + 1)] ?? INVALID;
+    if ((high | low) >= INVALID) return null;
+    bytes[at] = (high << 4) | low;
   }
   return bytes;
 }
