@@ -12,8 +12,11 @@ import { inRoot } from "./lib/paths.mjs";
 /** Any number of starts may migrate one database at once; this lock lets them in one by one. (the bytes "plumblin" as a number) */
 const lockKey = "8100978942395836782";
 
+const oldestServer = 15;
+const insufficientPrivilege = "42501";
+
 /** The table as Prisma makes it, so that `prisma migrate deploy` and `status` keep working on the same database. */
-const bookkeeping = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+const bookkeeping = `CREATE TABLE _prisma_migrations (
   id varchar(36) PRIMARY KEY NOT NULL,
   checksum varchar(64) NOT NULL,
   finished_at timestamptz,
@@ -81,23 +84,45 @@ export function needsOwnTransaction(sql) {
  * @returns {Promise<string[]>} names of the migrations applied now
  */
 export async function migrate({ url, directory, log = () => {} }) {
-  const { default: pg } = await import("pg");
-  const client = new pg.Client({ connectionString: url, application_name: "plumbline migrate" });
-  await client.connect();
+  const client = await connect(url);
   try {
+    const { rows: versions } = await client.query("SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS shown");
+    if (versions[0].number < oldestServer * 10_000) throw new Failure(`The database is PostgreSQL ${versions[0].shown}; Plumbline needs ${oldestServer} or newer.`);
     await client.query(`SELECT pg_advisory_lock(${lockKey})`);
     await client.query("SET client_min_messages = warning");
-    await client.query(bookkeeping);
-    const { rows } = await client.query("SELECT migration_name, checksum, finished_at, rolled_back_at, logs FROM _prisma_migrations ORDER BY started_at");
-    const missing = planMigrations(readMigrations(directory), rows);
+    const missing = planMigrations(readMigrations(directory), await readHistory(client));
     for (const migration of missing) {
       await apply(client, migration);
       log(`Applied migration ${migration.name}`);
     }
     return missing.map((migration) => migration.name);
+  } catch (error) {
+    if (error.code !== insufficientPrivilege) throw error;
+    throw new Failure(`The database's user "${client.user}" may not migrate it: ${error.message}. Name one that may in PLUMBLINE_MIGRATE_DATABASE_URL (the owner of the database, with CREATEROLE).`, { cause: error });
   } finally {
     await client.end();
   }
+}
+
+async function connect(url) {
+  const { default: pg } = await import("pg");
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) throw new Failure("The address of a database looks like postgresql://user:password@host:5432/name.");
+  const client = new pg.Client({ connectionString: url, application_name: "plumbline migrate", connectionTimeoutMillis: 15_000 });
+  // A connection lost later shows in the query that waits on it.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    throw new Failure(`Cannot connect to the database at ${client.host}:${client.port} as "${client.user}": ${error.message || error.code}`, { cause: error });
+  }
+}
+
+/** What has been applied. The table is only made when it is absent, so that a database that is up to date asks for no rights. */
+async function readHistory(client) {
+  const { rows } = await client.query("SELECT to_regclass('_prisma_migrations') IS NULL AS absent");
+  if (rows[0].absent) await client.query(bookkeeping);
+  return (await client.query("SELECT migration_name, checksum, finished_at, rolled_back_at, logs FROM _prisma_migrations ORDER BY started_at")).rows;
 }
 
 async function apply(client, migration) {

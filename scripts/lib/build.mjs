@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { Failure } from "./failure.mjs";
 import { withLock } from "./lock.mjs";
 import { inRoot, root } from "./paths.mjs";
 import { run } from "./processes.mjs";
@@ -99,11 +100,16 @@ const forNode = {
 };
 
 async function bundle(options) {
-  const { build, formatMessages } = await import("esbuild");
-  const result = await build({ ...forNode, ...options }).catch((error) => error);
-  const errors = result.errors ?? [];
-  if (errors.length > 0) throw new Error((await formatMessages(errors, { kind: "error", color: false })).join("\n"));
-  if (result instanceof Error) throw result;
+  const { build, formatMessages, stop } = await import("esbuild");
+  try {
+    const result = await build({ ...forNode, ...options }).catch((error) => error);
+    const errors = result.errors ?? [];
+    if (errors.length > 0) throw new Failure((await formatMessages(errors, { kind: "error", color: false })).join("\n"));
+    if (result instanceof Error) throw result;
+  } finally {
+    // Its helper process would otherwise stay for as long as ours.
+    await stop();
+  }
 }
 
 async function bundleProcesses() {

@@ -70,6 +70,12 @@ export function placeDatabase({ dataDir, native, recorded, log }) {
     throw new Failure(`The database's user (uid ${owner.uid}) can no longer reach its files in ${existing}. Let it through the folders above (chmod o+x), then start again.`);
   }
   if (pgData !== inside && !existing) log(`The database's user cannot reach ${dataDir}: its files are kept in ${pgData}`);
+  if (!existing && existsSync(pgData)) {
+    // The data folder was removed to begin anew. These files are useless without its keys, but they are not ours to delete.
+    const aside = `${pgData}.left-${new Date().toISOString().replace(/[:.]/g, "")}`;
+    renameSync(pgData, aside);
+    log(`An earlier database of a removed data folder was moved to ${aside}; delete it if nobody misses it.`);
+  }
   mkdirSync(path.dirname(pgData), { recursive: true, mode: 0o755 });
   return { pgData, native: canEnter(native, owner) ? native : copyBinaries(native, path.join(fallback, "native"), log), owner };
 }

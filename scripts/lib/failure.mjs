@@ -3,8 +3,15 @@ export class Failure extends Error {}
 
 /** Prints an error as a person should read it. */
 export function printError(error) {
-  const text = error instanceof Failure ? error.message : (error?.stack ?? String(error));
-  console.error(`\n${text}`);
+  console.error(`\n${describeError(error)}`);
+}
+
+/** @param {any} error */
+export function describeError(error) {
+  if (error instanceof Failure) return error.message;
+  const what = { EACCES: "not allowed", EPERM: "not allowed", EROFS: "the file system is read-only", ENOSPC: "the disk is full" }[error?.code];
+  if (what && error.path) return `Cannot use ${error.path}: ${what}. Start Plumbline as the user who owns this checkout and its data, or name another folder with PLUMBLINE_DATA.`;
+  return error?.stack ?? String(error);
 }
 
 /** Stops with words when this Node.js is too old for what follows. */

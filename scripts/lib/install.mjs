@@ -52,6 +52,22 @@ export function isSatisfied(wanted, installed) {
 }
 
 /**
+ * Optional packages (binaries for other platforms, mostly) that some package names and the lockfile does not know.
+ * `npm ci` refuses such a lockfile; a registry that mirrors one platform only makes `npm install` write one.
+ * @param {{ packages: Record<string, { optionalDependencies?: Record<string, string> }> }} lock
+ */
+export function findMissingOptional({ packages }) {
+  return Object.entries(packages).flatMap(([where, { optionalDependencies = {} }]) => Object.keys(optionalDependencies).filter((name) => !isLocked(packages, where, name)));
+}
+
+/** As Node.js looks packages up: in the package's own node_modules, then in each one above. */
+function isLocked(packages, where, name) {
+  if (packages[where === "" ? `node_modules/${name}` : `${where}/node_modules/${name}`]) return true;
+  if (where === "") return false;
+  return isLocked(packages, where.slice(0, Math.max(0, where.lastIndexOf("/node_modules/"))), name);
+}
+
+/**
  * Install scripts stay off: nothing here needs one (the database's library links are made below, esbuild brings its
  * binary as a package, Prisma generates without its native engine), and npm versions differ in which they would run.
  */

@@ -1,0 +1,1 @@
+export function hashSources(base: string, sources: string[]): string;
