@@ -35,7 +35,8 @@ export async function enrollAgent(input: EnrollInput): Promise<Identity> {
   if (before) throw new Error(`this host is enrolled already: ${before.name} at ${before.url}; \`plumbline agent leave\` comes first`);
   const transport = openTransport({ url: input.url, ca: input.ca });
   try {
-    const machineId = await readMachineId();
+    // Simulated hosts share the machine that simulates them.
+    const machineId = input.runtime === "simulated" ? null : await readMachineId();
     const request: EnrolRequest = {
       v: 1,
       token: input.token,
