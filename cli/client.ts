@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Command } from "commander";
 import type { Problem } from "@/lib/contract/problem";
 
 /** Ends the program with a message for people and an exit code for scripts. */
@@ -14,6 +15,13 @@ export class CliError extends Error {
 }
 
 export type ClientOptions = { url?: string; token?: string };
+
+/** Gives every command below this one (or itself) the options of `createClient` and `--json`. */
+export function addClientOptions(command: Command): void {
+  for (const sub of command.commands) addClientOptions(sub);
+  if (command.commands.length > 0) return;
+  command.option("--url <url>", "the server (default: PLUMBLINE_URL, else http://127.0.0.1:4600)").option("--token <token>", "an API token (default: PLUMBLINE_TOKEN)").option("--json", "print JSON");
+}
 
 /** Exit codes that scripts can rely on; 2 is drift. */
 export const EXIT = { ok: 0, failed: 1, drift: 2, refused: 3, unreachable: 4 } as const;

@@ -1,17 +1,23 @@
 import { Command } from "commander";
 import { registerAgent } from "./agent/commands";
-import { CliError } from "./client";
+import { addClientOptions, CliError } from "./client";
 import { registerAdminCommands } from "./commands/admin";
+import { registerLedgerCommands } from "./commands/ledger";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollout";
+import { registerSimulateCommand } from "./commands/simulate";
 import { registerStatusCommand } from "./commands/status";
 import { registerProcesses } from "./processes/commands";
 
 /** Each group of commands registers itself; a command throws an Error with a sentence, or a CliError with an exit code too. */
-const groups = [registerAgent, registerReleaseCommands, registerRolloutCommands, registerStatusCommand, registerAdminCommands, registerProcesses];
+const own = [registerAgent, registerProcesses];
+const clients = [registerReleaseCommands, registerRolloutCommands, registerStatusCommand, registerLedgerCommands, registerAdminCommands, registerSimulateCommand];
 
 const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0");
-for (const register of groups) register(program);
+for (const register of own) register(program);
+const known = program.commands.length;
+for (const register of clients) register(program);
+for (const command of program.commands.slice(known)) addClientOptions(command);
 
 try {
   await program.parseAsync();
