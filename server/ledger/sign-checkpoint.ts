@@ -6,6 +6,7 @@ import { appendLeaf, leafHash, rootOf, type Hash } from "@/lib/domain/ledger/mer
 import type { App } from "@/server/context";
 import { transact, type Db, type Tx } from "@/server/db";
 import { AppError } from "@/server/errors";
+import { processWide } from "@/server/process-wide";
 import { readCheckpointFile, refuseOlderLedger, writeCheckpointFile } from "./checkpoint-file";
 import { readFrontier } from "./read-nodes";
 import { serverSigner } from "./signing-key";
@@ -15,8 +16,8 @@ export type SignedCheckpoint = { epoch: number; size: number; root: Hash; note: 
 const BATCH = 2_000;
 const CATCH_UP_TIMEOUT_MS = 30 * 60_000;
 
-const running = new WeakMap<App, Promise<SignedCheckpoint | null>>();
-const faults = new WeakMap<App, AppError>();
+const running = processWide("ledger.signing", () => new WeakMap<App, Promise<SignedCheckpoint | null>>());
+const faults = processWide("ledger.faults", () => new WeakMap<App, AppError>());
 
 /** Why the ledger was not signed the last time this process tried; null when it was. For health and the screen. */
 export function ledgerFault(app: App): AppError | null {

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import type { RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import type { TargetReason, TargetStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
+import { authorise, visibleTo } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { notFound } from "@/server/errors";
+import { countStatuses, loadRollout } from "./load-rollouts";
+import { explainStuck } from "./explain-stuck";
+
+type TargetRow = { id: bigint; key: string; agent: string; region: string | null; wave: number; status: TargetStatus; step: string | null; reason: TargetReason | null; message: string | null; verified_at: Date | null; offered_at: Date | null };
+
+const MAX_TARGETS = 200;
+const CELL: Record<TargetStatus, string> = { pending: "w", offered: "f", acknowledged: "f", replacing: "f", regressed: "f", verified: "v", failed: "x", contested: "x", stuck: "s", gone: "g", withdrawn: "g" };
+const WORST_FIRST = "xsfwvg";
+
+/** One rollout with its waves, what is stuck and why, and what happened. @throws AppError not-found */
+export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string } }): Promise<RolloutDetail> {
+  authorise(ctx, "rollouts.read");
+  const rollout = await loadRollout(ctx.db, input.id);
+  if (!visibleTo(ctx, "rollouts.read", { service: rollout.service, environment: rollout.environment })) throw notFound("rollout");
+  const waves = await ctx.db.$queryRaw<{ ordinal: number; name: string; status: WaveStatus; opened_at: Date | null; finished_at: Date | null }[]>`
+    SELECT ordinal, name, status, opened_at, finished_at FROM waves WHERE rollout_id = ${input.id}::uuid ORDER BY ordinal`;
+  const targets = await ctx.db.$queryRaw<TargetRow[]>`
+    SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at
+    FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
+    WHERE rt.rollout_id = ${input.id}::uuid ORDER BY rt.wave, t.id`;
+  const events = await ctx.db.$queryRaw<{ at: Date; kind: string; key: string | null; detail: unknown }[]>`
+    SELECT ev.at, ev.kind, t.key, ev.detail FROM rollout_events ev LEFT JOIN targets t ON t.id = ev.target_id WHERE ev.rollout_id = ${input.id}::uuid ORDER BY ev.id DESC LIMIT 200`;
+  const worst = (status: TargetStatus): number => WORST_FIRST.indexOf(CELL[status]);
+  return {
+    ...rollout,
+    waves: waves.map((wave) => {
+      const members = targets.filter((target) => target.wave === wave.ordinal);
+      return {
+        ordinal: wave.ordinal,
+        name: wave.name,
+        status: wave.status,
+        openedAt: wave.opened_at?.toISOString() ?? null,
+        finishedAt: wave.finished_at?.toISOString() ?? null,
+        counts: countStatuses(Object.fromEntries([...groupBy(members, ({ status }) => status)].map(([status, list]) => [status, list.length]))),
+        cells: members.map(({ status }) => CELL[status]).sort((a, b) => WORST_FIRST.indexOf(a) - WORST_FIRST.indexOf(b)).join(""),
+      };
+    }),
+    stuck: groupStuck(targets),
+    targets: targets
+      .toSorted((a, b) => worst(a.status) - worst(b.status))
+      .slice(0, MAX_TARGETS)
+      .map((target) => ({
+        id: target.id.toString(),
+        key: target.key,
+        agent: target.agent,
+        region: target.region,
+        status: target.status,
+        step: target.step,
+        reason: target.reason,
+        message: target.message,
+        verifiedAt: target.verified_at?.toISOString() ?? null,
+      })),
+    events: events.toReversed().map((event) => ({ at: event.at.toISOString(), kind: event.kind, sentence: describeEvent(event) })),
+    summary: summarise(rollout),
+  };
+}
+
+function groupStuck(targets: readonly TargetRow[]): RolloutDetail["stuck"] {
+  const late = targets.filter(({ status }) => status === "stuck" || status === "failed" || status === "contested");
+  return [...groupBy(late, ({ reason, status }) => reason ?? status)].map(([reason, members]) => {
+    const offered = members.flatMap(({ offered_at }) => offered_at ?? []).map((at) => at.getTime());
+    return {
+      reason,
+      ...explainStuck(reason, members.length),
+      count: members.length,
+      where: [...new Set(members.map(({ agent, key }) => `${key} on ${agent}`))].slice(0, 5),
+      oldestOfferedAt: offered.length > 0 ? new Date(Math.min(...offered)).toISOString() : null,
+    };
+  });
+}
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
+
+const eventDetail = z.object({ by: z.string(), reason: z.string(), message: z.string(), targets: z.number(), from: z.string(), wave: z.number() }).partial().catch({});
+
+function describeEvent({ kind, key, detail }: { kind: string; key: string | null; detail: unknown }): string {
+  const { by, reason, targets, message, wave } = eventDetail.parse(detail);
+  const where = key ?? "a target";
+  switch (kind) {
+    case "started":
+      return `Started for ${targets ?? 0} target${targets === 1 ? "" : "s"}.`;
+    case "paused":
+    case "resumed":
+      return `${kind === "paused" ? "Paused" : "Resumed"}${by ? ` by ${by}` : ""}.`;
+    case "aborted":
+      return `Stopped${by ? ` by ${by}` : ""}.`;
+    case "superseded":
+      return "Another rollout took its place.";
+    case "wave":
+      return `Wave ${wave ?? 1}: ${reason ?? "moved"}.`;
+    case "succeeded":
+    case "succeeded-will-revert":
+    case "failed":
+      return reason ?? kind;
+    default:
+      return [`${where}: ${kind}`, reason && `(${reason.replaceAll("-", " ")})`, message && `— ${message.slice(0, 200)}`].filter(Boolean).join(" ");
+  }
+}
+
+/** One paragraph to paste into an incident channel. */
+function summarise(rollout: RolloutDto): string {
+  const what = { promote: "Promotion", rollback: "Rollback", reconverge: "Reconvergence", replace: "Replacement", stop: "Stop" }[rollout.kind];
+  const versions = rollout.kind === "reconverge" ? (rollout.to?.version ?? "nothing") : `${rollout.from?.version ?? "nothing"} → ${rollout.to?.version ?? "nothing"}`;
+  const { counts } = rollout;
+  const open = [counts.inFlight && `${counts.inFlight} in flight`, counts.stuck && `${counts.stuck} stuck`, counts.failed && `${counts.failed} failed`].filter(Boolean).join(", ");
+  return [
+    `${what} #${rollout.number} of ${rollout.service} in ${rollout.environment}: ${versions}, ${rollout.status}.`,
+    `${counts.verified} of ${counts.total} targets verified${open ? `, ${open}` : ""}.`,
+    `Started by ${rollout.startedBy} at ${rollout.createdAt}${rollout.incident ? ` for ${rollout.incident}` : ""}; ledger entry ${rollout.entry}.`,
+    rollout.holdEntry === null ? null : "Promotions are held here.",
+    rollout.reason ? `Reason: ${rollout.reason}` : null,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}

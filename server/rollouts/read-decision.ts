@@ -1,0 +1,217 @@
+import { z } from "zod";
+import { explainMissing, may, type Verb } from "@/lib/domain/access/permissions";
+import type { Freshness } from "@/lib/domain/fleet/freshness";
+import type { DecisionState, OfferedRelease, ReleaseHere, TargetHere } from "@/lib/domain/rollout/check-rollback";
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+import type { Ctx } from "@/server/context";
+import type { Db, Tx } from "@/server/db";
+import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+import { compareRevision, type Revision } from "./revision";
+import { isKnownPlace, type KnownPlace, type Place } from "./read-place";
+
+export type TargetRow = {
+  id: bigint;
+  key: string;
+  agentId: string;
+  agentName: string;
+  region: string | null;
+  canAct: boolean;
+  freshness: Freshness;
+  desiredReleaseId: string | null;
+  instances: number;
+  verifiedOnAssigned: boolean;
+  managedBy: { tool: string; name?: string | undefined; autoSync?: boolean | undefined } | null;
+};
+export type RunningRow = { releaseId: string | null; version: string | null; digest: string | null; instances: number; targets: number };
+export type ReleaseRow = ReleaseHere & { digest: string | null };
+export type ActiveRollout = { id: string; number: bigint; kind: RolloutKind; status: string; toReleaseId: string | null };
+
+/** Everything that a decision about a place weighs, as it stands now; on locked rows when the caller has locked them. */
+export type Decision = {
+  place: Place;
+  assigned: { releaseId: string; version: string; registeredSeq: number; entry: bigint } | null;
+  targets: TargetRow[];
+  running: RunningRow[];
+  activeRollout: ActiveRollout | null;
+  hold: { id: string; entry: bigint } | null;
+  freeze: { id: string; until: Date } | null;
+  /** Entries about this service and environment. */
+  decisions: number;
+  lastRollouts: { id: string; status: string }[];
+};
+
+const managedBy = z.object({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional() }).nullable();
+
+/** Reads the state of a place; parts that do not exist leave everything else empty. */
+export async function readDecision(db: Db | Tx, place: Place): Promise<Decision> {
+  const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, decisions: 0, lastRollouts: [] };
+  if (!isKnownPlace(place)) return nothing;
+  const { service, environment, names } = place;
+  const [assignment] = await db.$queryRaw<{ release_id: string | null; version: string | null; registered: bigint | null; entry_seq: bigint }[]>`
+    SELECT a.release_id, r.version, r.entry_seq AS registered, a.entry_seq FROM assignments a LEFT JOIN releases r ON r.id = a.release_id
+    WHERE a.service_id = ${service.id}::uuid AND a.environment_id = ${environment.id}::uuid AND a.partition = ${names.partition}`;
+  const assigned = assignment?.release_id ? { releaseId: assignment.release_id, version: assignment.version ?? "", registeredSeq: Number(assignment.registered ?? 0), entry: assignment.entry_seq } : null;
+  const rollouts = await db.$queryRaw<{ id: string; number: bigint; kind: RolloutKind; status: string; to_release_id: string | null }[]>`
+    SELECT id, number, kind, status, to_release_id FROM rollouts
+    WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
+    ORDER BY (status IN ('planned', 'running', 'paused')) DESC, created_at DESC, number DESC LIMIT 1`;
+  const [latest] = rollouts;
+  const [rest] = await db.$queryRaw<{ hold_id: string | null; hold_entry: bigint | null; freeze_id: string | null; freeze_until: Date | null; decisions: bigint }[]>`
+    SELECT h.id AS hold_id, h.entry_seq AS hold_entry, f.id AS freeze_id, f.ends_at AS freeze_until,
+      (SELECT count(*) FROM ledger_entries WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid) AS decisions
+    FROM (SELECT) one
+    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL
+    LEFT JOIN LATERAL (SELECT id, ends_at FROM freezes WHERE environment_id = ${environment.id}::uuid AND (service_id IS NULL OR service_id = ${service.id}::uuid)
+      AND lifted_seq IS NULL AND clock_timestamp() >= starts_at AND clock_timestamp() < ends_at ORDER BY ends_at DESC LIMIT 1) f ON true`;
+  return {
+    place,
+    assigned,
+    targets: await readTargets(db, place, assigned?.releaseId ?? null),
+    running: await readRunning(db, place),
+    activeRollout:
+      latest && ["planned", "running", "paused"].includes(latest.status)
+        ? { id: latest.id, number: latest.number, kind: latest.kind, status: latest.status, toReleaseId: latest.to_release_id }
+        : null,
+    hold: rest?.hold_id && rest.hold_entry !== null ? { id: rest.hold_id, entry: rest.hold_entry } : null,
+    freeze: rest?.freeze_id && rest.freeze_until ? { id: rest.freeze_id, until: rest.freeze_until } : null,
+    decisions: Number(rest?.decisions ?? 0),
+    lastRollouts: rollouts.map(({ id, status }) => ({ id, status })),
+  };
+}
+
+async function readTargets(db: Db | Tx, place: KnownPlace, assignedId: string | null): Promise<TargetRow[]> {
+  const { service, environment, names } = place;
+  type Row = { id: bigint; key: string; agent_id: string; agent_name: string; region: string | null; can_act: boolean; freshness: Freshness; release_id: string | null; copies: number; wrong: number; desired: number | null; managed_by: unknown };
+  const rows = await db.$queryRaw<Row[]>`
+    WITH here AS MATERIALIZED (
+      SELECT t.id, t.key, t.can_act, t.desired, t.managed_by, t.agent_scope_id FROM targets t
+      WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid AND t.partition = ${names.partition} AND t.gone_at IS NULL),
+    copies AS (
+      SELECT i.target_id, count(*)::int AS copies, (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved']))::int AS wrong
+      FROM here JOIN instances i ON i.target_id = here.id JOIN combinations c ON c.id = i.combination_id
+      WHERE i.state <> 'exited' AND c.service_id = ${service.id}::uuid GROUP BY i.target_id)
+    SELECT here.id, here.key, s.agent_id, a.name AS agent_name, a.region, here.can_act, s.freshness, d.release_id, coalesce(k.copies, 0) AS copies, coalesce(k.wrong, 0) AS wrong,
+      here.desired, here.managed_by
+    FROM here JOIN agent_scopes s ON s.id = here.agent_scope_id JOIN agents a ON a.id = s.agent_id
+    LEFT JOIN target_desired d ON d.target_id = here.id LEFT JOIN copies k ON k.target_id = here.id
+    WHERE a.state <> 'retired'
+    ORDER BY here.id`;
+  return rows.map((row) => ({
+    id: row.id,
+    key: row.key,
+    agentId: row.agent_id,
+    agentName: row.agent_name,
+    region: row.region,
+    canAct: row.can_act,
+    freshness: row.freshness,
+    desiredReleaseId: row.release_id,
+    instances: row.copies,
+    verifiedOnAssigned: assignedId !== null && row.release_id === assignedId && row.wrong === 0 && row.freshness !== "silent" && (row.desired === 0 || row.copies >= Math.max(1, row.desired ?? 1)),
+    managedBy: managedBy.catch(null).parse(row.managed_by),
+  }));
+}
+
+async function readRunning(db: Db | Tx, place: KnownPlace): Promise<RunningRow[]> {
+  const { service, environment, names } = place;
+  const rows = await db.$queryRaw<{ release_id: string | null; version: string | null; digest: string | null; instances: bigint; scopes: bigint }[]>`
+    SELECT r.id AS release_id, r.version, CASE WHEN r.id IS NULL THEN min(d.digest) END AS digest, sum(k.instances) AS instances, count(DISTINCT k.agent_scope_id) AS scopes
+    FROM combinations c
+    JOIN (SELECT combination_id, agent_scope_id, instances FROM combination_counts) k ON k.combination_id = c.id
+    LEFT JOIN releases r ON r.id = c.running_release_id
+    LEFT JOIN LATERAL (SELECT min(digest::text) AS digest FROM image_digests WHERE image_id = c.image_id) d ON true
+    WHERE c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND c.partition = ${names.partition}
+    GROUP BY r.id, r.version, CASE WHEN r.id IS NULL THEN c.image_id END
+    ORDER BY sum(k.instances) DESC`;
+  return rows.map((row) => ({ releaseId: row.release_id, version: row.version, digest: row.digest, instances: Number(row.instances), targets: Number(row.scopes) }));
+}
+
+/** Releases of a service as they stand at a place, newest first; `only` limits to ids. */
+export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string }): Promise<ReleaseRow[]> {
+  const { service, environment, names } = place;
+  type Row = { id: string; version: string; service_id: string; service_name: string; entry_seq: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null };
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+      EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest JOIN combinations c ON c.image_id = d.image_id
+        WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition}) AS ran,
+      (SELECT ar.digest::text FROM release_components rc JOIN artifacts ar ON ar.id = rc.artifact_id WHERE rc.release_id = r.id ORDER BY rc.name = 'main' DESC, rc.name LIMIT 1) AS digest
+    FROM releases r JOIN services s ON s.id = r.service_id, environments e
+    WHERE e.id = ${environment.id}::uuid AND r.service_id = ${service.id}::uuid
+      AND (${filter.ids === undefined} OR r.id = ANY(${filter.ids ?? []}::uuid[])) AND (${filter.version ?? null}::text IS NULL OR r.version = ${filter.version ?? null})
+    ORDER BY r.entry_seq DESC LIMIT 200`;
+  return rows.map((row) => ({
+    id: row.id,
+    version: row.version,
+    serviceId: row.service_id,
+    serviceName: row.service_name,
+    registeredSeq: Number(row.entry_seq),
+    approvedHere: row.approved,
+    recalled: row.recalled,
+    ranHere: row.ran,
+    digest: row.digest,
+  }));
+}
+
+const migrations = z.array(z.object({ id: z.string(), kind: z.enum(["expand", "contract", "irreversible"]), compatibleBackTo: z.string().optional() })).nullable();
+
+/** Every release that was offered here since `chosen` was last decided on, aborted ones included: the first copy runs the migration. */
+export async function readOfferedSince(db: Db | Tx, place: KnownPlace, chosen: string): Promise<OfferedRelease[]> {
+  const { service, environment, names } = place;
+  const rows = await db.$queryRaw<{ version: string; entry_seq: bigint; migrations: unknown }[]>`
+    WITH here AS (SELECT to_release_id, created_at FROM rollouts WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}),
+      since AS (SELECT max(created_at) AS at FROM here WHERE to_release_id = ${chosen}::uuid)
+    SELECT r.version, r.entry_seq, r.migrations FROM releases r
+    WHERE r.id IN (SELECT to_release_id FROM here, since WHERE since.at IS NULL OR here.created_at >= since.at)
+      OR r.id = (SELECT release_id FROM assignments WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition})`;
+  const versions = await db.$queryRaw<{ version: string; entry_seq: bigint }[]>`SELECT version, entry_seq FROM releases WHERE service_id = ${service.id}::uuid`;
+  const order = new Map(versions.map((row) => [row.version, Number(row.entry_seq)]));
+  return rows.map((row) => ({
+    version: row.version,
+    registeredSeq: Number(row.entry_seq),
+    migrations:
+      migrations.parse(row.migrations)?.map(({ id, kind, compatibleBackTo }) => {
+        const registeredSeq = compatibleBackTo === undefined ? undefined : order.get(compatibleBackTo);
+        return { id, kind, compatibleBackTo: compatibleBackTo !== undefined && registeredSeq !== undefined ? { version: compatibleBackTo, registeredSeq } : null };
+      }) ?? null,
+  }));
+}
+
+/** What a person decides on: the token's content. */
+export function revisionOf(decision: Decision, chosen: ReleaseRow | null): Revision {
+  const { assigned, hold, freeze, place } = decision;
+  return {
+    distribution: decision.running.map(({ releaseId, version, targets }) => ({ release: releaseId, version, targets })),
+    assigned: assigned && { release: assigned.releaseId, version: assigned.version },
+    target: chosen && { release: chosen.id, version: chosen.version },
+    ledgerSize: decision.decisions,
+    rollouts: decision.lastRollouts,
+    policy: {
+      approved: chosen?.approvedHere ?? null,
+      recalled: chosen?.recalled ?? null,
+      hold: hold?.id ?? null,
+      freeze: freeze?.id ?? null,
+      "approvals needed": place.environment?.requiredApprovals ?? null,
+    },
+  };
+}
+
+/** The part that every check weighs. `expected` is the token that the caller decided on. */
+export function decisionState(ctx: Ctx, verb: Verb, decision: Decision, chosen: ReleaseRow | null, expected: string | null): DecisionState {
+  const { place, targets } = decision;
+  const permission = ctx.actor.kind === "system" ? { ok: true as const } : may(ctx.actor, verb, place.names, Date.now());
+  return {
+    permission: permission.ok ? permission : { ok: false, detail: explainMissing(permission) },
+    service: place.service,
+    environment: place.environment,
+    partition: { name: place.names.partition, known: place.partitionKnown },
+    assigned: decision.assigned,
+    targets: targets.map((target): TargetHere => ({
+      key: target.key,
+      canAct: target.canAct,
+      freshness: target.freshness,
+      verifiedOnAssigned: target.verifiedOnAssigned,
+      revertedBy: target.managedBy && target.managedBy.autoSync !== false ? target.managedBy.tool : null,
+    })),
+    activeRollout: decision.activeRollout,
+    revision: compareRevision(expected, revisionOf(decision, chosen)),
+  };
+}

@@ -1,0 +1,83 @@
+import type { ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
+import type { Db, Tx } from "@/server/db";
+import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+import type { KnownPlace } from "./read-place";
+
+/** How far back a release can prove itself. */
+const WINDOW_DAYS = 90;
+
+type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
+type Facts = { id: string; version: string; entry_seq: bigint; approved: boolean; recalled: boolean; rolled_back: boolean };
+
+/**
+ * What was observed of each release that ever ran at a place, whoever deployed it: from spans and open instances, by the
+ * digests that ran, never from what a rollout said of itself.
+ */
+export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<ReleaseRecord[]> {
+  const { service, environment, names } = place;
+  // Time of one release on one target is the union of its copies' time, so that ten copies do not run ten times as long.
+  const segments = await db.$queryRaw<Segment[]>`
+    WITH window_start AS (SELECT clock_timestamp() - make_interval(days => ${WINDOW_DAYS}) AS at),
+    copies AS (
+      SELECT target_id, instance_key, image_id, started_at, ended_at, health, restarts FROM spans
+      WHERE service_name = ${service.name} AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
+        AND state = 'running' AND tstzrange(started_at, ended_at) && tstzrange((SELECT at FROM window_start), NULL)
+      UNION ALL
+      SELECT i.target_id, i.key, i.image_id, greatest(i.facts_since, w.at), greatest(s.last_report_at, i.facts_since), i.health, i.restarts
+      FROM instances i JOIN combinations c ON c.id = i.combination_id JOIN agent_scopes s ON s.id = i.agent_scope_id, window_start w
+      WHERE c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND c.partition = ${names.partition} AND i.state = 'running'),
+    images_here AS (
+      SELECT DISTINCT ON (im.image_id) im.image_id, r.id AS release_id
+      FROM (SELECT DISTINCT image_id FROM copies) im
+      JOIN image_digests d ON d.image_id = im.image_id JOIN artifact_digests a ON a.digest = d.digest
+      JOIN release_components rc ON rc.artifact_id = a.artifact_id JOIN releases r ON r.id = rc.release_id AND r.service_id = ${service.id}::uuid
+      ORDER BY im.image_id, r.entry_seq DESC),
+    joined AS (SELECT h.release_id, copies.* FROM copies LEFT JOIN images_here h USING (image_id)),
+    united AS (
+      SELECT release_id, target_id, range_agg(tstzrange(started_at, ended_at, '[]')) AS during, min(started_at) AS started, max(ended_at) AS ended,
+        sum(extract(epoch FROM ended_at - started_at)) * 1000 AS copy_ms,
+        coalesce(sum(extract(epoch FROM ended_at - started_at)) FILTER (WHERE health = 'unhealthy'), 0) * 1000 AS unhealthy_ms
+      FROM joined GROUP BY release_id, target_id),
+    restarts AS (
+      SELECT release_id, target_id, bool_or(grew >= 2) AS growing
+      FROM (SELECT release_id, target_id, instance_key, max(restarts) - min(restarts) AS grew FROM joined GROUP BY 1, 2, 3) per_copy GROUP BY 1, 2)
+    SELECT u.release_id, u.target_id, u.started, u.ended, u.copy_ms::float8, u.unhealthy_ms::float8, r.growing,
+      ((SELECT sum(extract(epoch FROM upper(part) - lower(part))) FROM unnest(u.during) part) * 1000)::float8 AS ran_ms
+    FROM united u JOIN restarts r ON r.target_id = u.target_id AND r.release_id IS NOT DISTINCT FROM u.release_id`;
+
+  const ids = [...new Set(segments.flatMap((segment) => segment.release_id ?? []))];
+  const facts = await db.$queryRaw<Facts[]>`
+    SELECT r.id, r.version, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+      EXISTS (SELECT FROM rollouts ro WHERE ro.service_id = r.service_id AND ro.environment_id = e.id AND ro.partition = ${names.partition}
+        AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back
+    FROM releases r, environments e WHERE r.id = ANY(${ids}::uuid[]) AND e.id = ${environment.id}::uuid`;
+  return facts.map((release) => weighSegments(release, segments));
+}
+
+function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRecord {
+  const own = segments.filter((segment) => segment.release_id === release.id);
+  const started = Math.min(...own.map((segment) => segment.started.getTime()));
+  const ended = Math.max(...own.map((segment) => segment.ended.getTime()));
+  const present = segments.filter((segment) => segment.started.getTime() <= ended && segment.ended.getTime() >= started);
+  const total = new Set(present.map((segment) => segment.target_id)).size;
+  const longestFirst = own.map((segment) => segment.ran_ms).sort((a, b) => b - a);
+  // The time that nine of ten of its targets ran it at least.
+  const ranForMs = longestFirst[Math.max(0, Math.ceil(longestFirst.length * 0.9) - 1)] ?? 0;
+  const copyMs = own.reduce((sum, segment) => sum + segment.copy_ms, 0);
+  const unhealthyMs = own.reduce((sum, segment) => sum + segment.unhealthy_ms, 0);
+  const growing = own.filter((segment) => segment.growing).length;
+  return {
+    releaseId: release.id,
+    version: release.version,
+    registeredSeq: Number(release.entry_seq),
+    share: total === 0 ? 0 : own.length / total,
+    ranForMs,
+    unhealthyShare: copyMs === 0 ? 0 : unhealthyMs / copyMs,
+    restartsGrowing: growing > own.length * 0.1,
+    approved: release.approved,
+    recalled: release.recalled,
+    rolledBackFrom: release.rolled_back,
+    clearedByMistake: false,
+    lastRanUntil: ended,
+  };
+}

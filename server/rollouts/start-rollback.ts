@@ -1,0 +1,50 @@
+import type { z } from "zod";
+import type { rollbackRequest, RolloutDto } from "@/lib/contract/rollouts";
+import { checkRollback } from "@/lib/domain/rollout/check-rollback";
+import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
+import { authorise } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { transact, type Tx } from "@/server/db";
+import { loadRollout } from "./load-rollouts";
+import { openRollout } from "./open-rollout";
+import { decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
+import { readHistory } from "./read-history";
+import { isKnownPlace, lockPlace, readPlace, type Place } from "./read-place";
+import { refusal } from "./refuse-reasons";
+import { oncePerPlace } from "./once-per-place";
+
+/**
+ * Starts a rollback (or, when the chosen release is the assigned one, a reconvergence): a new rollout, forward in time.
+ * The same check as the preview's, on locked rows. Without a version it goes to the last known good. A rollout that is
+ * under way is superseded; a hold is placed.
+ * @throws AppError with every reason: not-found, forbidden, conflict (with `changed` for a stale view), unprocessable
+ */
+export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<typeof rollbackRequest> }): Promise<RolloutDto> {
+  authorise(ctx, "rollouts.rollback", { service: input.service, environment: input.environment });
+  return oncePerPlace(() =>
+    transact(ctx.db, async (tx) => {
+      const place = await readPlace(tx, input);
+      if (isKnownPlace(place)) await lockPlace(tx, place);
+      const decision = await readDecision(tx, place);
+      const release = await chooseRelease(tx, place, decision, input.version);
+      const check = checkRollback({
+        ...decisionState(ctx, "rollouts.rollback", decision, release, input.revision ?? null),
+        release,
+        offeredSince: isKnownPlace(place) && release ? await readOfferedSince(tx, place, release.id) : [],
+        forwardFixAccepted: false,
+      });
+      if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
+      const members = check.kind === "reconverge" ? decision.targets.filter((target) => !target.verifiedOnAssigned) : decision.targets;
+      const { id } = await openRollout(tx, ctx, { kind: check.kind, place, decision, release, members, reason: input.reason, incident: input.incident, hold: input.hold });
+      return loadRollout(tx, id);
+    }),
+  );
+}
+
+/** The named version, or the last known good; null when there is none. */
+export async function chooseRelease(tx: Tx, place: Place, decision: Decision, version: string | undefined): Promise<ReleaseRow | null> {
+  if (!isKnownPlace(place)) return null;
+  if (version !== undefined) return (await readReleasesHere(tx, place, { version }))[0] ?? null;
+  const good = chooseLastKnownGood({ records: await readHistory(tx, place), currentReleaseId: decision.assigned?.releaseId ?? null });
+  return good.release ? ((await readReleasesHere(tx, place, { ids: [good.release.id] }))[0] ?? null) : null;
+}
