@@ -34,7 +34,7 @@ export async function runForeground(readOptions, { afterReady } = {}) {
         await ensureBuilt({ log, signal: stopping.signal });
       },
     });
-    printWelcome({ stack, known });
+    printWelcome({ stack, known, demo: options.demo === true });
     await afterReady?.(stack);
     if (!stopping.signal.aborted) await new Promise((resolve) => stopping.signal.addEventListener("abort", resolve, { once: true }));
     await stack.stop();
@@ -79,11 +79,12 @@ function watchParent(onGone) {
   timer.unref();
 }
 
-/** The web process writes setup.json as long as nobody has an account. */
-function printWelcome({ stack, known }) {
+/** The web process keeps setup.json as long as nobody has an account. */
+function printWelcome({ stack, known, demo }) {
   const setup = readJson(path.join(stack.dataDir, "setup.json"));
-  const lines = ["", `Plumbline runs at ${stack.url}`];
-  const link = setup?.url ?? setup?.link;
+  const lines = ["", `Plumbline${demo ? "'s demo" : ""} runs at ${stack.url}`];
+  // The demo signs everyone in.
+  const link = demo ? undefined : setup?.url;
   if (link && !known) lines.push("", `Set it up here (works once${setup.expiresAt ? `, until ${setup.expiresAt}` : ""}):`, `  ${link}`);
   else if (link) lines.push(`Not set up yet: ${link}`);
   lines.push("", "Ctrl-C stops it.", "");
