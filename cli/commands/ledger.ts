@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -8,7 +8,7 @@ import { createLogVerifier, type LogVerifier } from "@/lib/domain/ledger/verify-
 import { CliError, createClient, EXIT, reasonOf, type ClientOptions } from "@/cli/client";
 import { print } from "@/cli/output";
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
 
 /** `plumbline ledger verify|export|key`: for auditors; `verify` needs no server. */
 export function registerLedgerCommands(program: Command): void {
