@@ -16,6 +16,7 @@ export const createTokenRequest = z.strictObject({
 export const createdToken = z.strictObject({ id: uuid, name: z.string(), token: z.string(), role: z.enum(ROLES), expiresAt: instant });
 export type CreatedToken = z.infer<typeof createdToken>;
 export const tokenDto = z.strictObject({ id: uuid, name: z.string(), team: z.string().nullable(), roles: z.array(z.string()), expiresAt: instant, lastUsedAt: instant.nullable(), revokedAt: instant.nullable(), createdBy: z.string().nullable() });
+export type TokenDto = z.infer<typeof tokenDto>;
 
 export const createPoolRequest = z.strictObject({
   name,
@@ -25,6 +26,8 @@ export const createPoolRequest = z.strictObject({
   ttlHours: z.int().min(1).max(24 * 365).optional(),
   maxAgents: count.min(1).optional(),
 });
+export const poolDto = z.strictObject({ id: uuid, name: z.string(), environments: z.array(z.string()), scopes: z.array(z.string()), ephemeral: z.boolean(), ttlHours: z.number().nullable(), maxAgents: z.int().nullable(), agents: z.int(), closed: z.boolean() });
+export type PoolDto = z.infer<typeof poolDto>;
 export const createEnrolmentRequest = z.strictObject({ pool: name, expiresInHours: z.int().min(1).max(24 * 90).default(24), maxUses: count.min(1).nullable().default(1) });
 export const enrolmentDto = z.strictObject({ pool: z.string(), token: z.string(), expiresAt: instant, maxUses: z.int().nullable(), command: z.string() });
 export type EnrolmentDto = z.infer<typeof enrolmentDto>;
@@ -37,6 +40,8 @@ export const putEnvironmentRequest = z.strictObject({
 });
 export const liftHoldRequest = z.strictObject({ service: name, environment: name, partition: name.default("default"), reason: freeText });
 export const revokeAgentRequest = z.strictObject({ agent: uuid, reason: freeText });
+export const revokedDto = z.strictObject({ id: uuid, revokedAt: instant });
+export type RevokedDto = z.infer<typeof revokedDto>;
 
 export const setupRequest = z.strictObject({
   token: z.string().min(20).max(200),
@@ -44,6 +49,10 @@ export const setupRequest = z.strictObject({
   email: z.email().max(254),
   password: z.string().min(12, "at least 12 characters").max(200),
 });
+export const setupDto = z.strictObject({ actor: uuid, email: z.string() });
+/** POST /api/v1/setup/link, from this machine with its key file: what setup.json holds. */
+export const setupLinkDto = z.strictObject({ link: z.string(), token: z.string(), expiresAt: instant });
+export type SetupLinkDto = z.infer<typeof setupLinkDto>;
 export const inviteRequest = z.strictObject({ name: shortText, email: z.email().max(254), role: z.enum(ROLES), service: pattern, environment: pattern });
 export const invitedDto = z.strictObject({ link: z.string(), expiresAt: instant });
 export const sessionDto = z.strictObject({ actor: uuid, name: z.string(), kind: z.enum(["person", "token", "agent", "system"]), demo: z.boolean(), roles: z.array(z.strictObject({ role: z.enum(ROLES), service: z.string(), environment: z.string() })) });

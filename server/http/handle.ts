@@ -6,6 +6,7 @@ import { authenticateAgent, authenticateCaller } from "@/server/auth/authenticat
 import { pokeChanges } from "@/server/changes/watch-changes";
 import { SYSTEM_ACTOR, type App, type Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
+import { checkOrigin } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
 import { problemResponse, toAppError } from "./problem";
 import { readJsonBody, type Body } from "./read-body";
@@ -105,6 +106,7 @@ type Call = { request: Request; context: RouteParams | undefined; requestId: str
 
 async function answer<I extends Schemas>(app: App, spec: RouteSpec<I>, { request, context, requestId, headers }: Call): Promise<Response> {
   const actor = spec.auth === "session" ? await authenticateCaller(app, request) : spec.auth === "agent" ? await authenticateAgent(app, request) : SYSTEM_ACTOR;
+  if (spec.auth === "none") checkOrigin(request, app.config, { cookie: false });
   const ctx: Ctx = { ...app, actor, requestId };
   const { input, text } = await parseInput(spec, request, context);
   const key = request.headers.get("idempotency-key");

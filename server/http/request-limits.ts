@@ -1,6 +1,7 @@
 import type { App } from "@/server/context";
 import { AppError } from "@/server/errors";
 import { processWide } from "@/server/process-wide";
+import { peerOf } from "./peer";
 
 /** Keys known to be over their limit, until when: a flood does not cost a write per request. Capped. */
 const blocked = (): Map<string, number> => processWide("blocked-keys", () => new Map<string, number>());
@@ -32,4 +33,9 @@ export async function hitLimit(app: App, key: string, { max, windowMs }: { max: 
 
 function tooMany(leftMs: number): AppError {
   return new AppError("rate-limited", "Too many attempts. Wait a little.", { retryAfterSeconds: Math.max(1, Math.ceil(leftMs / 1000)) });
+}
+
+/** The same for what strangers may do, counted per peer. @throws AppError rate-limited */
+export function limitByPeer(app: App, request: Request, what: string, limit: { max: number; windowMs: number }): Promise<void> {
+  return hitLimit(app, `${what}:${peerOf(request) ?? "unknown"}`, limit);
 }
