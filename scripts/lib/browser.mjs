@@ -11,7 +11,7 @@ const macApplications = ["/Applications/Google Chrome.app/Contents/MacOS/Google 
 const downloadTimeoutMs = 240_000;
 
 /** Where a command lies on the PATH, undefined when it is not there. */
-export function findCommand(name, searchPath = process.env.PATH ?? "") {
+function findCommand(name, searchPath = process.env.PATH ?? "") {
   return searchPath
     .split(path.delimiter)
     .map((directory) => path.join(directory, name))
@@ -31,7 +31,7 @@ async function launchError(executablePath) {
 }
 
 /** Whether packages may be installed without asking: a throw-away CI machine with apt, as root. */
-export const mayInstallPackages = (ci) => ci && isRoot() && findCommand("apt-get") !== undefined;
+const mayInstallPackages = (ci) => ci && isRoot() && findCommand("apt-get") !== undefined;
 
 /** Installs Debian packages; returns whether it worked. */
 async function installPackages(names, log, signal) {

@@ -42,7 +42,7 @@ function canEnter(directory, owner) {
 }
 
 /** Where things go that the database's user cannot reach in the checkout or the data folder. */
-export function fallbackDirectory(checkout, dataDir) {
+function fallbackDirectory(checkout, dataDir) {
   const hash = createHash("sha256").update(`${checkout}\0${dataDir}`).digest("hex").slice(0, 16);
   return path.join(systemDirectory, hash);
 }

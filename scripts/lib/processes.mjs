@@ -61,7 +61,7 @@ export function commandLine(pid) {
 }
 
 /** Sends a signal; a process that is gone already is fine. Returns whether it was there. */
-export function sendSignal(pid, signal) {
+function sendSignal(pid, signal) {
   try {
     process.kill(pid, signal);
     return true;
