@@ -117,7 +117,7 @@ function parseOrNull(text: string): unknown {
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || host === "::1" || /^127\./.test(host);
+  return host === "localhost" || host === "[::1]" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 /** A field of an answer's JSON object, or undefined. */

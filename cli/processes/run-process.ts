@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive, readStarted, readTarget, releasePath, removeStarted, startTimeOf, writeStarted } from "./process-store";
+import { hashFile, isAlive, readStarted, readTarget, releasePath, removeStarted, startTimeOf, writeStarted } from "./process-store";
 import type { StartedProcess } from "./process-store";
 
 const LOOK_MS = 50;
@@ -65,11 +65,10 @@ export async function replaceProcess(root: string, name: string, digest: string)
     removeStarted(root, name);
     return;
   }
-  try {
-    statSync(releasePath(root, digest));
-  } catch {
-    throw new Error(`no release ${digest} in ${join(root, "releases")}`);
-  }
+  const path = releasePath(root, digest);
+  if (!existsSync(path)) throw new Error(`no release ${digest} in ${join(root, "releases")}`);
+  const actual = hashFile(path);
+  if (actual !== digest) throw new Error(`the bytes of release ${digest} were changed: they are ${actual} now`);
   const old = readStarted(root, name);
   const wasRunning = old !== null && isAlive(old);
   await stopProcess(root, name);
@@ -82,9 +81,9 @@ export async function replaceProcess(root: string, name: string, digest: string)
     try {
       await startProcess(root, name, old.digest);
     } catch (again) {
-      throw new Error(`${why}; the old one could not be put back: ${again instanceof Error ? again.message : String(again)}`);
+      throw new Error(`${why}; the old one could not be put back: ${again instanceof Error ? again.message : String(again)}`, { cause: again });
     }
-    throw new Error(`${why}; the old one was put back`);
+    throw new Error(`${why}; the old one was put back`, { cause: error });
   }
 }
 

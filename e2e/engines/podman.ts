@@ -71,7 +71,8 @@ export async function startPodman(): Promise<PodmanEngine> {
   };
   const stop = async (): Promise<void> => {
     try {
-      podman("rm", "--all", "--force", "--time", "0", "--volumes");
+      podman("pod", "rm", "--all", "--force", "--time", "0");
+      podman("rm", "--all", "--force", "--depend", "--time", "0", "--volumes");
       for (const network of podman("network", "ls", "--quiet").split("\n")) if (network !== "" && network !== "podman") podman("network", "rm", "--force", network);
     } finally {
       await Promise.all(children.map(endChild));

@@ -12,6 +12,8 @@ const PULL_TIMEOUT_MS = 15 * 60_000;
 export interface Engine {
   isPodman: boolean;
   list(): Promise<ListedContainer[]>;
+  /** The name of the pod that a container belongs to, by container id; Docker has none. */
+  pods(): Promise<Map<string, string>>;
   inspect(id: string): Promise<InspectedContainer | null>;
   changes(id: string): Promise<FileChange[]>;
   image(name: string): Promise<InspectedImage | null>;
@@ -58,6 +60,11 @@ function wrap(docker: Docker, isPodman: boolean): Engine {
   return {
     isPodman,
     list: async () => (await call(docker.listContainers({ all: true }), "list")) as ListedContainer[],
+    pods: async () => {
+      if (!isPodman) return new Map();
+      const listed: { Id?: string; Pod?: string; PodName?: string }[] = await call(listOfPodman(docker, "/containers/json?", { all: true }), "pods");
+      return new Map(listed.flatMap(({ Id, Pod, PodName }): [string, string][] => (Id && Pod ? [[Id, PodName || Pod]] : [])));
+    },
     inspect: async (id) => (await orNull(call(docker.getContainer(id).inspect(), "inspect"))) as InspectedContainer | null,
     changes: async (id) => ((await call(docker.getContainer(id).changes(), "changes")) as FileChange[] | null) ?? [],
     image: (name) => orNull(call(docker.getImage(name).inspect() as Promise<InspectedImage>, "image")),
@@ -104,6 +111,17 @@ function wrap(docker: Docker, isPodman: boolean): Engine {
       });
     },
   };
+}
+
+/** GET of a list from Podman's own API; the client has no name for it. `path` ends in `?`. */
+function listOfPodman(docker: Docker, path: string, query: Record<string, unknown>): Promise<object[]> {
+  return new Promise((resolve, reject) => {
+    const options = { path: `/v4.0.0/libpod${path}`, method: "GET", options: query, statusCodes: { 200: true, 404: "not found", 500: "server error" } };
+    docker.modem.dial(options, (error: unknown, body?: unknown) => {
+      if (error) reject(error instanceof Error ? error : new Error(String(error)));
+      else resolve(Array.isArray(body) ? body : []);
+    });
+  });
 }
 
 function isReachable(path: string): boolean {
