@@ -14,6 +14,7 @@ import { inRoot, root } from "./lib/paths.mjs";
 
 const ci = /^(1|true|yes)$/i.test(process.env.CI ?? "");
 const stageTimeoutMs = 12 * 60_000;
+const graceMs = 20_000;
 const reports = inRoot("dist", "test");
 const stopping = new AbortController();
 const { signal } = stopping;
@@ -35,19 +36,27 @@ function shell(command, env = {}) {
     const chunks = [];
     child.stdout.on("data", (chunk) => chunks.push(chunk));
     child.stderr.on("data", (chunk) => chunks.push(chunk));
+    let last;
     const end = (why) => {
       chunks.push(Buffer.from(`\n${why}\n`));
-      if (child.exitCode === null && child.pid) process.kill(-child.pid, "SIGKILL");
+      // First a chance to stop the servers that it started, each of which has a process group of its own.
+      endGroup(child, "SIGINT");
+      last = setTimeout(endGroup, graceMs, child, "SIGKILL");
     };
     const stop = () => end("Stopped.");
     const timer = setTimeout(end, stageTimeoutMs, `Ended after ${stageTimeoutMs / 60_000} minutes.`);
     signal.addEventListener("abort", stop, { once: true });
     child.once("close", (code) => {
       clearTimeout(timer);
+      clearTimeout(last);
       signal.removeEventListener("abort", stop);
       resolve({ ok: code === 0, output: Buffer.concat(chunks).toString("utf8") });
     });
   });
+}
+
+function endGroup(child, name) {
+  if (child.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name);
 }
 
 async function check(command) {

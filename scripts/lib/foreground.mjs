@@ -24,9 +24,10 @@ export async function runForeground(readOptions, { afterReady } = {}) {
     requireNode();
     const options = readOptions();
     const known = existsSync(path.join(options.dataDir, "keys"));
-    stack = await startStack({
+    await startStack({
       output: "inherit",
       ...options,
+      onCreate: (created) => (stack = created),
       log,
       signal: stopping.signal,
       prepare: async () => {

@@ -23,6 +23,8 @@ export type StackOptions = {
   log?: (line: string) => void;
   /** Stops the start, wherever it is. */
   signal?: AbortSignal;
+  /** Called before anything starts, for whoever has to end it in between. */
+  onCreate?: (stack: Stack) => void;
   /** What happens once the data folder and the port are ours. Default: builds what changed. */
   prepare?: () => Promise<void>;
 };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import path from "node:path";
@@ -24,14 +24,17 @@ const crashesBeforeGivingUp = 4;
  */
 export async function startStack(options = {}) {
   const { host = "127.0.0.1", log = () => {}, signal, prepare = () => ensureBuilt({ log, signal }) } = options;
-  const dataDir = options.dataDir ? path.resolve(options.dataDir) : makeThrowawayFolder();
   const throwaway = !options.dataDir;
-  mkdirSync(dataDir, { recursive: true, mode: isRoot() ? 0o711 : 0o700 });
+  const asked = options.dataDir ?? makeThrowawayFolder();
+  mkdirSync(asked, { recursive: true, mode: isRoot() ? 0o711 : 0o700 });
+  // One spelling, so that whatever an earlier start left behind is recognised.
+  const dataDir = realpathSync(asked);
   const statePath = path.join(dataDir, "state.json");
   const lock = tryLock(path.join(dataDir, "lock"));
   if (lock.holder) throw new Failure(describeHolder(dataDir, lock.holder, readJson(statePath)));
 
   const stack = new Stack({ ...options, dataDir, throwaway, host, log, statePath, lock });
+  options.onCreate?.(stack);
   const abort = () => void stack.stop();
   signal?.addEventListener("abort", abort, { once: true });
   const started = (async () => {
