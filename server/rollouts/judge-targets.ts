@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { resolveImage } from "@/lib/domain/drift/resolve-image";
+import type { DigestKind } from "@/lib/domain/fleet/digests";
+import type { Freshness } from "@/lib/domain/fleet/freshness";
+import type { Health, InstanceState } from "@/lib/domain/fleet/health";
+import { judgeTarget, type ObservedInstance, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/progress";
+import { PROGRESS_PHASES, TARGET_REASONS, type RolloutKind, type TargetKind, type TargetReason, type TargetStatus } from "@/lib/domain/rollout/statuses";
+import { recordChanges } from "@/server/changes/record-change";
+import type { Tx } from "@/server/db";
+
+/** What is kept beside a target of a rollout; `progress` is the executor's last word, `at` by the database's clock (epoch ms). */
+export const targetDetail = z
+  .object({
+    progress: z.object({ phase: z.enum(PROGRESS_PHASES), generation: z.number(), reason: z.enum(TARGET_REASONS).nullable(), at: z.number() }).loose(),
+    startedGeneration: z.number(),
+    regressions: z.number(),
+    willRevert: z.boolean(),
+    previousInstances: z.array(z.string()),
+  })
+  .partial()
+  .loose();
+export type TargetDetail = z.infer<typeof targetDetail>;
+
+type Row = {
+  rollout_id: string;
+  target_id: bigint;
+  status: TargetStatus;
+  reason: TargetReason | null;
+  updated_at: Date;
+  generation: bigint | null;
+  detail: unknown;
+  rollout_kind: RolloutKind;
+  to_release_id: string | null;
+  service_id: string;
+  environment_id: string;
+  kind: TargetKind;
+  desired: number | null;
+  can_act: boolean;
+  gone: boolean;
+  components: unknown;
+  freshness: Freshness;
+  last_report_at: Date;
+  observed_at: Date;
+};
+type Copy = { target_id: bigint; key: string; component: string; image_id: bigint; state: InstanceState; health: Health; restarts: number; started_at: Date | null; first_seen_at: Date };
+
+const declaredComponents = z.array(z.object({ name: z.string(), declared: z.string().nullable().default(null) })).catch([]);
+
+/**
+ * Judges targets of active rollouts by what was observed, and moves those whose status changed. Rows that somebody else
+ * holds are left to the next turn. @returns the ids of the rollouts in which something moved
+ */
+export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[] }, now: Date): Promise<string[]> {
+  const rows = await tx.$queryRaw<Row[]>`
+    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.service_id, r.environment_id,
+      t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, t.components, s.freshness, s.last_report_at, s.observed_at
+    FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id AND r.status IN ('running', 'paused')
+    JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id
+    WHERE rt.status <> 'withdrawn' AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
+      AND (${where.targetIds === undefined} OR rt.target_id = ANY(${where.targetIds ?? []}::bigint[]))
+    ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED`;
+  if (rows.length === 0) return [];
+  const observe = await readObservations(tx, rows, now);
+  const components = await readComponents(tx, rows);
+  const moved: { row: Row; status: TargetStatus; reason: TargetReason | null; detail: TargetDetail }[] = [];
+  for (const row of rows) {
+    const detail = targetDetail.parse(row.detail ?? {});
+    const goal: TargetGoal = {
+      status: row.status,
+      statusSince: row.updated_at.getTime(),
+      reason: row.reason,
+      kind: row.rollout_kind,
+      generation: Number(row.generation ?? 0),
+      components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
+      previousInstances: detail.previousInstances ?? [],
+      regressions: detail.regressions ?? 0,
+    };
+    const judged = judgeTarget(goal, observe(row, detail), now.getTime());
+    const reverts = judged.willRevert !== (detail.willRevert ?? false);
+    if (judged.status === row.status && judged.reason === row.reason && !reverts) continue;
+    const regressions = (detail.regressions ?? 0) + (judged.status === "regressed" && row.status !== "regressed" ? 1 : 0);
+    moved.push({ row, status: judged.status, reason: judged.reason, detail: { ...detail, regressions, willRevert: judged.willRevert } });
+  }
+  if (moved.length === 0) return [];
+  // The time of a status is when it was entered: another reason for the same one does not start it anew.
+  await tx.$executeRaw`
+    UPDATE rollout_targets rt SET status = m.status, reason = m.reason, detail = m.detail::jsonb,
+      updated_at = CASE WHEN rt.status = m.status THEN rt.updated_at ELSE ${now}::timestamptz END,
+      verified_at = CASE WHEN m.status = 'verified' THEN coalesce(rt.verified_at, ${now}::timestamptz) WHEN m.status IN ('regressed', 'contested') THEN NULL ELSE rt.verified_at END
+    FROM unnest(${moved.map(({ row }) => row.rollout_id)}::uuid[], ${moved.map(({ row }) => row.target_id)}::bigint[], ${moved.map(({ status }) => status)}::text[],
+      ${moved.map(({ reason }) => reason)}::text[], ${moved.map(({ detail }) => JSON.stringify(detail))}::text[]) m(rollout_id, target_id, status, reason, detail)
+    WHERE rt.rollout_id = m.rollout_id AND rt.target_id = m.target_id`;
+  const told = moved.filter(({ row, status }) => row.status !== status && TOLD.has(status));
+  await tx.$executeRaw`
+    INSERT INTO rollout_events (rollout_id, at, kind, target_id, detail)
+    SELECT e.rollout_id, ${now}::timestamptz, e.kind, e.target_id, jsonb_build_object('reason', e.reason, 'message', e.message)
+    FROM unnest(${told.map(({ row }) => row.rollout_id)}::uuid[], ${told.map(({ status }) => status)}::text[], ${told.map(({ row }) => row.target_id)}::bigint[],
+      ${told.map(({ reason }) => reason)}::text[], ${told.map(({ detail, status }) => (status === "failed" && typeof detail.progress?.message === "string" ? detail.progress.message : null))}::text[]) e(rollout_id, kind, target_id, reason, message)`;
+  const rollouts = new Map(moved.map(({ row }) => [row.rollout_id, row]));
+  await recordChanges(tx, [...rollouts.values()].map((row) => ({ topic: "rollout", serviceId: row.service_id, environmentId: row.environment_id, key: row.rollout_id })));
+  return [...rollouts.keys()];
+}
+
+/** What is worth a line in the rollout's history. */
+const TOLD: ReadonlySet<TargetStatus> = new Set<TargetStatus>(["verified", "failed", "stuck", "regressed", "contested", "gone"]);
+
+async function readComponents(tx: Tx, rows: readonly Row[]): Promise<Map<string, { name: string; artifactId: string }[]>> {
+  const releases = [...new Set(rows.flatMap((row) => row.to_release_id ?? []))];
+  const found = await tx.$queryRaw<{ release_id: string; name: string; artifact_id: string }[]>`
+    SELECT release_id, name::text, artifact_id FROM release_components WHERE release_id = ANY(${releases}::uuid[])`;
+  const components = new Map<string, { name: string; artifactId: string }[]>(releases.map((release) => [release, []]));
+  for (const row of found) components.get(row.release_id)?.push({ name: row.name, artifactId: row.artifact_id });
+  return components;
+}
+
+async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promise<(row: Row, detail: TargetDetail) => TargetObservation> {
+  const copies = await tx.$queryRaw<Copy[]>`
+    SELECT i.target_id, i.key, i.component, i.image_id, i.state, i.health, i.restarts, i.started_at, i.first_seen_at
+    FROM instances i JOIN targets t ON t.id = i.target_id JOIN combinations c ON c.id = i.combination_id
+    WHERE i.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND c.service_id = t.service_id`;
+  const digests = await tx.$queryRaw<{ image_id: bigint; digest: string; kind: DigestKind }[]>`
+    SELECT image_id, digest::text, kind FROM image_digests WHERE image_id = ANY(${[...new Set(copies.map((copy) => copy.image_id))]}::bigint[])`;
+  const declared = new Map(rows.map((row) => [row.target_id, declaredComponents.parse(row.components)]));
+  const wanted = new Set([...digests.map(({ digest }) => digest), ...[...declared.values()].flat().flatMap((component) => component.declared ?? [])]);
+  const artifacts = new Map<string, string[]>();
+  for (const row of await tx.$queryRaw<{ digest: string; artifact_id: string }[]>`SELECT DISTINCT digest::text, artifact_id FROM artifact_digests WHERE digest = ANY(${[...wanted]}::text[])`) {
+    artifacts.set(row.digest, [...(artifacts.get(row.digest) ?? []), row.artifact_id]);
+  }
+  const lookUp = (digest: string): string[] => artifacts.get(digest) ?? [];
+  const byImage = new Map<bigint, { digest: string; kind: DigestKind }[]>();
+  for (const { image_id, digest, kind } of digests) byImage.set(image_id, [...(byImage.get(image_id) ?? []), { digest, kind }]);
+  const candidates = new Map([...byImage].map(([image, named]) => [image, resolveImage(named, lookUp).candidates]));
+  const byTarget = new Map<bigint, Copy[]>();
+  for (const copy of copies) {
+    const list = byTarget.get(copy.target_id);
+    if (list) list.push(copy);
+    else byTarget.set(copy.target_id, [copy]);
+  }
+
+  return (row, detail) => ({
+    present: !row.gone,
+    kind: row.kind,
+    freshness: row.freshness,
+    canAct: row.can_act,
+    generation: detail.startedGeneration ?? null,
+    desiredCount: row.desired,
+    instances: (byTarget.get(row.target_id) ?? []).map(
+      (copy): ObservedInstance => ({
+        key: copy.key,
+        component: copy.component,
+        candidates: candidates.get(copy.image_id) ?? [],
+        state: copy.state,
+        health: copy.health,
+        restarts: copy.restarts,
+        // Two readings of the agent's clock and two of the database's, never one of each.
+        uptimeMs: copy.started_at ? row.observed_at.getTime() - copy.started_at.getTime() + (now.getTime() - row.last_report_at.getTime()) : now.getTime() - copy.first_seen_at.getTime(),
+      }),
+    ),
+    declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: component.name, candidates: lookUp(component.declared) }])),
+    progress: detail.progress ?? null,
+    reportedAt: row.last_report_at.getTime(),
+  });
+}
