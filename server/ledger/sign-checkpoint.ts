@@ -16,12 +16,12 @@ export type SignedCheckpoint = { epoch: number; size: number; root: Hash; note: 
 const BATCH = 2_000;
 const CATCH_UP_TIMEOUT_MS = 30 * 60_000;
 
-const running = processWide("ledger.signing", () => new WeakMap<App, Promise<SignedCheckpoint | null>>());
-const faults = processWide("ledger.faults", () => new WeakMap<App, AppError>());
+const running = processWide("ledger.signing", () => new WeakMap<Db, Promise<SignedCheckpoint | null>>());
+const faults = processWide("ledger.faults", () => new WeakMap<Db, AppError>());
 
 /** Why the ledger was not signed the last time this process tried; null when it was. For health and the screen. */
 export function ledgerFault(app: App): AppError | null {
-  return faults.get(app) ?? null;
+  return faults.get(app.db) ?? null;
 }
 
 /** The newest signed checkpoint in the database; null before the first. */
@@ -38,22 +38,22 @@ export async function readNewestCheckpoint(db: Db | Tx): Promise<SignedCheckpoin
  * @throws AppError unavailable `ledger-behind-file`, `ledger-diverged` or `ledger-unsigned-entry`; nothing was signed
  */
 export function signCheckpoint(app: App): Promise<SignedCheckpoint | null> {
-  const current = running.get(app);
+  const current = running.get(app.db);
   if (current) return current;
   const work = signNow(app)
     .then((checkpoint) => {
-      faults.delete(app);
+      faults.delete(app.db);
       return checkpoint;
     })
     .catch((error: unknown) => {
       if (error instanceof AppError) {
-        if (faults.get(app)?.message !== error.message) app.log.error({ fault: error.extras.type, detail: error.message }, "The ledger is not signed");
-        faults.set(app, error);
+        if (faults.get(app.db)?.message !== error.message) app.log.error({ fault: error.extras.type, detail: error.message }, "The ledger is not signed");
+        faults.set(app.db, error);
       }
       throw error;
     })
-    .finally(() => running.delete(app));
-  running.set(app, work);
+    .finally(() => running.delete(app.db));
+  running.set(app.db, work);
   return work;
 }
 

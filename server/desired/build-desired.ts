@@ -1,0 +1,92 @@
+import type { DesiredResponse } from "@/lib/contract/agent";
+import type { Assignment } from "@/lib/domain/ledger/entry";
+import { signDesired, type DesiredFallback, type DesiredTarget } from "@/lib/domain/ledger/desired-state";
+import type { App } from "@/server/context";
+import { serverSigner } from "@/server/ledger/signing-key";
+import { ledgerCache, type CachedEntry } from "./ledger-cache";
+import { readFallback, type Fallback } from "./read-fallback";
+import { readRecalled, type ProjectedTarget, type Projection } from "./read-projection";
+
+const TTL_MS = 5 * 60_000;
+
+export type DesiredQuestion = {
+  agentId: string;
+  nonce: string;
+  /** The tree size that the agent has seen; 0 for none. */
+  seen: number;
+};
+
+/**
+ * The signed document of one agent, built from the bytes of ledger entries. A row of the database that does not say what
+ * its entry says is left out, and logged: it is not what was decided.
+ * @returns null as long as no signed checkpoint covers what the document names
+ */
+export async function buildDesired(app: App, projection: Projection, question: DesiredQuestion): Promise<DesiredResponse | null> {
+  const cache = ledgerCache(app);
+  const fallbacks = new Map(await Promise.all(projection.targets.map(async (target) => [target.key, await readFallback(app, target)] as const)));
+  const named = [...projection.targets.map(({ entry }) => entry), ...[...fallbacks.values()].flatMap((fallback) => fallback?.entry ?? [])];
+  const indexes = [...new Set(named)].sort((a, b) => a - b);
+  const checkpoint = await cache.checkpoint(Math.max(1, question.seen, (indexes.at(-1) ?? -1) + 1));
+  if (!checkpoint) return null;
+  const entries = await cache.entries(indexes);
+  const targets = projection.targets.flatMap((target) => {
+    const told = describeTarget(target, entries, fallbacks.get(target.key) ?? null);
+    if (!told) app.log.error({ target: target.key, entry: target.entry, agent: question.agentId }, "A desired row does not say what its ledger entry says; it is not sent");
+    return told ?? [];
+  });
+  const used = [...new Set(targets.flatMap((target) => [target.entry, ...(target.fallback ? [target.fallback.entry] : [])]))].sort((a, b) => a - b);
+  const proofs = await cache.inclusion(used, checkpoint.size);
+  const recalled = await readRecalled(app, [...new Set(projection.targets.map(({ serviceId }) => serviceId))]);
+  const signed = signDesired(
+    {
+      v: 1,
+      origin: app.keys.origin,
+      epoch: checkpoint.epoch,
+      agent: question.agentId,
+      version: projection.version,
+      nonce: question.nonce,
+      issuedAt: new Date().toISOString(),
+      ttlMs: TTL_MS,
+      checkpoint: checkpoint.note,
+      entries: used.map((index) => ({ index, bytes: entries.get(index)?.bytes ?? "", proof: proofs.get(index) ?? [] })),
+      targets,
+      recalled: [...new Set([...recalled.values()].flat())].sort(),
+    },
+    serverSigner(app.keys),
+  );
+  const grows = question.seen > 0 && question.seen < checkpoint.size;
+  return { ...signed, consistency: grows ? { from: question.seen, to: checkpoint.size, proof: await cache.consistency(question.seen, checkpoint.size) } : null };
+}
+
+/** What an agent is told about a target: the entry's own words. Null when the row says something else. */
+function describeTarget(target: ProjectedTarget, entries: ReadonlyMap<number, CachedEntry>, fallback: Fallback | null): DesiredTarget | null {
+  const assignment = assignmentHere(target, entries.get(target.entry), target.releaseId);
+  if (!assignment) return null;
+  const components = (assignment.to?.components ?? []).map(({ name, digests }) => ({ name, digests }));
+  const main = assignment.to?.components.find(({ name }) => name === "main") ?? assignment.to?.components[0];
+  return {
+    target: target.key,
+    service: assignment.service,
+    environment: assignment.environment,
+    partition: assignment.partition,
+    entry: target.entry,
+    repository: main?.repository ?? null,
+    components,
+    stop: components.length === 0,
+    generation: target.generation,
+    rollout: target.rolloutId,
+    fallback: fallback && describeFallback(target, entries, fallback),
+  };
+}
+
+function describeFallback(target: ProjectedTarget, entries: ReadonlyMap<number, CachedEntry>, fallback: Fallback): DesiredFallback | null {
+  const assignment = assignmentHere(target, entries.get(fallback.entry), fallback.releaseId);
+  const components = assignment?.to?.components.map(({ name, digests }) => ({ name, digests })) ?? [];
+  return components.length > 0 ? { entry: fallback.entry, components } : null;
+}
+
+function assignmentHere(target: ProjectedTarget, entry: CachedEntry | undefined, releaseId: string | null): Assignment | null {
+  const assignment = entry?.assignment;
+  const here = assignment && assignment.service === target.service && assignment.environment === target.environment && assignment.partition === target.partition;
+  return here && (assignment.to?.release ?? null) === releaseId ? assignment : null;
+}

@@ -1,0 +1,84 @@
+import type { App } from "@/server/context";
+import type { Db } from "@/server/db";
+import { recalledSql } from "@/server/releases/approved-sql";
+import { processWide } from "@/server/process-wide";
+
+export type ProjectedTarget = {
+  key: string;
+  serviceId: string;
+  service: string;
+  environmentId: string;
+  environment: string;
+  partition: string;
+  releaseId: string | null;
+  entry: number;
+  generation: number;
+  rolloutId: string | null;
+};
+/** What the database's rows say about one agent; every target of it is held against its entry before it is sent. */
+export type Projection = { version: number; epoch: number; targets: ProjectedTarget[] };
+type Waiting = { agentId: string; resolve: (projection: Projection | null) => void; reject: (error: unknown) => void };
+type Row = { agent_id: string; version: bigint; epoch: number; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+
+const queues = processWide("desired.queues", () => new WeakMap<Db, Waiting[]>());
+
+/** The desired rows of an agent; null when it is retired or unknown. Everyone who asks in the same moment shares one query. */
+export function readProjection(app: App, agentId: string): Promise<Projection | null> {
+  return new Promise((resolve, reject) => {
+    const queue = queues.get(app.db);
+    if (queue) return void queue.push({ agentId, resolve, reject });
+    const fresh: Waiting[] = [{ agentId, resolve, reject }];
+    queues.set(app.db, fresh);
+    setImmediate(() => {
+      queues.delete(app.db);
+      readMany(app, fresh).catch((error: unknown) => fresh.forEach((waiting) => waiting.reject(error)));
+    });
+  });
+}
+
+async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
+  const rows = await app.db.$queryRaw<Row[]>`
+    SELECT a.id AS agent_id, a.desired_version AS version, h.epoch, x.*
+    FROM agents a CROSS JOIN ledger_head h
+    LEFT JOIN LATERAL (
+      SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
+      FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
+      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
+      WHERE s.agent_id = a.id ORDER BY t.key, t.id) x ON true
+    WHERE a.id = ANY(${[...new Set(waiting.map(({ agentId }) => agentId))]}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
+  const projections = new Map<string, Projection>();
+  for (const row of rows) {
+    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), epoch: row.epoch, targets: [] };
+    projections.set(row.agent_id, projection);
+    // An agent names a target once; the same key in two scopes is told about the first.
+    if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;
+    projection.targets.push({
+      key: row.key,
+      serviceId: row.service_id,
+      service: row.service,
+      environmentId: row.environment_id,
+      environment: row.environment,
+      partition: row.partition,
+      releaseId: row.release_id,
+      entry: Number(row.entry_seq),
+      generation: Number(row.generation),
+      rolloutId: row.rollout_id,
+    });
+  }
+  for (const { agentId, resolve } of waiting) resolve(projections.get(agentId) ?? null);
+}
+
+/**
+ * Digests of recalled releases, by service. One that also leads to a release of the same service which is not recalled is
+ * left out: a shared manifest must not keep the good release from running.
+ */
+export async function readRecalled(app: App, serviceIds: readonly string[]): Promise<Map<string, string[]>> {
+  const rows = await app.db.$queryRaw<{ service_id: string; digests: string[] }[]>`
+    WITH named AS (
+      SELECT r.service_id, d.digest::text, ${recalledSql("r.id")} AS recalled FROM releases r
+      JOIN release_components c ON c.release_id = r.id JOIN artifact_digests d ON d.artifact_id = c.artifact_id
+      WHERE r.service_id = ANY(${serviceIds}::uuid[]) AND EXISTS (SELECT FROM recalls WHERE lifted_at IS NULL))
+    SELECT service_id, array_agg(digest ORDER BY digest) AS digests
+    FROM (SELECT service_id, digest FROM named GROUP BY service_id, digest HAVING bool_and(recalled)) g GROUP BY service_id`;
+  return new Map(rows.map((row) => [row.service_id, row.digests]));
+}

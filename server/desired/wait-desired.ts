@@ -1,0 +1,67 @@
+import type { z } from "zod";
+import type { DesiredResponse, desiredQuery } from "@/lib/contract/agent";
+import { authorise } from "@/server/access/authorise";
+import { subscribeDesired } from "@/server/changes/watch-changes";
+import type { Ctx } from "@/server/context";
+import { notFound } from "@/server/errors";
+import { buildDesired } from "./build-desired";
+import { readProjection } from "./read-projection";
+
+/** While the ledger is not signed far enough, how soon to look again. */
+const RETRY_MS = 500;
+
+/**
+ * Answers with the agent's document as soon as its version is above the one it holds, waiting up to `wait` seconds without
+ * a database connection; null when nothing newer came.
+ * @throws AppError not-found for an agent that is retired
+ */
+export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.output<typeof desiredQuery>; signal?: AbortSignal }): Promise<DesiredResponse | null> {
+  authorise(ctx, "agent.desired");
+  const agentId = ctx.actor.id;
+  const deadline = Date.now() + input.wait * 1_000;
+  const bell = new Bell();
+  // Listening begins before the first look: what commits between the two rings the bell.
+  const stop = input.wait > 0 ? await subscribeDesired(agentId, () => bell.ring()) : null;
+  const abort = (): void => bell.ring();
+  signal?.addEventListener("abort", abort);
+  try {
+    for (;;) {
+      const projection = await readProjection(ctx, agentId);
+      if (!projection) throw notFound("agent");
+      const isNewer = projection.version > input.after;
+      const answer = isNewer ? await buildDesired(ctx, projection, { agentId, nonce: input.nonce, seen: input.checkpoint }) : null;
+      if (answer) return answer;
+      const left = deadline - Date.now();
+      if (left <= 0 || signal?.aborted) return null;
+      await bell.wait(isNewer ? Math.min(left, RETRY_MS) : left);
+    }
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    stop?.();
+  }
+}
+
+/** Rings are remembered until somebody waits: none is lost between a look and the next wait. */
+class Bell {
+  #rung = false;
+  #wake: (() => void) | null = null;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#wake = null;
+    this.#rung = false;
+  }
+}
