@@ -85,7 +85,7 @@ function printWelcome({ stack, known, demo }) {
   const setup = readJson(path.join(stack.dataDir, "setup.json"));
   const lines = ["", `Plumbline${demo ? "'s demo" : ""} runs at ${stack.url}`];
   // The demo signs everyone in.
-  const link = demo ? undefined : setup?.url;
+  const link = demo ? undefined : setup?.link;
   if (link && !known) lines.push("", `Set it up here (works once${setup.expiresAt ? `, until ${setup.expiresAt}` : ""}):`, `  ${link}`);
   else if (link) lines.push(`Not set up yet: ${link}`);
   lines.push("", "Ctrl-C stops it.", "");
