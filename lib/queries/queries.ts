@@ -18,6 +18,9 @@ export const mapQuery = () => queryOptions({ queryKey: keys.map, queryFn: ({ sig
 export const findingsQuery = (filter: { service?: string | null; environment?: string | null; kind?: string | null; state?: string }) =>
   queryOptions({ queryKey: keys.findings(filter), queryFn: ({ signal }) => getJson<FindingsDto>("findings", filter, signal) });
 
+/** Everything open, unfiltered: what the navigation counts, and where `/drift` begins. */
+export const OPEN_FINDINGS = { service: null, environment: null, kind: null, state: "open" } as const;
+
 export const serviceQuery = (name: string) =>
   queryOptions({ queryKey: keys.service(name), queryFn: ({ signal }) => getJson<ServiceDto>(`services/${encodeURIComponent(name)}`, {}, signal) });
 

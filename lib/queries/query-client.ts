@@ -1,9 +1,13 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "./api-client";
 
-/** A new one per server request and one per tab. Live changes refetch; a slow poll covers a dead stream. */
-export function createQueryClient(): QueryClient {
+/**
+ * A new one per server request and one per tab. Live changes refetch; a slow poll covers a dead stream.
+ * `onSignedOut` hears of the first answer that says the session has ended.
+ */
+export function createQueryClient({ onSignedOut }: { onSignedOut?: () => void } = {}): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({ onError: (error) => error instanceof ApiError && error.status === 401 && onSignedOut?.() }),
     defaultOptions: {
       queries: {
         staleTime: 5_000,

@@ -21,8 +21,8 @@ export function applyChanges(client: QueryClient, changes: ChangeEvent[]): void 
   for (const queryKey of prefixes.values()) void client.invalidateQueries({ queryKey });
 }
 
-/** Keeps the tab's queries live; mounted once, in the shell. Bursts are gathered for 150 ms. */
-export function useLiveChanges(): LiveState {
+/** Keeps the tab's queries live; mounted once, in the shell. Bursts are gathered for 150 ms. `onServerTime` must be stable. */
+export function useLiveChanges(onServerTime?: (nowMs: number) => void): LiveState {
   const client = useQueryClient();
   const [state, setState] = useState<LiveState>({ status: "connecting", at: null });
   useEffect(() => {
@@ -36,6 +36,7 @@ export function useLiveChanges(): LiveState {
     };
     const stop = connectLive("/api/v1/events", {
       onState: setState,
+      onServerTime,
       onReset: () => void client.invalidateQueries(),
       onChange: (changes) => {
         pending.push(...changes);
@@ -46,6 +47,6 @@ export function useLiveChanges(): LiveState {
       clearTimeout(timer);
       stop();
     };
-  }, [client]);
+  }, [client, onServerTime]);
   return state;
 }

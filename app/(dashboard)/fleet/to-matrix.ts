@@ -1,0 +1,66 @@
+import { conditionTone, conditionWord, toneShape } from "@/app/(dashboard)/words";
+import { formatCount } from "@/components/ui/format";
+import type { MatrixCell, MatrixEnvironment, MatrixNote, MatrixRow } from "@/components/fleet/prepare-matrix";
+import type { Part } from "@/components/ui/proportion-bar";
+import { TONES, deviates, toneOfSeverity } from "@/components/ui/tone";
+import type { MatrixCell as CellDto, MatrixDto } from "@/lib/contract/fleet";
+import { cellDeviates } from "./describe-fleet";
+
+const SHORT: Record<string, string> = { development: "dev", staging: "stg", production: "prod" };
+
+/** The proportion bar: one part per hue, worst first. */
+export function toParts(categories: CellDto["categories"]): Part[] {
+  return categories
+    .filter(({ instances }) => instances > 0)
+    .map(({ category, instances }) => ({ tone: conditionTone(category), count: instances, label: conditionWord(category) }))
+    .sort((a, b) => TONES.indexOf(a.tone) - TONES.indexOf(b.tone));
+}
+
+function toNotes(cell: CellDto): MatrixNote[] {
+  const notes: MatrixNote[] = cell.categories
+    .filter(({ category, instances }) => instances > 0 && category !== "in-sync" && category !== "not-adopted" && category !== "in-transition")
+    .map(({ category, instances }) => {
+      const tone = conditionTone(category);
+      return { shape: toneShape(tone), tone, count: instances, text: conditionWord(category) };
+    });
+  if (cell.rollout) notes.push({ shape: "rolling", tone: "rolling", text: `${formatCount(cell.rollout.verified)} of ${formatCount(cell.rollout.total)} verified` });
+  if (cell.unhealthy > 0) notes.push({ shape: "alert", tone: "alert", count: cell.unhealthy, text: "unhealthy" });
+  return notes;
+}
+
+function toCell(service: string, cell: CellDto): MatrixCell {
+  const releases = new Map(cell.assigned.flatMap(({ release }) => (release ? [[release.version, release] as const] : [])));
+  const [release] = releases.values();
+  const severity = toneOfSeverity(cell.severity);
+  const tone = cell.rollout && !deviates(severity) ? "rolling" : cell.unhealthy > 0 && !deviates(severity) ? "alert" : severity;
+  return {
+    href: `/services/${encodeURIComponent(service)}?environment=${encodeURIComponent(cell.environment)}`,
+    version: releases.size > 1 ? `${releases.size} releases` : (release?.version ?? null),
+    digest: releases.size > 1 ? null : (release?.digest ?? null),
+    total: cell.instances,
+    parts: toParts(cell.categories),
+    notes: toNotes(cell),
+    tone,
+    oldestReportAt: cell.oldestReportAt,
+    canRollBack: release !== undefined,
+  };
+}
+
+/** Rows of the matrix, in the order given; narrowed to names that contain `search`, or to what deviates. */
+export function toMatrix(dto: MatrixDto, filter: { search: string; deviating: boolean }): { environments: MatrixEnvironment[]; rows: MatrixRow[] } {
+  const search = filter.search.trim().toLowerCase();
+  const environments = [...dto.environments].sort((a, b) => a.ordinal - b.ordinal);
+  return {
+    environments: environments.map(({ name, protected: isProtected }) => ({ name, short: SHORT[name] ?? name, protected: isProtected })),
+    rows: dto.rows
+      .filter((row) => row.service.includes(search) && (!filter.deviating || row.cells.some(cellDeviates)))
+      .map((row) => ({
+        service: row.service,
+        href: `/services/${encodeURIComponent(row.service)}`,
+        cells: environments.map(({ name }) => {
+          const cell = row.cells.find(({ environment }) => environment === name);
+          return cell ? toCell(row.service, cell) : null;
+        }),
+      })),
+  };
+}

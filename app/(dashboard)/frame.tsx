@@ -1,0 +1,54 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { LivePill } from "@/components/shell/live-pill";
+import { Shell } from "@/components/shell/shell";
+import { syncClock, useNow } from "@/components/ui/clock";
+import type { Theme } from "@/components/ui/preferences";
+import type { SessionDto } from "@/lib/contract/access";
+import { ROLES } from "@/lib/domain/access/roles";
+import type { LiveState } from "@/lib/queries/live-connection";
+import { OPEN_FINDINGS, findingsQuery, matrixQuery, sessionQuery } from "@/lib/queries/queries";
+import { useLiveChanges } from "@/lib/queries/use-live-changes";
+import { RollbackHost } from "./rollback/rollback-host";
+
+/** Ticks by itself: the frame around it need not be drawn again every second. */
+function Pill({ state }: { state: LiveState }) {
+  useNow();
+  if (state.status === "connecting") return <LivePill state={{ kind: "catching-up" }} />;
+  if (state.at === null) return <LivePill state={state.status === "offline" ? { kind: "offline", since: Number.NaN } : { kind: "catching-up" }} />;
+  if (state.status === "offline") return <LivePill state={{ kind: "offline", since: state.at }} />;
+  if (state.status === "catching-up") return <LivePill state={{ kind: "catching-up" }} />;
+  return <LivePill state={{ kind: "live", lagMs: Math.max(0, Date.now() - state.at) }} />;
+}
+
+/** What stands under the name in the menu: who this is, by what they may. */
+function describeRoles(session: SessionDto): string {
+  const roles = ROLES.filter((role) => session.roles.some((held) => held.role === role));
+  if (roles.length === 0) return "No role yet: ask an administrator.";
+  return roles.length === ROLES.length ? "All roles" : roles.join(", ");
+}
+
+/** The frame of every page behind sign-in, with the one live connection of the tab. */
+export function Frame({ theme, children }: { theme: Theme; children: ReactNode }) {
+  const live = useLiveChanges(syncClock);
+  const { data: session } = useQuery(sessionQuery());
+  const { data: matrix } = useQuery(matrixQuery());
+  const { data: findings } = useQuery(findingsQuery(OPEN_FINDINGS));
+  const rollouts = new Set(matrix?.rows.flatMap((row) => row.cells.flatMap((cell) => (cell.rollout ? [cell.rollout.id] : []))));
+  return (
+    <Shell
+      user={session ? { name: session.name, email: describeRoles(session) } : { name: "…", email: "" }}
+      theme={theme}
+      counts={{ drift: findings?.groups.length, rollouts: rollouts.size }}
+      live={<Pill state={live} />}
+      checkpoint={matrix ? { size: matrix.ledger.size, root: matrix.ledger.root } : null}
+      demo={session?.demo}
+      signOut={session && !session.demo ? { action: "/sign-out" } : undefined}
+    >
+      {children}
+      <RollbackHost />
+    </Shell>
+  );
+}
