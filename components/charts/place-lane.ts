@@ -4,9 +4,9 @@ import type { Moment } from "@/components/ui/format";
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY_MS = 86_400_000;
 const STEPS_MS = [60_000, 300_000, 900_000, 3_600_000, 3 * 3_600_000, 6 * 3_600_000, DAY_MS, 2 * DAY_MS, 7 * DAY_MS, 28 * DAY_MS];
-/** The width that labels are kept apart for; a wider screen only gives them more air. */
-const ASSUMED_WIDTH = 900;
-const CHARACTER_WIDTH = 6.6;
+/** The width that labels are kept apart for; below 900 px the style sheet hides them. */
+const ASSUMED_WIDTH = 1_100;
+const CHARACTER_WIDTH = 5.8;
 
 /** Where a moment lies between two, as a share from 0 to 1, clamped. */
 export function placeMoment(at: Moment, from: Moment, to: Moment): number {

@@ -85,6 +85,9 @@ const LABEL_HEIGHT = 36;
 const GROUP_GAP = 10;
 const REGION_GAP = 20;
 const SHELF_GAP = 16;
+/** How tall cells may grow to stay on one shelf, and how tall each of several shelves is. */
+const MOST_HEIGHT = 400;
+const SHELF_HEIGHT = 240;
 
 function choosePitch(total: number): number {
   if (total <= 3_000) return 8;
@@ -136,12 +139,11 @@ function placeShelves(groups: readonly Measured[], width: number, pitch: number,
 /** Places groups side by side, as few rows high as fits one shelf; where even the tallest does not fit, on several shelves. */
 export function layoutWide(groups: readonly Measured[], width: number): MapLayout {
   const pitch = choosePitch(groups.reduce((sum, group) => sum + group.total, 0));
-  const tallest = Math.ceil(280 / pitch);
-  for (let rows = Math.ceil(120 / pitch); rows < tallest; rows += 2) {
+  for (let rows = Math.ceil(120 / pitch); rows * pitch <= MOST_HEIGHT; rows += 2) {
     const layout = placeShelves(groups, width, pitch, rows);
     if (layout.shelves === 1) return layout;
   }
-  return placeShelves(groups, width, pitch, tallest);
+  return placeShelves(groups, width, pitch, Math.ceil(SHELF_HEIGHT / pitch));
 }
 
 /** Places groups one below the other, each as wide as the screen. */

@@ -281,7 +281,7 @@ export function RollbackBody(props: RollbackBodyProps) {
             As seen <Age at={view.asOf} suffix="ago" />
           </span>
           , on ledger entry {formatCount(view.ledgerSize)}. If anything moves first, you are shown what.
-          {view.confirm === "hold" && !elevate ? " Keyboard: Enter arms, Enter again fires." : null}
+          {view.confirm === "hold" && !elevate ? <span className="keyboard-hint"> Keyboard: Enter arms, Enter again fires.</span> : null}
         </span>
       </div>
     </form>

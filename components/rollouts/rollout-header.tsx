@@ -12,5 +12,5 @@ export interface RolloutHeaderProps {
 
 /** Where a rollout stands, in a sentence, with what can be done to it. On a phone the actions stay at the lower edge. */
 export function RolloutHeader({ crumb, sentence, actions }: RolloutHeaderProps) {
-  return <Verdict crumb={crumb} parts={sentence} actions={actions} />;
+  return <Verdict crumb={crumb} parts={sentence} actions={actions ? <div className="dock">{actions}</div> : null} />;
 }

@@ -1,4 +1,5 @@
 import { useId } from "react";
+import type { ReactNode } from "react";
 import { formatCount } from "@/components/ui/format";
 import { ProportionBar } from "@/components/ui/proportion-bar";
 import { StatusShape } from "@/components/ui/status-shape";
@@ -15,10 +16,19 @@ export interface Wave {
   when: string;
 }
 
-const ROWS = 10;
 const PITCH = 10;
-/** Cells in a line on a phone: 34 × 10 px is what a 390 px screen leaves. */
-const NARROW = 34;
+
+/** How cells are laid out: lines of `rows` on a wide screen, of `narrow` on a phone (which leaves some 340 px), `scale` times as large. */
+interface Raster {
+  rows: number;
+  narrow: number;
+  scale: number;
+}
+
+/** A handful of targets gets larger cells in few rows; hundreds get small ones. */
+function chooseRaster(largestWave: number): Raster {
+  return largestWave <= 60 ? { rows: 3, narrow: 17, scale: 2 } : { rows: 10, narrow: 34, scale: 1 };
+}
 
 const WORDS: Record<CellState, string> = { verified: "verified", inFlight: "in flight", stuck: "stuck", waiting: "waiting" };
 const TONE: Record<CellState, Tone> = { verified: "match", inFlight: "rolling", stuck: "stuck", waiting: "neutral" };
@@ -31,7 +41,7 @@ function describeCounts(counts: WaveCounts): string {
 
 /** One cell of each state, repeated by the rectangles that need it. */
 function Patterns({ id }: { id: string }) {
-  const pattern = (state: CellState, content: React.ReactNode) => (
+  const pattern = (state: CellState, content: ReactNode) => (
     <pattern id={`${id}${state}`} width={PITCH} height={PITCH} patternUnits="userSpaceOnUse">
       {content}
     </pattern>
@@ -52,17 +62,23 @@ function Patterns({ id }: { id: string }) {
   );
 }
 
-function Cells({ counts, narrow }: { counts: WaveCounts; narrow?: boolean }) {
+function Cells({ counts, raster, narrow }: { counts: WaveCounts; raster: Raster; narrow?: boolean }) {
   const id = useId();
-  const total = countTargets(counts);
-  const columns = narrow ? NARROW : Math.ceil(total / ROWS);
-  const rows = narrow ? Math.ceil(total / NARROW) : Math.min(ROWS, total);
-  const width = Math.max(1, columns * PITCH - 1);
-  const height = Math.max(1, rows * PITCH - 1);
+  const total = Math.max(1, countTargets(counts));
+  const columns = narrow ? Math.min(raster.narrow, total) : Math.ceil(total / raster.rows);
+  const rows = narrow ? Math.ceil(total / raster.narrow) : Math.min(raster.rows, total);
+  const width = columns * PITCH - 1;
+  const height = rows * PITCH - 1;
   return (
-    <svg className="wave-cells" data-narrow={narrow ? "" : undefined} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+    <svg
+      className="wave-cells"
+      data-narrow={narrow ? "" : undefined}
+      viewBox={`0 0 ${width} ${height}`}
+      style={{ "--cells": `${width * raster.scale}px` }}
+      aria-hidden="true"
+    >
       <Patterns id={id} />
-      {placeCells(counts, narrow ? NARROW : ROWS, !narrow).map((block) => (
+      {placeCells(counts, narrow ? raster.narrow : raster.rows, !narrow).map((block) => (
         <rect
           key={`${block.x} ${block.y}`}
           x={block.x * PITCH}
@@ -78,12 +94,14 @@ function Cells({ counts, narrow }: { counts: WaveCounts; narrow?: boolean }) {
 
 /** Waves left to right, one cell a target with a gate between; above 1,500 targets, proportional bars. */
 export function WaveRail({ waves }: { waves: readonly Wave[] }) {
-  const asCells = waves.reduce((sum, wave) => sum + countTargets(wave.counts), 0) <= MOST_CELLS;
+  const sizes = waves.map((wave) => countTargets(wave.counts));
+  const asCells = sizes.reduce((sum, size) => sum + size, 0) <= MOST_CELLS;
+  const raster = chooseRaster(Math.max(...sizes));
   return (
-    <ol className="wave-rail" aria-label="Waves">
+    <ol className="wave-rail" aria-label="Waves" data-bars={asCells ? undefined : ""}>
       {waves.flatMap((wave, index) => {
         const total = countTargets(wave.counts);
-        const natural = `${Math.max(104, Math.ceil(total / ROWS) * PITCH - 1)}px`;
+        const natural = `${Math.max(104, Math.ceil(total / raster.rows) * PITCH * raster.scale - 1)}px`;
         const passed = wave.state === "passed";
         const element = (
           <li
@@ -102,8 +120,8 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
             </span>
             {asCells ? (
               <>
-                <Cells counts={wave.counts} />
-                <Cells counts={wave.counts} narrow />
+                <Cells counts={wave.counts} raster={raster} />
+                <Cells counts={wave.counts} raster={raster} narrow />
               </>
             ) : (
               <ProportionBar
@@ -111,7 +129,7 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
                 parts={CELL_STATES.map((state) => ({ tone: TONE[state], count: wave.counts[state], label: WORDS[state] }))}
               />
             )}
-            <span className="wave-foot block">{describeCounts(wave.counts)}</span>
+            <span className="wave-foot">{describeCounts(wave.counts)}</span>
           </li>
         );
         if (index === waves.length - 1) return [element];

@@ -74,7 +74,7 @@ function Running({ row }: { row: EnvironmentRow }) {
               ) : null}
             </span>
             <DigestStripe digest={release.digest} />
-            <span>
+            <span className="env-bar">
               <span className="row-flex" style={{ "--width": `${(release.instances / most) * 100}%` }}>
                 <ProportionBar decorative parts={[{ tone: release.tone, count: release.instances, label: "" }]} />
               </span>

@@ -8,6 +8,7 @@ import { LiveRegion } from "@/components/ui/live-region";
 import { Menu } from "@/components/ui/menu";
 import type { Theme } from "@/components/ui/preferences";
 import { StatusShape } from "@/components/ui/status-shape";
+import { initialsOf } from "./initials";
 import { UtcClock } from "./live-pill";
 import { NavLinks } from "./nav-links";
 import type { NavCounts } from "./nav-links";
@@ -40,13 +41,6 @@ export interface ShellProps {
   /** Inside `<form method="post">`, next to the button: hidden fields, if the action needs any. */
   signOut?: { action: string; fields?: Record<string, string> };
   children: ReactNode;
-}
-
-/** Two letters of a name. */
-export function initialsOf(name: string): string {
-  const words = name.trim().split(/[\s.@_-]+/).filter(Boolean);
-  const letters = words.length > 1 ? [words[0], words[words.length - 1]].map((word) => word?.[0] ?? "") : [(words[0] ?? "?").slice(0, 2)];
-  return letters.join("").toUpperCase();
 }
 
 function UserPart({ user, theme, signOut }: Pick<ShellProps, "user" | "theme" | "signOut">) {

@@ -19,11 +19,16 @@ export interface DialogProps {
 /** A modal on the native element: the browser traps focus, gives it back, and closes on Escape. */
 export function Dialog({ open, onClose, title, width, flush, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      // The title, not the close button: it is what should be read first.
+      heading.current?.focus();
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   return (
@@ -38,7 +43,7 @@ export function Dialog({ open, onClose, title, width, flush, children }: DialogP
         <>
           <div className="dialog-top">
             <div className="dialog-head">
-              <h2 id={id}>{title}</h2>
+              <h2 id={id} ref={heading} tabIndex={-1}>{title}</h2>
               <button type="button" className="dialog-close" aria-label="Close" onClick={() => ref.current?.close()}>
                 <StatusShape kind="close" size={16} />
               </button>
