@@ -1,5 +1,5 @@
 /** What `<data>/setup.json` holds while nobody has an account; the web process writes it. */
-export type Setup = { link: string; token: string; expiresAt: string };
+export type Setup = { link: string | null; token: string; expiresAt: string };
 
 export type StackOptions = {
   /** Its data folder. Without one: a temporary folder and a database without fsync, both removed by `stop`. */
