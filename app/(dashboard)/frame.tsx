@@ -1,10 +1,11 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import type { ReactNode } from "react";
 import { LivePill } from "@/components/shell/live-pill";
 import { Shell } from "@/components/shell/shell";
-import { syncClock, useNow } from "@/components/ui/clock";
+import { syncClock } from "@/components/ui/clock";
 import type { Theme } from "@/components/ui/preferences";
 import type { SessionDto } from "@/lib/contract/access";
 import { ROLES } from "@/lib/domain/access/roles";
@@ -13,14 +14,26 @@ import { OPEN_FINDINGS, findingsQuery, matrixQuery, sessionQuery } from "@/lib/q
 import { useLiveChanges } from "@/lib/queries/use-live-changes";
 import { RollbackHost } from "./rollback/rollback-host";
 
-/** Ticks by itself: the frame around it need not be drawn again every second. */
+/** Ms since a moment of this machine's clock, once a second; ticks here, so that the frame need not be drawn again. */
+function useLag(at: number | null): number {
+  const [lagMs, setLagMs] = useState(0);
+  useEffect(() => {
+    if (at === null) return;
+    const measure = () => setLagMs(Math.max(0, Date.now() - at));
+    measure();
+    const timer = setInterval(measure, 1000);
+    return () => clearInterval(timer);
+  }, [at]);
+  return lagMs;
+}
+
 function Pill({ state }: { state: LiveState }) {
-  useNow();
+  const lagMs = useLag(state.at);
   if (state.status === "connecting") return <LivePill state={{ kind: "catching-up" }} />;
   if (state.at === null) return <LivePill state={state.status === "offline" ? { kind: "offline", since: Number.NaN } : { kind: "catching-up" }} />;
   if (state.status === "offline") return <LivePill state={{ kind: "offline", since: state.at }} />;
   if (state.status === "catching-up") return <LivePill state={{ kind: "catching-up" }} />;
-  return <LivePill state={{ kind: "live", lagMs: Math.max(0, Date.now() - state.at) }} />;
+  return <LivePill state={{ kind: "live", lagMs }} />;
 }
 
 /** What stands under the name in the menu: who this is, by what they may. */

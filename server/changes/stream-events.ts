@@ -8,7 +8,7 @@ import { processWide } from "@/server/process-wide";
 import { shutdownSignal } from "@/server/shutdown";
 import { changeWatcher, readChanges, type ChangeRow, type Position } from "./watch-changes";
 
-const BEAT_MS = 15_000;
+const BEAT_MS = 10_000;
 /** Long-lived connections are closed now and then, so that a deploy or a balancer finds them spread. */
 const LIFETIME_MS = 10 * 60_000;
 const LIFETIME_SPREAD_MS = 60_000;
@@ -121,7 +121,7 @@ async function openStream(first: Ctx, request: Request, release: () => void): Pr
       if (error instanceof AppError && (error.kind === "unauthenticated" || error.kind === "forbidden")) return end();
     }
     if (ended) return;
-    send(": beat\nevent: beat\ndata: {}\n\n");
+    send(`event: beat\ndata: ${JSON.stringify({ at: new Date().toISOString() })}\n\n`);
     beat = setTimeout(() => void turn(), BEAT_MS);
     beat.unref();
   };

@@ -1,0 +1,83 @@
+import { conditionTone, conditionWord, plural } from "@/app/(dashboard)/words";
+import type { CauseGroupProps } from "@/components/drift/cause-group";
+import type { FindingRow } from "@/components/drift/findings-table";
+import { formatCount } from "@/components/ui/format";
+import type { VerdictPart } from "@/components/ui/verdict";
+import type { FindingDto, FindingGroup, FindingsDto } from "@/lib/contract/fleet";
+
+/** How many findings of how many causes, and what rollouts explain. */
+export function describeDrift(dto: FindingsDto): VerdictPart[] {
+  const explained: VerdictPart[] = dto.inTransition.flatMap((moving): VerdictPart[] => [
+    ` ${moving.service} in ${moving.environment}: ${formatCount(moving.instances)} in transition, explained by `,
+    { link: `R-${moving.rollout.number}`, href: `/rollouts/${moving.rollout.id}` },
+    ".",
+  ]);
+  if (dto.groups.length === 0) {
+    return [{ strong: "All clear." }, ` ${formatCount(dto.checkedInstances)} ${plural(dto.checkedInstances, "instance")} checked.`, ...explained];
+  }
+  const causes = dto.groups.length;
+  return [
+    { strong: `${formatCount(dto.instances)} ${plural(dto.instances, "instance")}, ${formatCount(causes)} ${plural(causes, "cause")}.` },
+    ` ${formatCount(dto.checkedInstances)} checked.`,
+    ...explained,
+  ];
+}
+
+/** Whether the running side is what was last heard, not what is known. */
+function isLastKnown(group: FindingGroup): boolean {
+  return group.kind === "silent" || group.kind === "missing";
+}
+
+/** A cause as its component wants it; the page adds the sentence, buttons and rows. */
+export function toCause(group: FindingGroup): Omit<CauseGroupProps, "sentence" | "actions" | "children"> {
+  const where = [group.service, group.environment].filter(Boolean).join(" in ");
+  return {
+    tone: conditionTone(group.kind),
+    count: group.instances,
+    title: group.title,
+    running: group.running ? { version: group.running.version, digest: group.running.digest, note: isLastKnown(group) ? "last known" : conditionWord(group.kind) } : null,
+    assigned: group.assigned ? { version: group.assigned.version, digest: group.assigned.digest } : null,
+    lastKnown: isLastKnown(group),
+    shared: group.shared.map(({ dimension, value, share, baseline }) => ({ label: value.startsWith(dimension) ? value : `${dimension} ${value}`, share, baseline })),
+    ...(where ? { sharedBaseline: `all of ${where}` } : {}),
+  };
+}
+
+/** Where a cause is: `payments / production`. */
+export function describeWhere(group: FindingGroup): string {
+  const parts = [group.service ?? "no service", group.environment, group.partition === "default" ? null : group.partition];
+  return parts.filter(Boolean).join(" / ");
+}
+
+/** One finding as a row. A link only where one instance stands behind it. */
+export function toFindingRow(finding: FindingDto): FindingRow {
+  const [key] = finding.sampleKeys;
+  const [instance] = finding.sampleInstances;
+  return {
+    id: finding.id,
+    name: key ?? finding.target?.key ?? finding.agent ?? finding.service ?? "unknown",
+    ...(instance ? { href: `/instances/${instance}` } : {}),
+    running: finding.running ? { version: finding.running.version, digest: finding.running.digest } : null,
+    agent: finding.target?.agent ?? finding.agent,
+    region: finding.target?.region ?? null,
+    detail: [finding.detail, finding.by ? `by ${finding.by}` : null].filter(Boolean).join(", ") || null,
+    count: finding.count,
+    since: finding.since,
+  };
+}
+
+/** Targets of a cause that can be named one by one; null where a row stands for many: then all that deviate are meant. */
+export function targetsOf(group: FindingGroup): string[] | null {
+  if (group.rows.length < group.findings) return null;
+  const ids = group.rows.map((row) => row.target?.id);
+  return ids.every((id) => id !== undefined) ? [...new Set(ids)] : null;
+}
+
+/** Why a cause cannot be put right from here; null when it can. */
+export function whyNotReconverge(group: FindingGroup): string | null {
+  if (group.kind === "silent") return "Nothing can be reconverged until its agent reports again.";
+  if (group.service === null || group.environment === null) return "It belongs to no service in an environment.";
+  if (group.assigned === null) return "Nothing is assigned here: promote a release first.";
+  if (!group.canReconverge) return "None of these targets lets Plumbline act. Allow it on the host with --act.";
+  return null;
+}

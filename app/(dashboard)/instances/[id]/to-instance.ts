@@ -1,0 +1,92 @@
+import { conditionVerb, conditionWord } from "@/app/(dashboard)/words";
+import type { LaneSegment } from "@/components/charts/lane";
+import type { EventRow } from "@/components/rollouts/event-list";
+import { formatCount, formatDateTime, toMs } from "@/components/ui/format";
+import type { ShapeKind } from "@/components/ui/status-shape";
+import { toneOfSeverity } from "@/components/ui/tone";
+import type { Tone } from "@/components/ui/tone";
+import type { VerdictPart } from "@/components/ui/verdict";
+import type { InstanceDetail } from "@/lib/contract/fleet";
+
+/** Silence outweighs what was last known. */
+export function toneOfInstance(instance: InstanceDetail): Tone {
+  return instance.freshness === "silent" ? "unknown" : toneOfSeverity(instance.severity);
+}
+
+/** What this instance runs, held against what is assigned. */
+export function describeInstance(instance: InstanceDetail): VerdictPart[] {
+  const tone = toneOfInstance(instance);
+  const key = { strong: instance.key };
+  const runs = instance.running.version ?? "bytes that no release names";
+  if (instance.freshness === "silent") return [{ shape: "unknown" }, key, ` is silent. It last ran ${runs}; what runs now is unknown.`];
+  const worst = instance.categories.filter((category) => category !== "in-sync");
+  if (worst.length === 0) return [key, ` runs ${runs}, as assigned.`];
+  const [first, ...others] = worst;
+  const more = others.length > 0 ? ` Also: ${others.map(conditionWord).join(", ")}.` : "";
+  const assigned = instance.assigned ? `; assigned is ${instance.assigned.version}` : "; nothing is assigned";
+  return [{ shape: tone === "neutral" || tone === "match" ? "neutral" : tone }, key, ` ${first ? conditionVerb(first) : "deviates"}: ${runs}${assigned}.${more}`];
+}
+
+const DAY_MS = 86_400_000;
+
+function toneOfHealth(span: InstanceDetail["lane"][number], assigned: string | null): Tone {
+  if (span.health === "unhealthy") return "alert";
+  return assigned !== null && span.digest !== null && span.digest !== assigned ? "drift" : "match";
+}
+
+/** The last 24 hours, ending now (epoch ms). A gap stays a gap; after the last report nothing is known. */
+export function toInstanceLane(instance: InstanceDetail, nowMs: number): { from: number; to: number; segments: LaneSegment[] } {
+  const from = nowMs - DAY_MS;
+  const until = instance.freshness === "silent" ? toMs(instance.lastReportAt) : nowMs;
+  const assigned = instance.assigned?.digest ?? null;
+  return {
+    from,
+    to: nowMs,
+    segments: instance.lane
+      .map((span): LaneSegment => {
+        const words = [span.state === "running" ? null : span.state, span.health === "unhealthy" ? "unhealthy" : null, span.endReason].filter(Boolean).join(", ");
+        return {
+          from: Math.max(from, toMs(span.from)),
+          to: span.to ? toMs(span.to) : until,
+          label: span.version ?? (span.digest ? "not registered" : null),
+          digest: span.digest,
+          tone: toneOfHealth(span, assigned),
+          ...(words ? { note: words } : {}),
+        };
+      })
+      .filter((segment) => toMs(segment.to) > from),
+  };
+}
+
+const EVENT_SHAPE: Record<string, ShapeKind> = { start: "flag", stop: "cross", restart: "rolling", oom: "alert", exec: "arrow", settings: "drift", declared: "flag" };
+const EVENT_WORD: Record<string, string> = { start: "Started", stop: "Stopped", restart: "Restarted", oom: "Killed: out of memory", exec: "A command was run inside", settings: "Settings changed", declared: "Declared" };
+
+/** Events as the agent told them, newest first. */
+export function toInstanceEvents(instance: InstanceDetail): EventRow[] {
+  return instance.events.map((event, index) => {
+    const late = toMs(event.learnedAt) - toMs(event.at) > 60_000 ? `learned ${formatDateTime(event.learnedAt)} UTC` : null;
+    const facts = Object.entries(event.detail).flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : []));
+    return {
+      key: `${event.at} ${event.kind} ${index}`,
+      at: event.at,
+      shape: EVENT_SHAPE[event.kind] ?? "neutral",
+      text: `${EVENT_WORD[event.kind] ?? event.kind}${event.by ? `, by ${event.by}` : ""}`,
+      detail: [...facts, late].filter(Boolean).join(", ") || undefined,
+    };
+  });
+}
+
+/** `exit 137, out of memory`. */
+export function describeLastExit(instance: InstanceDetail): string {
+  const exit = instance.lastExit;
+  if (!exit) return instance.restarts === 0 ? "never" : "not told";
+  return `exit ${exit.code}${exit.oom ? ", out of memory" : ""}${exit.at ? `, ${formatDateTime(exit.at)} UTC` : ""}`;
+}
+
+/** How many files were changed in the writable layer, and the first of them. */
+export function describeMutated(instance: InstanceDetail): string {
+  if (!instance.mutated || instance.mutated.count === 0) return "none";
+  const { count, paths } = instance.mutated;
+  const more = count - paths.length;
+  return `${formatCount(count)}: ${paths.join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""}`;
+}
