@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
+import { recordChanges } from "./record-change";
+import { transact } from "@/server/db";
+import { streamEvents } from "./stream-events";
+import { ChangeWatcher, currentPosition, readChanges, subscribeDesired, type Position } from "./watch-changes";
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await createTestApp();
+});
+afterAll(() => test.drop());
+
+const keysAfter = async (position: Position) => {
+  const batch = await readChanges(test.app, position);
+  return { keys: batch.changes.map(({ key }) => key), position: batch.position };
+};
+const write = (key: string) => transact(test.db, (tx) => recordChanges(tx, [{ topic: "settings", key }]));
+
+describe("readChanges", () => {
+  it("waits for a transaction that began earlier and commits late, and then skips nothing", async () => {
+    let position = await currentPosition(test.app);
+    const late = await test.asOwner();
+    await late.query("BEGIN");
+    await late.query("INSERT INTO changes (topic, key) VALUES ('settings', 'late')");
+    await write("early");
+    expect((await keysAfter(position)).keys).toEqual([]);
+    await late.query("COMMIT");
+    await late.end();
+    const first = await keysAfter(position);
+    expect(first.keys).toEqual(["late", "early"]);
+    position = first.position;
+    await write("next");
+    expect((await keysAfter(position)).keys).toEqual(["next"]);
+  });
+
+  it("delivers each of many concurrent commits exactly once", async () => {
+    let position = await currentPosition(test.app);
+    const seen: (string | null)[] = [];
+    let writing = true;
+    const reader = (async () => {
+      for (;;) {
+        const last = !writing;
+        const batch = await keysAfter(position);
+        seen.push(...batch.keys);
+        position = batch.position;
+        if (last && batch.keys.length === 0 && seen.length >= 200) return;
+      }
+    })();
+    await Promise.all(Array.from({ length: 200 }, (_, index) => write(`c${index}`)));
+    writing = false;
+    await reader;
+    expect(seen.toSorted()).toEqual(Array.from({ length: 200 }, (_, index) => `c${index}`).toSorted());
+  });
+});
+
+describe("ChangeWatcher", () => {
+  it("wakes an agent's long-poll by its own change only", async () => {
+    const woken: string[] = [];
+    let resolve: () => void = () => undefined;
+    const woke = new Promise<void>((done) => (resolve = done));
+    const stops = [await subscribeDesired("agent-a", () => void woken.push("a")), await subscribeDesired("agent-b", () => (woken.push("b"), resolve()))];
+    await transact(test.db, (tx) => recordChanges(tx, [{ topic: "desired", key: "agent-b" }, { topic: "fleet", key: "agent-a" }]));
+    await woke;
+    for (const stop of stops) stop();
+    expect(woken).toEqual(["b"]);
+  });
+
+  it("hears what was committed while one listener failed", async () => {
+    const watcher = new ChangeWatcher(test.app);
+    const heard: (string | null)[] = [];
+    let resolve: () => void = () => undefined;
+    const done = new Promise<void>((end) => (resolve = end));
+    await watcher.subscribe(() => {
+      throw new Error("mine alone");
+    });
+    await watcher.subscribe(({ changes }) => {
+      heard.push(...changes.map(({ key }) => key));
+      if (heard.includes("x")) resolve();
+    });
+    await write("x");
+    watcher.poke();
+    await done;
+    watcher.stop();
+    expect(heard).toContain("x");
+  });
+});
+
+describe("streamEvents", () => {
+  const open = async (ctx: Awaited<ReturnType<TestApp["ctx"]>>, headers: Record<string, string> = {}) => {
+    const reply = await streamEvents({ ctx, request: new Request("http://127.0.0.1:4600/api/v1/events", { headers: { ...headers } }) });
+    const reader = (reply.body as ReadableStream<Uint8Array>).getReader();
+    let text = "";
+    return {
+      until: async (part: string): Promise<string> => {
+        while (!text.includes(part)) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          text += new TextDecoder().decode(value);
+        }
+        return text;
+      },
+      cancel: () => reader.cancel(),
+    };
+  };
+
+  it("greets, tells what the reader may see, and resumes after the last id", async () => {
+    const ctx = await test.ctxWith([{ role: "viewer", service: "pay*", environment: "*", expiresAt: null }]);
+    const stream = await open(ctx);
+    expect(await stream.until("hello")).toContain("event: hello");
+    await transact(test.db, (tx) => recordChanges(tx, [{ topic: "fleet", serviceName: "secret", key: "s" }, { topic: "desired", key: "d" }, { topic: "fleet", serviceName: "payments", key: "p" }, { topic: "fleet", serviceName: "payments", key: "p" }]));
+    const text = await stream.until("payments");
+    expect(text).not.toContain("secret");
+    expect(text).not.toContain("desired");
+    expect(text.match(/"key":"p"/g)).toHaveLength(1);
+    const id = /^id: (.+)$/m.exec(text)?.[1] ?? "";
+    await stream.cancel();
+    await transact(test.db, (tx) => recordChanges(tx, [{ topic: "fleet", serviceName: "payments", key: "missed" }]));
+    const again = await open(ctx, { "last-event-id": id });
+    expect(await again.until("missed")).not.toContain("reset");
+    await again.cancel();
+    const lost = await open(ctx, { "last-event-id": "1.1.1" });
+    expect(await lost.until("reset")).toContain("event: reset");
+    await lost.cancel();
+  });
+
+  it("refuses an actor without roles, and too many streams of one", async () => {
+    await expect(open(await test.ctxWith([]))).rejects.toMatchObject({ kind: "forbidden" });
+    const ctx = await test.ctx("viewer");
+    const streams = await Promise.all(Array.from({ length: 60 }, () => open(ctx)));
+    await expect(open(ctx)).rejects.toMatchObject({ kind: "rate-limited" });
+    await Promise.all(streams.map((stream) => stream.cancel()));
+    await (await open(ctx)).cancel();
+  });
+});
