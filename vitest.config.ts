@@ -19,7 +19,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "db",
-          include: ["{lib,server,cli,prisma}/**/*.db.test.ts"],
+          include: ["{app,lib,server,cli,prisma}/**/*.db.test.ts"],
           globalSetup: ["./server/testing/global-setup.ts"],
           maxWorkers: 2,
           testTimeout: 60_000,
