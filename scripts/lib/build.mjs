@@ -6,7 +6,7 @@ import { withLock } from "./lock.mjs";
 import { inRoot, root } from "./paths.mjs";
 import { run } from "./processes.mjs";
 
-const settings = ["package-lock.json", "tsconfig.json", "scripts/lib/build.mjs"];
+const settings = ["package-lock.json", "scripts/lib/build.mjs"];
 const schema = ["prisma/schema.prisma", "prisma.config.ts"];
 const webSources = ["app", "components", "lib", "server", "public", "next.config.ts", "postcss.config.mjs", "proxy.ts", "instrumentation.ts"];
 
