@@ -1,6 +1,11 @@
+import { getDesired, postProgress } from "@/server/desired/agent-handlers";
 import type { RouteHandler } from "./handle";
 
 /** A route of the agents' door: its handler needs nothing of Next, so that the listener can serve it directly. */
 export type AgentRoute = { method: "GET" | "POST"; path: string; handler: RouteHandler };
 
-export const agentRoutes: readonly AgentRoute[] = [];
+/** What agents may ask. app/api/agent/v1 exports the same handlers, for who runs Next without our listener. */
+export const agentRoutes: readonly AgentRoute[] = [
+  { method: "GET", path: "/api/agent/v1/desired", handler: getDesired },
+  { method: "POST", path: "/api/agent/v1/progress", handler: postProgress },
+];

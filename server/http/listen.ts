@@ -9,6 +9,7 @@ import { AppError } from "@/server/errors";
 import type { AgentRoute } from "./agent-routes";
 import { problemResponse } from "./problem";
 import { baseSecurityHeaders } from "./security-headers";
+import { shutdownSignal } from "@/server/shutdown";
 import { parseTrusted, stripHeaders } from "./strip-headers";
 
 type NextHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -20,7 +21,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 
 /**
  * The process's one door. Agents' routes are served directly, which costs a tenth of the way through Next's router;
- * everything else goes to Next. `onRefused` gets the error when the address cannot be taken.
+ * everything else goes to Next.
+ * @throws Error, with the code EADDRINUSE when the address is taken
  */
 export function startListener(app: App, { agentRoutes, next }: { agentRoutes: readonly AgentRoute[]; next: NextHandler }): Promise<Listener> {
   const { config, log } = app;
@@ -88,8 +90,14 @@ function joinDuplicates(request: IncomingMessage): void {
 
 async function serveDirectly(handler: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
   const aborted = new AbortController();
+  const abort = (): void => aborted.abort();
+  const shutdown = shutdownSignal();
+  // Long-polls answer at once when the process is asked to end.
+  if (shutdown.aborted) abort();
+  shutdown.addEventListener("abort", abort, { once: true });
   response.once("close", () => {
-    if (!response.writableFinished) aborted.abort();
+    shutdown.removeEventListener("abort", abort);
+    if (!response.writableFinished) abort();
   });
   const body = await readBody(incoming);
   if (body === null) return send(tooLarge(), response);

@@ -72,7 +72,8 @@ describe("set-up", () => {
 
     // The same cookie writes from our own pages only.
     const body = { name: "by-cookie", role: "viewer" };
-    for (const headers of [{}, { origin: "null" }, { origin: "https://evil.example" }, { origin: ORIGIN, "sec-fetch-site": "cross-site" }]) {
+    const foreign: Record<string, string>[] = [{}, { origin: "null" }, { origin: "https://evil.example" }, { origin: ORIGIN, "sec-fetch-site": "cross-site" }];
+    for (const headers of foreign) {
       expect((await createToken(call("POST", "/api/v1/tokens", { cookie, ...headers }, body))).status).toBe(403);
     }
     expect((await createToken(call("POST", "/api/v1/tokens", { cookie, origin: ORIGIN, "sec-fetch-site": "same-origin" }, body))).status).toBe(201);
