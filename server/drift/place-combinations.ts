@@ -1,0 +1,61 @@
+import type { Tx } from "@/server/db";
+import { combinationText, keyOfRow, type CombinationKey, type CombinationRow } from "./combination";
+import { judgeCombinations } from "./judge-combinations";
+
+export type PlacedCombinations = { idOf: (key: CombinationKey) => bigint; created: bigint[] };
+
+/**
+ * Finds the combinations of these keys, judging and storing those that are new. Inserted in one order everywhere, so
+ * that two reports with the same new facts wait for each other instead of deadlocking.
+ */
+export async function placeCombinations(tx: Tx, keys: readonly CombinationKey[]): Promise<PlacedCombinations> {
+  const wanted = new Map(keys.map((key) => [combinationText(key), key]));
+  const ids = new Map<string, bigint>();
+  await find(tx, [...wanted.values()], ids);
+  const missing = [...wanted].filter(([text]) => !ids.has(text)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, key]) => key);
+  const created = missing.length === 0 ? [] : await insert(tx, missing);
+  if (missing.length > 0) await find(tx, missing, ids);
+  return {
+    created,
+    idOf: (key) => {
+      const id = ids.get(combinationText(key));
+      if (id === undefined) throw new Error("a combination that was just stored is not there");
+      return id;
+    },
+  };
+}
+
+async function find(tx: Tx, keys: readonly CombinationKey[], into: Map<string, bigint>): Promise<void> {
+  if (keys.length === 0) return;
+  const rows = await tx.$queryRaw<CombinationRow[]>`
+    SELECT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
+      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches
+    FROM unnest(${keys.map((key) => key.imageId)}::bigint[], ${keys.map((key) => key.environmentId)}::uuid[], ${keys.map((key) => key.serviceName)}::text[],
+      ${keys.map((key) => key.partition)}::text[], ${keys.map((key) => key.component)}::text[], ${keys.map((key) => key.desiredKind)}::text[],
+      ${keys.map((key) => key.desiredReleaseId)}::uuid[], ${keys.map((key) => key.unexpected)}::boolean[], ${keys.map((key) => key.mutated)}::boolean[],
+      ${keys.map((key) => key.settingsDigest)}::text[], ${keys.map((key) => key.declaredMatches)}::boolean[])
+      k(image_id, environment_id, service_name, partition, component, desired_kind, desired_release_id, unexpected, mutated, settings_digest, declared_matches)
+    JOIN combinations c ON c.image_id = k.image_id AND c.environment_id = k.environment_id AND c.service_name IS NOT DISTINCT FROM k.service_name
+      AND c.partition = k.partition AND c.component = k.component AND c.desired_kind = k.desired_kind
+      AND c.desired_release_id IS NOT DISTINCT FROM k.desired_release_id AND c.unexpected = k.unexpected AND c.mutated = k.mutated
+      AND c.settings_digest IS NOT DISTINCT FROM k.settings_digest AND c.declared_matches IS NOT DISTINCT FROM k.declared_matches`;
+  for (const row of rows) into.set(combinationText(keyOfRow(row)), row.id);
+}
+
+async function insert(tx: Tx, keys: readonly CombinationKey[]): Promise<bigint[]> {
+  const verdicts = await judgeCombinations(tx, keys);
+  const rows = await tx.$queryRaw<{ id: bigint }[]>`
+    INSERT INTO combinations (service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
+      unexpected, mutated, settings_digest, declared_matches, categories, running_release_id)
+    SELECT service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
+      unexpected, mutated, settings_digest, declared_matches, string_to_array(categories, ','), running
+    FROM unnest(${keys.map((key) => key.serviceName)}::text[], ${keys.map((key) => key.serviceId)}::uuid[], ${keys.map((key) => key.environmentId)}::uuid[],
+      ${keys.map((key) => key.partition)}::text[], ${keys.map((key) => key.component)}::text[], ${keys.map((key) => key.imageId)}::bigint[],
+      ${keys.map((key) => key.desiredKind)}::text[], ${keys.map((key) => key.desiredReleaseId)}::uuid[], ${keys.map((key) => key.unexpected)}::boolean[],
+      ${keys.map((key) => key.mutated)}::boolean[], ${keys.map((key) => key.settingsDigest)}::text[], ${keys.map((key) => key.declaredMatches)}::boolean[],
+      ${verdicts.map(({ categories }) => categories.join(","))}::text[], ${verdicts.map(({ runningReleaseId }) => runningReleaseId)}::uuid[])
+      k(service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
+        unexpected, mutated, settings_digest, declared_matches, categories, running)
+    ON CONFLICT DO NOTHING RETURNING id`;
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,88 @@
+import { assignedArtifacts } from "@/lib/domain/drift/classify";
+import { recordChanges } from "@/server/changes/record-change";
+import type { Db, Tx } from "@/server/db";
+import { desiredOf, keyOfRow, type CombinationRow } from "./combination";
+import { moveCounts } from "./move-counts";
+import { placeCombinations } from "./place-combinations";
+import { refreshTargetFindings } from "./refresh-findings";
+import { lockVerdicts } from "./rejudge";
+
+type Group = CombinationRow & { covered: boolean; release_id: string | null; declared: string | null; assigned: boolean };
+type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
+
+/**
+ * After desired rows moved: points the instances of these targets to the combination of their target's new desired row,
+ * moves the counters and brings the targets' findings up to date. Instances are never read one by one.
+ */
+export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
+  if (targetIds.length === 0) return;
+  await lockVerdicts(tx);
+  // A mesh proxy beside the service is judged against its own owner, whatever its target should run.
+  const groups = await tx.$queryRaw<Group[]>`
+    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
+      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches,
+      d.target_id IS NOT NULL AS covered, d.release_id::text, declared.digest AS declared,
+      EXISTS (SELECT FROM assignments a WHERE a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition AND a.release_id IS NOT NULL) AS assigned
+    FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id LEFT JOIN target_desired d ON d.target_id = t.id
+    LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
+    WHERE t.id = ANY(${targetIds}::bigint[]) AND c.service_id = t.service_id`;
+  const matches = await loadDeclared(tx, groups.map((group) => ({ digest: group.declared, releaseId: group.release_id, component: group.component })));
+  const keys = groups.map((group) => {
+    const desired = desiredOf(group.covered ? { releaseId: group.release_id } : null, group.assigned);
+    return { ...keyOfRow(group), ...desired, declaredMatches: matches(group.declared, group.release_id, group.component) };
+  });
+  const placed = await placeCombinations(tx, keys);
+  const moves = groups.flatMap((group, at) => {
+    const key = keys[at];
+    const to = key ? placed.idOf(key) : group.id;
+    return to === group.id ? [] : [{ group, to }];
+  });
+  if (moves.length > 0) {
+    const moved = await tx.$queryRaw<Moved[]>`
+      WITH moving AS MATERIALIZED (
+        SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
+        FROM instances i JOIN targets t ON t.id = i.target_id LEFT JOIN target_desired d ON d.target_id = t.id
+        LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
+        JOIN unnest(${moves.map(({ group }) => group.id)}::bigint[], ${moves.map(({ group }) => group.covered)}::boolean[], ${moves.map(({ group }) => group.release_id)}::uuid[],
+          ${moves.map(({ group }) => group.declared)}::text[], ${moves.map(({ to }) => to)}::bigint[]) m(from_id, covered, release_id, declared, to_id)
+          ON m.from_id = i.combination_id AND m.covered = (d.target_id IS NOT NULL) AND m.release_id IS NOT DISTINCT FROM d.release_id AND m.declared IS NOT DISTINCT FROM declared.digest
+        WHERE i.target_id = ANY(${targetIds}::bigint[])
+        ORDER BY i.id FOR UPDATE OF i
+      ), updated AS (
+        UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
+      )
+      SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
+      FROM moving GROUP BY 1, 2, 3`;
+    await moveCounts(tx, moved.flatMap((row) => [
+      { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
+      { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
+    ]), now);
+  }
+  await refreshTargetFindings(tx, targetIds, { now });
+  const places = new Map(groups.map((group) => [`${group.service_id} ${group.environment_id}`, group]));
+  await recordChanges(tx, [...places.values()].map((row) => ({ topic: "fleet", serviceId: row.service_id, serviceName: row.service_name, environmentId: row.environment_id })));
+}
+
+/**
+ * Whether what a runtime would start next is what a release names for a component; null when it does not say, or nothing
+ * is wanted.
+ */
+export async function loadDeclared(
+  tx: Db | Tx,
+  asked: readonly { digest: string | null; releaseId: string | null }[],
+): Promise<(digest: string | null, releaseId: string | null, component: string) => boolean | null> {
+  const digests = [...new Set(asked.flatMap(({ digest, releaseId }) => (digest !== null && releaseId !== null ? [digest] : [])))];
+  if (digests.length === 0) return () => null;
+  const releaseIds = [...new Set(asked.flatMap(({ releaseId }) => releaseId ?? []))];
+  const aliases = await tx.$queryRaw<{ digest: string; artifacts: string[] }[]>`
+    SELECT digest::text, array_agg(DISTINCT artifact_id::text) AS artifacts FROM artifact_digests WHERE digest = ANY(${digests}::text[]) GROUP BY digest`;
+  const components = await tx.$queryRaw<{ release_id: string; name: string; artifact_id: string }[]>`
+    SELECT release_id::text, name::text, artifact_id::text FROM release_components WHERE release_id = ANY(${releaseIds}::uuid[])`;
+  const artifactsOf = new Map(aliases.map((row) => [row.digest, row.artifacts]));
+  return (digest, releaseId, component) => {
+    if (digest === null || releaseId === null) return null;
+    const named = components.filter((row) => row.release_id === releaseId).map((row) => ({ name: row.name, artifactId: row.artifact_id }));
+    const assigned = assignedArtifacts({ components: named }, component);
+    return (artifactsOf.get(digest) ?? []).some((artifact) => assigned.includes(artifact));
+  };
+}

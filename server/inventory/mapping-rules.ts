@@ -1,0 +1,107 @@
+import { mapFacts, normalizeRepository, type MappingRules } from "@/lib/domain/fleet/map-facts";
+import { DEFAULT_COMPONENT } from "@/lib/domain/fleet/names";
+import type { Db, Tx } from "@/server/db";
+
+/** Everything by which facts are mapped, as of one state of the ledger. */
+export type LedgerNames = Pick<MappingRules, "ownersOf" | "componentsOf" | "partitionsOf"> & {
+  /** The service that a name or alias stands for; null for a name of no service. */
+  serviceOf: (name: string) => { id: string; name: string } | null;
+};
+
+type Row = { services: { id: string; name: string; alias: string | null }[]; components: { service: string; component: string; repository: string | null }[]; partitions: { service: string; environment: string; name: string; selector: Record<string, string> }[] };
+
+const cache = new WeakMap<Db, { ledgerSize: bigint; names: LedgerNames }>();
+
+/**
+ * Names, components and repositories of all services. Every decision appends to the ledger, so what was loaded holds as
+ * long as the ledger is of that size; kept per process.
+ */
+export async function loadLedgerNames(db: Db, tx: Tx, ledgerSize: bigint): Promise<LedgerNames> {
+  const kept = cache.get(db);
+  if (kept?.ledgerSize === ledgerSize) return kept.names;
+  const names = await readLedgerNames(tx);
+  cache.set(db, { ledgerSize, names });
+  return names;
+}
+
+/** The same without the cache: for a decision, whose own changes no other transaction sees yet. */
+export async function readLedgerNames(tx: Tx): Promise<LedgerNames> {
+  const [row] = await tx.$queryRaw<Row[]>`
+    SELECT
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'alias', a.name)), '[]') FROM services s LEFT JOIN service_aliases a ON a.service_id = s.id) AS services,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('service', x.service, 'component', x.component, 'repository', x.repository) ORDER BY x.service, x.component), '[]') FROM (
+        SELECT DISTINCT s.name::text AS service, c.name::text AS component, c.repository
+        FROM release_components c JOIN releases r ON r.id = c.release_id JOIN services s ON s.id = r.service_id) x) AS components,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('service', s.name, 'environment', e.name, 'name', p.name, 'selector', p.selector) ORDER BY p.ordinal), '[]')
+        FROM partitions p JOIN services s ON s.id = p.service_id JOIN environments e ON e.id = p.environment_id WHERE p.selector <> '{}') AS partitions`;
+  return indexNames(row ?? { services: [], components: [], partitions: [] });
+}
+
+function indexNames({ services, components, partitions }: Row): LedgerNames {
+  const byName = new Map<string, { id: string; name: string }>();
+  for (const { id, name, alias } of services) {
+    byName.set(name, { id, name });
+    if (alias !== null && !byName.has(alias)) byName.set(alias, { id, name });
+  }
+  const owners = new Map<string, { service: string; component: string }[]>();
+  const componentsBy = new Map<string, string[]>();
+  for (const { service, component, repository } of components) {
+    const list = componentsBy.get(service) ?? [];
+    if (!list.includes(component)) list.push(component);
+    componentsBy.set(service, list);
+    if (repository === null) continue;
+    const key = normalizeRepository(repository);
+    owners.set(key, [...(owners.get(key) ?? []), { service, component }]);
+  }
+  const partitionsBy = new Map<string, { name: string; selector: Record<string, string> }[]>();
+  for (const { service, environment, name, selector } of partitions) {
+    const key = `${service} ${environment}`;
+    partitionsBy.set(key, [...(partitionsBy.get(key) ?? []), { name, selector }]);
+  }
+  const serviceOf = (name: string): { id: string; name: string } | null => byName.get(name) ?? null;
+  return {
+    ownersOf: (repository) => owners.get(repository) ?? [],
+    componentsOf: (service) => componentsBy.get(serviceOf(service)?.name ?? service) ?? [],
+    partitionsOf: (service, environment) => partitionsBy.get(`${serviceOf(service)?.name ?? service} ${environment}`) ?? [],
+    serviceOf,
+  };
+}
+
+/** An environment that an agent's pool may report, in order. */
+export type ReportableEnvironment = { id: string; name: string };
+
+export type Mapped = { serviceName: string | null; serviceId: string | null; environmentId: string; partition: string; component: string };
+
+/** The service of a target that a decision covers. */
+export type DecidedService = Pick<Mapped, "serviceName" | "serviceId" | "partition">;
+
+/**
+ * Where one container belongs. What names no environment of the pool counts for its last one, the most protected: shown
+ * and judged strictly rather than skipped. A target that a decision covers stays its service's whatever image somebody
+ * starts under its name; only labels, or more than one container, say otherwise.
+ */
+export function mapContainer(
+  names: LedgerNames,
+  environments: readonly ReportableEnvironment[],
+  facts: { container: string; labels: Readonly<Record<string, string>>; containersInTarget: number; repositories: readonly string[]; decided: DecidedService | null },
+): Mapped {
+  const mapped = mapFacts(facts, { ...names, environments: environments.map(({ name }) => name) });
+  const environment = environments.find(({ name }) => name === mapped.environment) ?? environments.at(-1);
+  if (!environment) throw new Error("a pool has at least one environment");
+  const { decided } = facts;
+  const byImage = mapped.source === null || mapped.source === "registered-repository" || mapped.source === "repository-name";
+  if (decided?.serviceName && byImage && facts.containersInTarget <= 1 && mapped.service !== decided.serviceName) {
+    const components = names.componentsOf(decided.serviceName);
+    return { serviceName: decided.serviceName, serviceId: decided.serviceId, partition: decided.partition, environmentId: environment.id, component: (components.length === 1 ? components[0] : undefined) ?? DEFAULT_COMPONENT };
+  }
+  const service = mapped.service === null ? null : names.serviceOf(mapped.service);
+  return { serviceName: service?.name ?? mapped.service, serviceId: service?.id ?? null, environmentId: environment.id, partition: mapped.partition, component: mapped.component };
+}
+
+/** The repositories that an image is known by; for one that was never pushed, what it was started as. */
+export function repositoriesOf(image: { digests: readonly { repository?: string | null }[]; reference?: string | null }): string[] {
+  const named = [...new Set(image.digests.flatMap(({ repository }) => repository ?? []))];
+  if (named.length > 0) return named;
+  const reference = image.reference ?? "";
+  return reference === "" || /^(sha256:)?[0-9a-f]{12,64}$/.test(reference) ? [] : [reference];
+}

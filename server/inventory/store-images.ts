@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import type { InventoryReport } from "@/lib/contract/agent";
+import { isLocalRepository } from "@/lib/domain/fleet/digests";
+import { normalizeRepository } from "@/lib/domain/fleet/map-facts";
+import type { Tx } from "@/server/db";
+import { repositoriesOf } from "./mapping-rules";
+
+type ReportedImage = InventoryReport["images"][number];
+
+/** SHA-256, hex, of what a runtime says an image is, in whatever order it lists it. */
+export function fingerprintOf(image: ReportedImage): string {
+  const digests = image.digests.map(({ digest, kind, repository }) => `${digest} ${kind} ${repository ?? ""}`);
+  const text = [...new Set(digests)].sort().join("\n");
+  return createHash("sha256").update(`${text}\n\n${image.reference ?? ""}`).digest("hex");
+}
+
+/**
+ * The ids of a report's images, in their order; new ones are stored, in one order everywhere. Nothing is resolved here:
+ * an image is only what was said, and leads to artifacts when it is judged.
+ */
+export async function storeImages(tx: Tx, images: readonly ReportedImage[]): Promise<bigint[]> {
+  if (images.length === 0) return [];
+  const fingerprints = images.map(fingerprintOf);
+  const byFingerprint = new Map(fingerprints.map((fingerprint, at) => [fingerprint, images[at]]));
+  const ids = new Map<string, bigint>();
+  await find(tx, [...byFingerprint.keys()], ids);
+  const missing = [...byFingerprint].filter(([fingerprint]) => !ids.has(fingerprint)).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (missing.length > 0) {
+    await insert(tx, missing);
+    await find(tx, missing.map(([fingerprint]) => fingerprint), ids);
+  }
+  return fingerprints.map((fingerprint) => {
+    const id = ids.get(fingerprint);
+    if (id === undefined) throw new Error("an image that was just stored is not there");
+    return id;
+  });
+}
+
+async function find(tx: Tx, fingerprints: readonly string[], into: Map<string, bigint>): Promise<void> {
+  const rows = await tx.$queryRaw<{ id: bigint; fingerprint: string }[]>`
+    SELECT i.id, f.hex AS fingerprint FROM unnest(${fingerprints}::text[]) f(hex) JOIN images i ON i.fingerprint = decode(f.hex, 'hex')`;
+  for (const row of rows) into.set(row.fingerprint, row.id);
+}
+
+async function insert(tx: Tx, missing: readonly (readonly [string, ReportedImage | undefined])[]): Promise<void> {
+  const rows = missing.flatMap(([fingerprint, image]) => (image ? [{ fingerprint, image }] : []));
+  const digests = rows.map(({ image }) => JSON.stringify(image.digests.map(({ digest, kind, repository }) => ({ digest, kind, repository: repository ?? null }))));
+  await tx.$executeRaw`
+    WITH stored AS (
+      INSERT INTO images (fingerprint, digests, repositories, reference, local)
+      SELECT decode(n.hex, 'hex'), n.digests::jsonb, ARRAY(SELECT jsonb_array_elements_text(n.repositories::jsonb)), n.reference, n.local
+      FROM unnest(${rows.map(({ fingerprint }) => fingerprint)}::text[], ${digests}::text[],
+        ${rows.map(({ image }) => JSON.stringify([...new Set(repositoriesOf(image).map(normalizeRepository))].sort()))}::text[],
+        ${rows.map(({ image }) => image.reference ?? null)}::text[],
+        ${rows.map(({ image }) => image.digests.every(({ kind, repository }) => kind !== "file" && isLocalRepository(repository)))}::boolean[]) n(hex, digests, repositories, reference, local)
+      ON CONFLICT (fingerprint) DO NOTHING RETURNING id, digests)
+    INSERT INTO image_digests (image_id, digest, kind)
+    SELECT stored.id, d ->> 'digest', d ->> 'kind' FROM stored, jsonb_array_elements(stored.digests) d
+    ON CONFLICT DO NOTHING`;
+}
