@@ -72,6 +72,21 @@ async function vitest(project, env) {
   return { counts: countVitest(readJson(report), ok), output };
 }
 
+const say = (line) => console.log(`  ${line}`);
+
+/** Tests against a real container engine are among the unit tests and the browser tests. */
+let engine;
+async function untilEngine() {
+  const { provideEngine } = await import("./lib/browser.mjs");
+  engine ??= provideEngine({ ci, log: say, signal });
+  await engine;
+}
+
+async function testUnits() {
+  await untilEngine();
+  return vitest("unit");
+}
+
 async function checkTypes() {
   await ensureBuilt({ log: () => {}, signal, only: ["client"] });
   const routes = await shell("next typegen");
@@ -95,10 +110,9 @@ async function build() {
 }
 
 async function testBrowser() {
-  const { findBrowser, provideEngine } = await import("./lib/browser.mjs");
-  const log = (line) => console.log(`  ${line}`);
-  const executable = await findBrowser({ ci, log, signal });
-  await provideEngine({ ci, log, signal });
+  const { findBrowser } = await import("./lib/browser.mjs");
+  const executable = await findBrowser({ ci, log: say, signal });
+  await untilEngine();
   const report = path.join(reports, "browser.json");
   const { ok, output } = await shell("playwright test --reporter=list,json", {
     PLAYWRIGHT_JSON_OUTPUT_NAME: report,
@@ -112,7 +126,7 @@ const stages = [
   ["types", checkTypes],
   ["structure", () => check(script("structure"))],
   ["unused", () => check("knip --no-progress")],
-  ["unit", () => vitest("unit")],
+  ["unit", testUnits],
   ["database", testDatabase],
   ["build", build],
   ["browser", testBrowser],
