@@ -42,6 +42,12 @@ export const reconvergeRequest = z.strictObject({
   incident: shortText.optional(),
 });
 
+/** Pausing, resuming and stopping; a reason is kept with a stop. */
+export const steerRequest = z.strictObject({ reason: freeText.optional() });
+
+/** A hold that was lifted, and the entry that says so. */
+export const liftedDto = z.strictObject({ entry: z.int() });
+
 export const reasonDto = z.strictObject({ reason: z.string(), sentence: z.string() });
 
 /** What a rollback would do, from the same decision that the server takes on locked rows. */

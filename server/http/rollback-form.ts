@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { problem as problemSchema } from "@/lib/contract/problem";
 import { rollbackRequest } from "@/lib/contract/rollouts";
 import { getApp } from "@/server/app";
 import { demoPerson, personOfSession } from "@/server/auth/authenticate";
@@ -11,7 +12,7 @@ import { startRollback } from "@/server/rollouts/start-rollback";
 import { ownOrigins } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
 import { peerOf } from "./peer";
-import { problemOf, toAppError } from "./problem";
+import { problemResponse, toAppError } from "./problem";
 import { readBytes } from "./read-body";
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:\s*;|$)/i;
@@ -42,7 +43,7 @@ export async function postRollbackForm(request: Request): Promise<Response> {
     const known = toAppError(error);
     if (!known) getApp().log.error({ err: error, requestId, verb: "rollouts.rollback" }, "a request failed");
     if (known?.kind === "unauthenticated") return new Response(null, { status: 303, headers: { ...headers, location: "/sign-in" } });
-    const problem = problemOf(known, requestId);
+    const problem = problemSchema.parse(await problemResponse(known, requestId).json());
     const lines = [problem.title, "", problem.detail, ...(problem.changed ?? []), ...(problem.fields ?? []).map(({ path, message }) => `${path}: ${message}`), "", `Request ${requestId}. Go back and look again.`];
     return new Response(`${lines.join("\n")}\n`, { status: problem.status, headers: { ...headers, "content-type": "text/plain; charset=utf-8" } });
   }

@@ -108,7 +108,7 @@ async function recordHeld(tx: Tx, agentId: string, input: Input, now: Date): Pro
     const rows = await tx.$queryRaw<{ cleared: boolean }[]>`
       WITH before AS (SELECT id, held_version, ledger_refusal FROM agents WHERE id = ${agentId}::uuid FOR NO KEY UPDATE)
       UPDATE agents a SET held_version = greatest(a.held_version, least(${held}, a.desired_version)),
-        ledger_refusal = CASE WHEN coalesce((before.ledger_refusal->>'version')::bigint, 0) <= ${held} THEN NULL ELSE before.ledger_refusal END
+        ledger_refusal = CASE WHEN coalesce((before.ledger_refusal->>'version')::bigint, 0) < ${held} THEN NULL ELSE before.ledger_refusal END
       FROM before WHERE a.id = before.id AND (a.held_version < ${held} OR before.ledger_refusal IS NOT NULL)
       RETURNING before.ledger_refusal IS NOT NULL AND a.ledger_refusal IS NULL AS cleared`;
     if (rows.length > 0) await recordChanges(tx, [{ topic: "agent", key: agentId }]);
@@ -121,7 +121,10 @@ async function recordHeld(tx: Tx, agentId: string, input: Input, now: Date): Pro
     }
   }
   if (!input.refusal) return;
-  const refusal = JSON.stringify({ reason: input.refusal.reason, detail: input.refusal.detail, version: input.refusal.version ?? 0, at: now.toISOString() });
+  // A refused document was never held, so holding its version ends it; a target refused inside a held one waits for the next.
+  const [agent] = await tx.$queryRaw<{ desired_version: bigint }[]>`SELECT desired_version FROM agents WHERE id = ${agentId}::uuid`;
+  const version = input.refusal.version ?? Number(agent?.desired_version ?? 1n) - 1;
+  const refusal = JSON.stringify({ reason: input.refusal.reason, detail: input.refusal.detail, version, at: now.toISOString() });
   await tx.$executeRaw`UPDATE agents SET ledger_refusal = ${refusal}::jsonb WHERE id = ${agentId}::uuid`;
   await tx.$executeRaw`
     WITH opened AS (

@@ -1,0 +1,3 @@
+import { getDesired } from "@/server/desired/agent-handlers";
+
+export const GET = getDesired;

@@ -1,0 +1,3 @@
+import { postProgress } from "@/server/desired/agent-handlers";
+
+export const POST = postProgress;

@@ -1,0 +1,3 @@
+import { postRollbackForm } from "@/server/http/rollback-form";
+
+export const POST = postRollbackForm;
