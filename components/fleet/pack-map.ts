@@ -85,9 +85,9 @@ const LABEL_HEIGHT = 36;
 const GROUP_GAP = 10;
 const REGION_GAP = 20;
 const SHELF_GAP = 16;
-/** How tall cells may grow to stay on one shelf, and how tall each of several shelves is. */
+/** Between these, in px, the cells of a shelf choose their height. */
+const LEAST_HEIGHT = 80;
 const MOST_HEIGHT = 400;
-const SHELF_HEIGHT = 240;
 
 function choosePitch(total: number): number {
   if (total <= 3_000) return 8;
@@ -102,13 +102,12 @@ interface Measured {
   labelWidth: number;
 }
 
-function placeShelves(groups: readonly Measured[], width: number, pitch: number, rows: number): MapLayout & { shelves: number } {
+function placeShelves(groups: readonly Measured[], width: number, pitch: number, rows: number): MapLayout {
   const placed: PlacedGroup[] = [];
   const regions: PlacedRegion[] = [];
   let x = 0;
   let y = 0;
   let shelfHeight = 0;
-  let shelves = 1;
   groups.forEach((group, index) => {
     const ownRows = Math.max(rows, Math.ceil(group.total / Math.max(1, Math.floor(width / pitch))));
     const columns = Math.ceil(group.total / ownRows);
@@ -120,7 +119,6 @@ function placeShelves(groups: readonly Measured[], width: number, pitch: number,
       x = 0;
       y += shelfHeight + SHELF_GAP;
       shelfHeight = 0;
-      shelves++;
     }
     const open = regions[regions.length - 1];
     if (open && open.region === group.region && open.y === y) {
@@ -133,17 +131,18 @@ function placeShelves(groups: readonly Measured[], width: number, pitch: number,
     shelfHeight = Math.max(shelfHeight, REGION_HEIGHT + LABEL_HEIGHT + ownRows * pitch);
     x += groupWidth;
   });
-  return { pitch, height: y + shelfHeight, groups: placed, regions, byColumn: true, shelves };
+  return { pitch, height: y + shelfHeight, groups: placed, regions, byColumn: true };
 }
 
-/** Places groups side by side, as few rows high as fits one shelf; where even the tallest does not fit, on several shelves. */
+/** Places groups side by side, in cells as many rows high as makes the whole map lowest; on several shelves where it must. */
 export function layoutWide(groups: readonly Measured[], width: number): MapLayout {
   const pitch = choosePitch(groups.reduce((sum, group) => sum + group.total, 0));
-  for (let rows = Math.ceil(120 / pitch); rows * pitch <= MOST_HEIGHT; rows += 2) {
+  let best: MapLayout | undefined;
+  for (let rows = Math.ceil(LEAST_HEIGHT / pitch); rows * pitch <= MOST_HEIGHT; rows += 2) {
     const layout = placeShelves(groups, width, pitch, rows);
-    if (layout.shelves === 1) return layout;
+    if (!best || layout.height < best.height) best = layout;
   }
-  return placeShelves(groups, width, pitch, Math.ceil(SHELF_HEIGHT / pitch));
+  return best ?? placeShelves(groups, width, pitch, 1);
 }
 
 /** Places groups one below the other, each as wide as the screen. */
