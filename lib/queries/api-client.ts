@@ -42,3 +42,13 @@ export function getJson<T>(path: string, query: Record<string, string | number |
 export function postJson<T>(path: string, body: unknown, idempotencyKey: string = crypto.randomUUID()): Promise<T> {
   return request<T>(`/api/v1/${path}`, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json", "idempotency-key": idempotencyKey } });
 }
+
+/** PUTs JSON: the same body twice is the same state. @throws ApiError */
+export function putJson<T>(path: string, body: unknown): Promise<T> {
+  return request<T>(`/api/v1/${path}`, { method: "PUT", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+}
+
+/** DELETEs what the path names. @throws ApiError */
+export function deleteJson<T>(path: string): Promise<T> {
+  return request<T>(`/api/v1/${path}`, { method: "DELETE" });
+}

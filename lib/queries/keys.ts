@@ -16,6 +16,7 @@ export const keys = {
   checkpoint: ["ledger", "checkpoint"] as const,
   environments: ["settings", "environments"] as const,
   tokens: ["settings", "tokens"] as const,
+  pools: ["settings", "pools"] as const,
 };
 
 /** Beginnings of keys that a change of a topic makes stale. */

@@ -1,10 +1,10 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { CheckpointDto } from "@/lib/contract/ledger";
-import type { AgentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
+import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
 import type { RollbackPreview, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
-import type { SessionDto } from "@/lib/contract/access";
+import type { PoolDto, SessionDto, TokenDto } from "@/lib/contract/access";
 import { getJson } from "./api-client";
 import { keys } from "./keys";
 
@@ -50,3 +50,10 @@ export const releasesQuery = (service: string | null) =>
 export const agentsQuery = () => queryOptions({ queryKey: keys.agents, queryFn: ({ signal }) => getJson<Page<AgentDto>>("agents", {}, signal) });
 
 export const checkpointQuery = () => queryOptions({ queryKey: keys.checkpoint, queryFn: ({ signal }) => getJson<CheckpointDto>("ledger/checkpoint", {}, signal) });
+
+export const environmentsQuery = () =>
+  queryOptions({ queryKey: keys.environments, queryFn: ({ signal }) => getJson<Page<EnvironmentDto>>("environments", {}, signal) });
+
+export const tokensQuery = () => queryOptions({ queryKey: keys.tokens, queryFn: ({ signal }) => getJson<Page<TokenDto>>("tokens", {}, signal) });
+
+export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({ signal }) => getJson<Page<PoolDto>>("pools", {}, signal) });

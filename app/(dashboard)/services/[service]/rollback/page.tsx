@@ -1,0 +1,87 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { createLoader, parseAsString } from "nuqs/server";
+import type { SearchParams } from "nuqs/server";
+import { orNotFound } from "@/app/prefetched";
+import { parsePlace } from "@/app/(dashboard)/rollback/place";
+import { describeDisabled, toRollbackView } from "@/app/(dashboard)/rollback/to-rollback-view";
+import { RollbackBody } from "@/components/rollouts/rollback-body";
+import { Input } from "@/components/ui/field";
+import { Verdict } from "@/components/ui/verdict";
+import { previewQuery } from "@/lib/contract/rollouts";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
+import { explainMissing, may } from "@/lib/domain/access/permissions";
+import { getPageContext } from "@/server/auth/page-context";
+import { previewRollback } from "@/server/rollouts/preview-rollback";
+import { notFound } from "next/navigation";
+
+export const metadata: Metadata = { title: "Roll back" };
+
+const loadParams = createLoader({
+  environment: parseAsString.withDefault(""),
+  partition: parseAsString.withDefault(DEFAULT_PARTITION),
+  version: parseAsString,
+  refused: parseAsString,
+});
+
+/** The rollback as a page of its own: complete without a script, down to the form that sends it. */
+export default async function Page({ params, searchParams }: { params: Promise<{ service: string }>; searchParams: Promise<SearchParams> }) {
+  const [ctx, { service }, { environment, partition, version, refused }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
+  const place = parsePlace(`${decodeURIComponent(service)}/${environment}/${partition}`);
+  if (!place) notFound();
+  const input = previewQuery.safeParse({ ...place, version: version ?? undefined });
+  if (!input.success) notFound();
+  const preview = await orNotFound(previewRollback({ ctx, input: input.data }));
+  const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
+  const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;
+  return (
+    <>
+      <Verdict
+        crumb={
+          <>
+            <Link className="link" href={`/services/${encodeURIComponent(place.service)}`}>
+              {place.service}
+            </Link>{" "}
+            / {place.environment}
+          </>
+        }
+        parts={["Roll back ", { strong: place.service }, ` in ${place.environment}`]}
+      />
+      {refused ? (
+        <p className="entry-error" role="alert">
+          It was not accepted: {refused}
+        </p>
+      ) : null}
+      <div className="rollback-page">
+        <RollbackBody
+          view={toRollbackView(preview)}
+          progress={{ kind: "ready" }}
+          formAction="/api/v1/rollbacks/form"
+          hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision }}
+          disabledReason={permission.ok ? describeDisabled(preview) : explainMissing(permission)}
+          chooser={
+            <>
+              <ul className="plain-list" aria-label="Releases to go to">
+                {preview.candidates.map((candidate) => (
+                  <li key={candidate.id}>
+                    {candidate.eligible && candidate.id !== preview.to?.id ? (
+                      <Link className="link" href={`${here}&version=${encodeURIComponent(candidate.version)}`}>
+                        {candidate.version}
+                      </Link>
+                    ) : (
+                      <b>{candidate.version}</b>
+                    )}
+                    {candidate.id === preview.to?.id ? ", chosen" : null}
+                    {candidate.lastKnownGood ? ", last known good" : null}
+                    {candidate.eligible ? null : <span className="muted"> {candidate.reasons.map((reason) => reason.sentence).join(" ")}</span>}
+                  </li>
+                ))}
+              </ul>
+              <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" />
+            </>
+          }
+        />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,25 @@
+import type { Metadata } from "next";
+import { Prefetched } from "@/app/prefetched";
+import { keys } from "@/lib/queries/keys";
+import { listEnvironments } from "@/server/access/list-environments";
+import { listPools } from "@/server/access/list-pools";
+import { listTokens } from "@/server/access/list-tokens";
+import { getPageContext } from "@/server/auth/page-context";
+import { SettingsPage } from "./client";
+
+export const metadata: Metadata = { title: "Settings" };
+
+export default async function Page() {
+  const ctx = await getPageContext();
+  return (
+    <Prefetched
+      load={[
+        { queryKey: keys.environments, queryFn: () => listEnvironments({ ctx }) },
+        { queryKey: keys.pools, queryFn: () => listPools({ ctx }) },
+        { queryKey: keys.tokens, queryFn: () => listTokens({ ctx }) },
+      ]}
+    >
+      <SettingsPage />
+    </Prefetched>
+  );
+}
