@@ -1,0 +1,1 @@
+export { postEnroll as POST } from "@/server/inventory/agent-handlers";

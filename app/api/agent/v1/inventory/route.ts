@@ -1,0 +1,1 @@
+export { postInventory as POST } from "@/server/inventory/agent-handlers";

@@ -1,0 +1,1 @@
+export { postLeave as POST } from "@/server/inventory/agent-handlers";
