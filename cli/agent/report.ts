@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { InventoryReportInput } from "@/lib/contract/agent";
 import type { Observation, ObservedInstance, ReportedEvent, ReportedImage, ReportedTarget } from "./runtimes/runtime";
@@ -22,10 +23,10 @@ const MAX_PARTS = 64;
 
 /** The facts of an observation by key; an instance's text includes its image, so that a new alias is a change too. */
 export function indexObservation(observation: Observation): Acknowledged {
-  const imageTexts = new Map([...observation.images].map(([key, image]) => [key, JSON.stringify(image)]));
+  const imageMarks = new Map([...observation.images].map(([key, image]) => [key, createHash("sha256").update(JSON.stringify(image)).digest("base64")]));
   return {
     targets: new Map(observation.targets.map((target) => [target.key, JSON.stringify(target)])),
-    instances: new Map(observation.instances.map((instance) => [instance.key, `${JSON.stringify(instance)}${imageTexts.get(instance.image) ?? ""}`])),
+    instances: new Map(observation.instances.map((instance) => [instance.key, `${JSON.stringify(instance)}${imageMarks.get(instance.image) ?? ""}`])),
   };
 }
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { missingForPodman, startPodman } from "@/e2e/engines/podman";
 import type { PodmanEngine } from "@/e2e/engines/podman";
+import { inventoryReport } from "@/lib/contract/agent";
+import { buildFull } from "../report";
 import { openDockerRuntime } from "./docker";
 import type { Execution, ReportedEvent, Runtime, Task } from "./runtime";
 
@@ -22,7 +24,7 @@ describe.skipIf(missing !== null)("the docker runtime on a real Podman engine", 
     engine.build({ name: "payments", tag: "2", version: "2", changes: [HTTPD, STOP, "ENV FROM_IMAGE=two", "LABEL org.opencontainers.image.version=2"] });
     engine.build({ name: "payments", tag: "broken", version: "3", changes: ['CMD ["/bin/sh","-c","echo no config; exit 7"]'] });
     for (const tag of ["1", "2", "broken"]) digests[tag] = engine.publish({ name: "payments", tag, repository: "team/payments" }).digest;
-    runtime = await openDockerRuntime({ socket: engine.socket, env: {}, logs: true, mayAct: (target) => target.startsWith("payments"), now: () => Date.now(), region: "eu" });
+    runtime = await openDockerRuntime({ socket: engine.socket, env: {}, logs: true, mayAct: (target) => target.startsWith("payments"), now: () => Date.now(), region: "eu", settingsKey: "0f".repeat(32) });
   }, 120_000);
 
   afterAll(async () => {
@@ -69,6 +71,9 @@ describe.skipIf(missing !== null)("the docker runtime on a real Podman engine", 
     engine.podman("run", "-d", "--name", "other", "localhost/payments:2");
     const { instances, images, target, observation } = await shown("payments-seen");
     expect(observation.complete).toBe(true);
+    const [report] = buildFull(observation, { bootId: "boot-0001", seq: 1, observedAt: new Date().toISOString(), events: [] });
+    expect(inventoryReport.safeParse(report).error).toBeUndefined();
+    expect(instances[0]?.settingsDigest).toMatch(/^sha256:/);
     expect(instances).toHaveLength(1);
     expect(instances[0]).toMatchObject({ component: "main", state: "running", health: "unknown", restarts: 0, region: "eu", mutated: { count: 0, paths: [] } });
     const kinds = images[0]?.digests ?? [];

@@ -38,6 +38,7 @@ const CHANGES_MAX_AGE_MS = 60_000;
 const CHANGES_MAX_AGE_MANY_MS = 600_000;
 /** The share of time that may go into reading writable layers, beyond what their greatest age demands. */
 const CHANGES_TIME_SHARE = 0.02;
+const CHANGES_TIME_SHARE_MANY = 0.002;
 const IMAGE_MAX_AGE_MS = 300_000;
 const CHANGES_TICK_MS = 5_000;
 const RECONNECT_MS = 2_000;
@@ -182,29 +183,37 @@ export class ContainerObserver {
     });
   }
 
-  /** Reads writable layers: what an event asked for, then the oldest, within the time share. */
-  private async readChanges(): Promise<void> {
+  /** Reads writable layers: what an event asked for, then the oldest, within the time share. Resolves with whether one differs. */
+  private async readChanges(): Promise<boolean> {
     const now = this.options.now();
     const running = [...this.seen].filter(([, container]) => container.running).sort(([, a], [, b]) => a.changesReadAt - b.changesReadAt);
     const maxAge = running.length < SMALL_FLEET ? CHANGES_MAX_AGE_MS : CHANGES_MAX_AGE_MANY_MS;
-    const budgetMs = this.changesBudgetFrom === 0 ? 0 : (now - this.changesBudgetFrom) * CHANGES_TIME_SHARE;
+    const budgetMs = this.changesBudgetFrom === 0 ? 0 : (now - this.changesBudgetFrom) * (running.length < SMALL_FLEET ? CHANGES_TIME_SHARE : CHANGES_TIME_SHARE_MANY);
     this.changesBudgetFrom = now;
     let spentMs = 0;
+    let differs = false;
     for (const [id, container] of running) {
       const due = this.changesDue.has(id) || now - container.changesReadAt >= maxAge;
       if (!due && (spentMs >= budgetMs || now - container.changesReadAt < CHANGES_TICK_MS)) continue;
       const from = this.options.now();
+      const before = container.instance.mutated;
+      let mutated: ObservedInstance["mutated"] = null;
       try {
-        const mutated = filterChanges(await this.engine.changes(id), container.mounts);
-        container.instance = { ...container.instance, mutated: { count: mutated.count, paths: mutated.paths.map((path) => path.slice(0, 500)) } };
+        const { count, paths } = filterChanges(await this.engine.changes(id), container.mounts);
+        mutated = { count, paths: paths.map((path) => path.slice(0, 500)) };
       } catch {
         // It ended meanwhile, or the storage driver cannot tell: then nothing is said about its files.
-        container.instance = { ...container.instance, mutated: null };
+        mutated = null;
+      }
+      if (JSON.stringify(before) !== JSON.stringify(mutated)) {
+        container.instance = { ...container.instance, mutated };
+        differs = true;
       }
       container.changesReadAt = this.options.now();
       this.changesDue.delete(id);
       spentMs += container.changesReadAt - from;
     }
+    return differs;
   }
 
   private assemble(listed: ListedContainer[], errors: CoverageError[]): Observation {
@@ -249,10 +258,8 @@ export class ContainerObserver {
 
   async watch(watcher: Watcher, signal: AbortSignal): Promise<void> {
     const tick = setInterval(() => {
-      const before = [...this.seen.values()].map((container) => container.instance);
-      void this.readChanges().then(() => {
-        const after = [...this.seen.values()].map((container) => container.instance);
-        if (JSON.stringify(before.map((one) => one.mutated)) !== JSON.stringify(after.map((one) => one.mutated))) watcher.changed();
+      void this.readChanges().then((differs) => {
+        if (differs) watcher.changed();
       });
     }, CHANGES_TICK_MS);
     let since = this.options.now();
@@ -324,7 +331,7 @@ function settingsDigestOf(container: InspectedContainer, keyHex: string): string
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
   });
   const settings = { command: typeof entrypoint === "string" ? [entrypoint] : (entrypoint ?? []), args: command ?? [], env: Object.fromEntries(env), mounts, references: {} };
-  return `hmac-${computeSettingsDigest(settings, Buffer.from(keyHex, "hex"))}`;
+  return computeSettingsDigest(settings, Buffer.from(keyHex, "hex"));
 }
 
 function eventTimeMs(event: EngineEvent): number {
