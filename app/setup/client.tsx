@@ -24,7 +24,7 @@ function readFailure(error: unknown): Failure {
 }
 
 /** Name, e-mail and password for whoever opened a set-up link or an invitation. */
-export function SetupForm({ token }: { token: string }) {
+export function SetupForm({ token, name, email }: { token: string; name: string | null; email: string | null }) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
 
@@ -32,26 +32,26 @@ export function SetupForm({ token }: { token: string }) {
     event.preventDefault();
     if (busy) return;
     const form = new FormData(event.currentTarget);
-    const email = String(form.get("email") ?? "").trim();
+    const address = String(form.get("email") ?? "").trim();
     const password = String(form.get("password") ?? "");
     setBusy(true);
     setFailure(null);
     try {
-      await postJson("setup", { token, name: String(form.get("name") ?? "").trim(), email, password });
+      await postJson("setup", { token, name: String(form.get("name") ?? "").trim(), email: address, password });
     } catch (error) {
       setFailure(readFailure(error));
       setBusy(false);
       return;
     }
-    const session = await signIn(email, password);
+    const session = await signIn(address, password);
     window.location.assign(session.ok ? "/fleet" : "/sign-in");
   }
 
   const wrong = (field: string) => failure?.fields.get(field) ?? null;
   return (
     <form className="entry-form" onSubmit={submit} method="post">
-      <Input label="Your name" name="name" autoComplete="name" required maxLength={200} error={wrong("name")} />
-      <Input label="E-mail" name="email" type="email" autoComplete="username" required maxLength={254} autoCapitalize="none" spellCheck={false} error={wrong("email")} />
+      <Input label="Your name" name="name" autoComplete="name" defaultValue={name ?? undefined} required maxLength={200} error={wrong("name")} />
+      <Input label="E-mail" name="email" type="email" autoComplete="username" defaultValue={email ?? undefined} readOnly={email !== null} hint={email === null ? undefined : "The invitation is for this address."} required maxLength={254} autoCapitalize="none" spellCheck={false} error={wrong("email")} />
       <Input label="Password" name="password" type="password" autoComplete="new-password" required minLength={12} maxLength={200} hint="At least 12 characters; a few words are fine." error={wrong("password")} />
       <div role="alert" className="entry-error">
         {failure ? (
@@ -70,7 +70,7 @@ export function SetupForm({ token }: { token: string }) {
         <ButtonLink href="/sign-in">I have an account: sign in</ButtonLink>
       ) : (
         <Button type="submit" look="act" size="large" aria-busy={busy}>
-          {busy ? "Making your account…" : "Make my account"}
+          {busy ? "Creating your account…" : "Create my account"}
         </Button>
       )}
     </form>

@@ -47,7 +47,7 @@ export function visibleChanges(ctx: Ctx, rows: readonly ChangeRow[]): ChangeEven
 
 /**
  * The stream of what moved. Subscribed and caught up before the first byte; who it is for and what they may see is read
- * again every 15 s. A Last-Event-ID resumes; a lost one gets `reset`.
+ * again every 10 s. A Last-Event-ID resumes; a lost one gets `reset`.
  * @throws AppError forbidden (no role), rate-limited (too many streams at once)
  */
 export async function streamEvents({ ctx, request }: { ctx: Ctx; request: Request }): Promise<Reply> {

@@ -25,6 +25,8 @@ const rollbackForm = rollbackRequest.extend({
   revision: z.string().min(1).max(2_000),
   formToken: z.string().min(1).max(200),
   idempotencyKey: z.uuid(),
+  /** The typed name, where the form asked for it. */
+  confirm: z.string().max(200).optional(),
 });
 
 /**
@@ -59,7 +61,8 @@ async function rollBack(app: App, request: Request, requestId: string): Promise<
   }
   if (!FORM_TYPE.test(request.headers.get("content-type") ?? "")) throw new AppError("unsupported", "Send the form as application/x-www-form-urlencoded.", { type: "not-a-form" });
   const text = new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(request));
-  const { formToken, idempotencyKey, ...input } = rollbackForm.parse(readFields(text));
+  const { formToken, idempotencyKey, confirm, ...input } = rollbackForm.parse(readFields(text));
+  if (confirm !== undefined && confirm.trim() !== input.service) throw new AppError("invalid", "The typed name is not the service's.", { fields: [{ path: "confirm", message: `must be ${input.service}` }] });
   if (!isFormToken(app.keys, request.headers, formToken)) throw new AppError("forbidden", "This form is of another session. Open it again.", { type: "foreign-form" });
   const ctx: Ctx = { ...app, actor, requestId };
   const { body } = await runOnce(ctx, { key: idempotencyKey, hash: hashRequest(request.method, request.url, text), keepAnswer: true }, async () => {

@@ -16,19 +16,21 @@ export function Candidates({ preview, version, onVersion, incident, onIncident }
   const eligible = preview.candidates.filter((candidate) => candidate.eligible);
   const refused = preview.candidates.filter((candidate) => !candidate.eligible);
   const chosen = version ?? preview.to?.version ?? "";
+  const { assigned } = preview;
   return (
     <>
-      {eligible.length > 0 ? (
+      {eligible.length > 0 || assigned ? (
         <Field label="Release">
           {(wiring) => (
             <select className="input" {...wiring} value={chosen} onChange={(event) => onVersion(event.target.value)}>
-              {eligible.some((candidate) => candidate.version === chosen) ? null : <option value={chosen}>{chosen === "" ? "Choose a release" : chosen}</option>}
+              {chosen === assigned?.version || eligible.some((candidate) => candidate.version === chosen) ? null : <option value={chosen}>{chosen === "" ? "Choose a release" : chosen}</option>}
               {eligible.map((candidate) => (
                 <option key={candidate.id} value={candidate.version}>
                   {candidate.version}
                   {candidate.lastKnownGood ? ", last known good" : ""}
                 </option>
               ))}
+              {assigned ? <option value={assigned.version}>{assigned.version}, as assigned: put it back where something else runs</option> : null}
             </select>
           )}
         </Field>

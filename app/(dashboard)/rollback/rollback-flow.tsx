@@ -88,6 +88,8 @@ export function RollbackFlow({ place, onClose }: { place: Place; onClose: () => 
   }
 
   const shown = preview.data;
+  // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
+  if (version === null && shown.to === null && shown.assigned && !preview.isPlaceholderData) setVersion(shown.assigned.version);
   const view = toRollbackView(shown);
 
   async function confirm(decision: RollbackDecision) {

@@ -1,5 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { Metadata } from "next";
+import { headers } from "next/headers";
 import Link from "next/link";
+import { notFound } from "next/navigation";
 import { createLoader, parseAsString } from "nuqs/server";
 import type { SearchParams } from "nuqs/server";
 import { orNotFound } from "@/app/prefetched";
@@ -11,9 +14,9 @@ import { Verdict } from "@/components/ui/verdict";
 import { previewQuery } from "@/lib/contract/rollouts";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { explainMissing, may } from "@/lib/domain/access/permissions";
+import { makeFormToken } from "@/server/auth/form-token";
 import { getPageContext } from "@/server/auth/page-context";
 import { previewRollback } from "@/server/rollouts/preview-rollback";
-import { notFound } from "next/navigation";
 
 export const metadata: Metadata = { title: "Roll back" };
 
@@ -21,17 +24,18 @@ const loadParams = createLoader({
   environment: parseAsString.withDefault(""),
   partition: parseAsString.withDefault(DEFAULT_PARTITION),
   version: parseAsString,
-  refused: parseAsString,
 });
 
 /** The rollback as a page of its own: complete without a script, down to the form that sends it. */
 export default async function Page({ params, searchParams }: { params: Promise<{ service: string }>; searchParams: Promise<SearchParams> }) {
-  const [ctx, { service }, { environment, partition, version, refused }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
+  const [ctx, { service }, { environment, partition, version }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
   const place = parsePlace(`${decodeURIComponent(service)}/${environment}/${partition}`);
   if (!place) notFound();
   const input = previewQuery.safeParse({ ...place, version: version ?? undefined });
   if (!input.success) notFound();
-  const preview = await orNotFound(previewRollback({ ctx, input: input.data }));
+  const first = await orNotFound(previewRollback({ ctx, input: input.data }));
+  // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
+  const preview = first.to === null && first.assigned && version === null ? await previewRollback({ ctx, input: { ...input.data, version: first.assigned.version } }) : first;
   const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
   const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;
   return (
@@ -47,17 +51,12 @@ export default async function Page({ params, searchParams }: { params: Promise<{
         }
         parts={["Roll back ", { strong: place.service }, ` in ${place.environment}`]}
       />
-      {refused ? (
-        <p className="entry-error" role="alert">
-          It was not accepted: {refused}
-        </p>
-      ) : null}
       <div className="rollback-page">
         <RollbackBody
           view={toRollbackView(preview)}
           progress={{ kind: "ready" }}
           formAction="/api/v1/rollbacks/form"
-          hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision }}
+          hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision, formToken: makeFormToken(ctx.keys, await headers()), idempotencyKey: randomUUID() }}
           disabledReason={permission.ok ? describeDisabled(preview) : explainMissing(permission)}
           chooser={
             <>

@@ -1,0 +1,3 @@
+import { signOutByForm } from "@/server/auth/sign-out";
+
+export const POST = signOutByForm;
