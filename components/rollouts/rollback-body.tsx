@@ -9,6 +9,7 @@ import { Checkbox, Input } from "@/components/ui/field";
 import { formatCount, formatDateTime } from "@/components/ui/format";
 import type { Moment } from "@/components/ui/format";
 import { HoldButton } from "@/components/ui/hold-button";
+import { announce } from "@/components/ui/live-region";
 import { StatusShape } from "@/components/ui/status-shape";
 import { TypeToConfirm } from "@/components/ui/type-to-confirm";
 import { prepareBlast, sortEvidence, summariseEvidence } from "./prepare-rollback";
@@ -146,6 +147,27 @@ function Answer({ progress, onRefresh }: Pick<RollbackBodyProps, "progress" | "o
   );
 }
 
+/** What became of it, live. The button that was pressed is gone, so the focus comes here, once. */
+function Receipt({ progress, onCancel }: { progress: Extract<RollbackProgress, { kind: "accepted" }>; onCancel?: () => void }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    ref.current?.focus();
+    announce("The rollback is accepted.");
+  }, []);
+  return (
+    <div className="dialog-inner receipt" tabIndex={-1} ref={ref}>
+      <RolloutSteps steps={progress.steps} />
+      {progress.summary}
+      <div className="state-actions">
+        <ButtonLink href={progress.rolloutHref} look="act">
+          Follow the rollout
+        </ButtonLink>
+        {onCancel ? <Button onClick={onCancel}>Close</Button> : null}
+      </div>
+    </div>
+  );
+}
+
 /**
  * Everything about one rollback, before and after the act: a page of its own on a phone, the inside of a dialog on a
  * desktop. The form beneath works without a script, and a dead live stream never stands in the way.
@@ -159,20 +181,7 @@ export function RollbackBody(props: RollbackBodyProps) {
   const verb = `roll back ${view.service}`;
   const to = view.to.version ?? "";
 
-  if (progress.kind === "accepted") {
-    return (
-      <div className="dialog-inner">
-        <RolloutSteps steps={progress.steps} />
-        {progress.summary}
-        <div className="state-actions">
-          <ButtonLink href={progress.rolloutHref} look="act">
-            Follow the rollout
-          </ButtonLink>
-          {onCancel ? <Button onClick={onCancel}>Close</Button> : null}
-        </div>
-      </div>
-    );
-  }
+  if (progress.kind === "accepted") return <Receipt progress={progress} onCancel={onCancel} />;
 
   const sending = progress.kind === "sending";
   const disabledReason = props.disabledReason ?? (sending ? "Sending the request…" : progress.kind === "changed" ? "Look at what changed first." : null);

@@ -73,7 +73,7 @@ export function InstancesTable({ label, rows }: { label: string; rows: readonly 
               <StatusShape kind={row.shape ?? row.tone} size={12} /> {row.state}
             </td>
             <td data-phone="end">{row.healthy ? <span className="muted">{row.health}</span> : <b>{row.health}</b>}</td>
-            <td data-phone="wide">{[row.region, row.agent].filter(Boolean).join(", ")}</td>
+            <td>{[row.region, row.agent].filter(Boolean).join(", ")}</td>
             <td className="num" data-phone="hide">
               {row.startedAt === null ? <span className="muted">unknown</span> : <Timestamp at={row.startedAt} zone={false} />}
             </td>
