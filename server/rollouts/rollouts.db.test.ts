@@ -175,6 +175,28 @@ describe("the whole line", () => {
   });
 });
 
+describe("the last known good", () => {
+  it("is what proved itself by observation, and travels along as the fallback", async () => {
+    const agent = await FakeAgent.make(test, "staging");
+    const first = await promote("1.0.0");
+    agent.receivedAt = new Date(Date.now() - 90 * 60_000);
+    await agent.report({ key: "app", service, image: v1 });
+    agent.receivedAt = new Date(Date.now() - 20 * 60_000);
+    await agent.report({ key: "app", service, image: v1 });
+    agent.receivedAt = null;
+    await promote("2.0.0");
+    await agent.report({ key: "app", service, image: v2 });
+    const shown = await preview();
+    expect(shown.to).toMatchObject({ version: "1.0.0" });
+    expect(shown.evidence.filter(({ ok }) => ok === false)).toEqual([]);
+    expect(shown).toMatchObject({ weakEvidence: false, confirm: "click" });
+    expect((await fetchDesired(agent))?.state.targets[0]?.fallback).toEqual({ entry: first.entry, components: [{ name: "main", digests: [v1.digest, v1.config].toSorted() }] });
+    await rollback();
+    await agent.report({ key: "app", service, image: v1, copy: "back" });
+    expect(await preview()).toMatchObject({ to: { version: "2.0.0" }, weakEvidence: true });
+  });
+});
+
 describe("a rollback is refused", () => {
   it("to what is unapproved, recalled, identical or unknown, and writes nothing", async () => {
     await running2();

@@ -32,6 +32,8 @@ export class FakeAgent {
   readonly #bootId = randomUUID();
   #seq = 0;
   #clock = Date.now();
+  /** When the next reports are received; null for now. */
+  receivedAt: Date | null = null;
   private constructor(readonly ctx: Ctx) {}
 
   static async make(test: TestApp, environment: string): Promise<FakeAgent> {
@@ -62,6 +64,6 @@ export class FakeAgent {
       instances: targets.map(({ key, health = "healthy", copy, image }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, image: at, state: "running", health, startedAt: new Date(this.#clock - 600_000).toISOString() })),
     };
     const parsed: z.output<typeof inventoryReport> = inventoryReport.parse(input);
-    await recordInventory({ ctx: this.ctx, input: parsed });
+    await recordInventory({ ctx: this.ctx, input: parsed, ...(this.receivedAt && { now: this.receivedAt }) });
   }
 }
