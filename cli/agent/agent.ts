@@ -6,7 +6,9 @@ import { loadHeldState, saveHeldState } from "./desired-store";
 import { DesiredWatch } from "./desired-watch";
 import { openEventJournal } from "./event-journal";
 import { openExecutionStore } from "./execution-store";
+import { messageOf } from "./error-message";
 import type { Identity } from "./identity";
+import { noteTold, readTold } from "./last-told";
 import { ProgressSender } from "./progress-sender";
 import { Reporter } from "./reporter";
 import type { Runtime } from "./runtimes/runtime";
@@ -95,6 +97,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   try {
     const watching = options.runtime.watch(
       {
+        sinceMs: await readTold(options.stateDir, Date.now()),
         changed: () => wakeup.wake(DEBOUNCE_MS),
         event: (event) => {
           journal.add(event);
@@ -105,7 +108,9 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     );
     const reporting = (async () => {
       while (!signal.aborted) {
+        const lookedAt = Date.now();
         const result = await reporter.send();
+        if (result.delivered) await noteTold(options.stateDir, lookedAt).catch((error: unknown) => options.log(`the state folder cannot be written: ${messageOf(error)}`));
         // A server that is away is not asked more often because much happens here.
         if (result.retryMs !== null) await pause(result.retryMs);
         else await wakeup.next(jitteredMs(options.intervalMs, Math.random()));

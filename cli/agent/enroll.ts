@@ -75,7 +75,7 @@ export async function leaveFleet(stateDir: string, force: boolean, reason: strin
     transport.close();
   }
   for (const name of await readdir(stateDir)) {
-    if (["identity.json", "desired.json", "events.ndjson", "agent.pid", "executions"].includes(name)) await rm(join(stateDir, name), { recursive: true, force: true });
+    if (["identity.json", "desired.json", "events.ndjson", "agent.pid", "last-told", "executions"].includes(name)) await rm(join(stateDir, name), { recursive: true, force: true });
   }
 }
 

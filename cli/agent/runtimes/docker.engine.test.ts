@@ -199,7 +199,7 @@ describe.skipIf(missing !== null)("the docker runtime on a real Podman engine", 
     // The stream opens by itself; a first event shows that it is there.
     await expect
       .poll(() => {
-        if (changes === 0) engine.podman("exec", "payments", "true");
+        if (changes === 0) engine.podman("exec", "payments", "ls");
         return changes;
       }, { timeout: 20_000, interval: 200 })
       .toBeGreaterThan(0);
@@ -211,5 +211,15 @@ describe.skipIf(missing !== null)("the docker runtime on a real Podman engine", 
     await expect.poll(() => events.map((event) => event.kind), { timeout: 20_000 }).toContain("stop");
     controller.abort();
     await watching;
+
+    const later: ReportedEvent[] = [];
+    const again = new AbortController();
+    const from = Date.now();
+    engine.podman("run", "-d", "--name", "payments-away", reference("1"));
+    engine.podman("rm", "-f", "-t", "0", "payments-away");
+    const rewatching = runtime.watch({ sinceMs: from, changed: () => undefined, event: (event) => later.push(event) }, again.signal);
+    await expect.poll(() => later.map((event) => [event.kind, event.target]), { timeout: 20_000 }).toEqual(expect.arrayContaining([["start", "payments-away"], ["stop", "payments-away"]]));
+    again.abort();
+    await rewatching;
   }, 90_000);
 });

@@ -53,6 +53,8 @@ export interface Execution {
 }
 
 export interface Watcher {
+  /** Until when (wall clock, ms) everything was told before this process began; a runtime with a memory begins there. */
+  sinceMs?: number;
   /** Something changed that the next report should say. */
   changed(): void;
   event(event: ReportedEvent): void;

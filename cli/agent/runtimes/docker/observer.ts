@@ -262,13 +262,15 @@ export class ContainerObserver {
         if (differs) watcher.changed();
       });
     }, CHANGES_TICK_MS);
-    let since = this.options.now();
+    let since = watcher.sinceMs ?? this.options.now();
     while (!signal.aborted) {
       try {
         await this.engine.events(
           since,
           (event) => {
-            since = Math.max(since, eventTimeMs(event));
+            // The engine counts in seconds: what lies before was told already.
+            if (eventTimeMs(event) < since) return;
+            since = eventTimeMs(event);
             this.onEvent(event, watcher);
           },
           signal,
