@@ -16,6 +16,7 @@ type NextHandler = (request: IncomingMessage, response: ServerResponse) => Promi
 export type Listener = { port: number; close: () => Promise<void> };
 
 const CLOSE_WAIT_MS = 5_000;
+const SWEEP_MS = 50;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -72,8 +73,11 @@ export function startListener(app: App, { agentRoutes, next }: { agentRoutes: re
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), CLOSE_WAIT_MS);
+    // A connection whose last answer ends after this moment is kept alive by its client until it is closed here.
+    const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
     server.close(() => {
       clearTimeout(timer);
+      clearInterval(sweep);
       resolve();
     });
     server.closeIdleConnections();

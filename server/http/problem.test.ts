@@ -41,6 +41,7 @@ describe("toAppError", () => {
   it.each([
     [Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })],
     [new Error("Connection terminated unexpectedly")],
+    [new Error('database "x" is not currently accepting connections')],
     [Object.assign(new Error("x"), { code: "P2024" })],
     [new Error("outer", { cause: Object.assign(new Error("inner"), { code: "57P03" }) })],
   ])("%s means later", (error) => {
