@@ -71,7 +71,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
     onRefused: ({ reason, detail, version, target, generation, rollout }) => {
       progress.refuse({ reason, detail, ...(version === undefined ? {} : { version }) });
       if (target === undefined || generation === undefined) return;
-      progress.add({ scope: "engine", target, rollout: rollout ?? null, generation, step: "refused", at: new Date().toISOString(), reason: reason === "older-entry" ? "older-entry" : "runtime-error", message: detail });
+      progress.add({ scope: "engine", target, rollout: rollout ?? null, generation, step: "refused", at: new Date().toISOString(), ...(reason === "older-entry" ? { reason } : {}), message: detail });
     },
     monotonic: () => performance.now(),
     random: Math.random,

@@ -14,6 +14,7 @@ describe("decideStart", () => {
   const last = { task: task(5), obeyedEntry: 10 };
   it.each([
     ["a first generation", task(1), undefined, true, 0, "start"],
+    ["what was never offered", task(0), undefined, true, 0, "nothing"],
     ["a higher generation", task(6), last, true, 0, "start"],
     ["the same generation", task(5), last, true, 0, "nothing"],
     ["a lower generation", task(4), last, true, 0, "nothing"],

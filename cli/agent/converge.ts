@@ -16,7 +16,8 @@ export type Decision = { do: "nothing" } | { do: "expired" } | { do: "start" } |
  */
 export function decideStart(wish: Wish, last: Pick<ExecutionRecord, "task" | "obeyedEntry"> | undefined, allowed: boolean, monotonicMs: number): Decision {
   const { task } = wish;
-  if (last && task.generation <= last.task.generation) return { do: "nothing" };
+  // Generation 0 says what is expected here; it was never offered.
+  if (task.generation <= (last?.task.generation ?? 0)) return { do: "nothing" };
   if (last && task.entry < last.obeyedEntry) return { do: "refuse", reason: "older-entry", message: `the document names ledger entry ${task.entry}, but ${last.obeyedEntry} was obeyed here already` };
   if (!allowed) return { do: "refuse", reason: "not-allowed", message: "this host does not allow the agent to act on this target (--act)" };
   if (monotonicMs > wish.validUntilMs) return { do: "expired" };

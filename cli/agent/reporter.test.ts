@@ -71,6 +71,11 @@ describe("Reporter", () => {
     for (let attempt = 0; attempt < 4; attempt += 1) await reporter.send();
     expect(heads(sent)).toEqual([["boot-1", 1, "full"], ["boot-1", 2, "delta"], ["boot-1", 3, "full"], ["boot-2", 1, "full"]]);
   });
+  it("begins a new boot at once when its own was closed", async () => {
+    const { reporter, sent } = arrange([{ status: 200, body: null }, { status: 409, body: { type: "https://plumbline.dev/problems/boot-closed" } }]);
+    for (let attempt = 0; attempt < 3; attempt += 1) await reporter.send();
+    expect(heads(sent).at(-1)).toEqual(["boot-2", 1, "full"]);
+  });
   it("keeps seq 1 while nothing of this boot was taken", async () => {
     const { reporter, sent } = arrange([{ status: 400, body: { detail: "no" } }]);
     await reporter.send();

@@ -124,7 +124,8 @@ export class Reporter {
     const wait = answer.retryAfterS === undefined ? undefined : Math.min(answer.retryAfterS, 300) * 1000;
     if (answer.status === 409) {
       // The server lost the thread: everything again, under the next number; if that is refused too, as a new boot.
-      if (this.failures > 1 && this.full) {
+      const closed = String(fieldOf(answer.body, "type")).endsWith("boot-closed");
+      if (closed || (this.failures > 1 && this.full)) {
         this.bootId = this.options.newBootId();
         this.opened = false;
         this.seq = 1;
