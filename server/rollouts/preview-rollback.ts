@@ -11,6 +11,7 @@ import { notFound } from "@/server/errors";
 import { decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow } from "./read-decision";
 import { readHistory } from "./read-history";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
+import { NO_CANDIDATE } from "./refuse-reasons";
 import { encodeRevision } from "./revision";
 
 const MAX_CANDIDATES = 20;
@@ -49,7 +50,7 @@ export async function previewRollback({ ctx, input }: { ctx: Ctx; input: z.outpu
       kind: chosen !== null && chosen.id === decision.assigned?.releaseId ? "reconverge" : "rollback",
       reasons: check.ok
         ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) }))
-        : check.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
+        : check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && input.version === undefined ? NO_CANDIDATE : explainReason(reason) })),
       assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, digest: releases.find(({ id }) => id === decision.assigned?.releaseId)?.digest ?? null },
       to: chosen && { id: chosen.id, version: chosen.version, digest: chosen.digest },
       running: decision.running.map(({ version, digest, instances, releaseId }) => ({ version, digest: digest ?? releases.find(({ id }) => id === releaseId)?.digest ?? null, instances })),

@@ -9,16 +9,20 @@ export function refusal(reasons: readonly RefusalReason[]): AppError {
   const [first] = reasons;
   if (!first) return new AppError("conflict", "Refused.");
   const forbidden = reasons.find(({ reason }) => reason === "not-permitted");
-  const leading = forbidden ?? first;
+  const stale = reasons.find((reason) => reason.reason === "stale-view");
+  // Who decided on another state is told that before anything that follows from it.
+  const leading = forbidden ?? stale ?? first;
   if (leading.reason === "service-unknown") return notFound("service");
   if (leading.reason === "environment-unknown") return notFound("environment");
-  const stale = reasons.find((reason) => reason.reason === "stale-view");
   return new AppError(kindOf(leading), explainReason(leading), {
     type: leading.reason,
     reasons: reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
     ...(stale?.reason === "stale-view" && { changed: [...stale.changes] }),
   });
 }
+
+/** What is said instead of "no such release" when none was named, and none could be offered. */
+export const NO_CANDIDATE = "No earlier release is known to have run here that may run again. Name a version.";
 
 function kindOf({ reason }: RefusalReason): ErrorKind {
   switch (reason) {

@@ -5,12 +5,13 @@ import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
+import { AppError } from "@/server/errors";
 import { loadRollout } from "./load-rollouts";
 import { openRollout } from "./open-rollout";
 import { decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
 import { readHistory } from "./read-history";
 import { isKnownPlace, lockPlace, readPlace, type Place } from "./read-place";
-import { refusal } from "./refuse-reasons";
+import { NO_CANDIDATE, refusal } from "./refuse-reasons";
 import { oncePerPlace } from "./once-per-place";
 
 /**
@@ -33,7 +34,11 @@ export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<
         offeredSince: isKnownPlace(place) && release ? await readOfferedSince(tx, place, release.id) : [],
         forwardFixAccepted: false,
       });
-      if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
+      if (!check.ok || !isKnownPlace(place) || !release) {
+        const refused = refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
+        const nothingNamed = input.version === undefined && refused.extras.type === "release-unknown";
+        throw nothingNamed ? new AppError("unprocessable", NO_CANDIDATE, { type: "release-unknown", reasons: [{ reason: "release-unknown", sentence: NO_CANDIDATE }] }) : refused;
+      }
       const members = check.kind === "reconverge" ? decision.targets.filter((target) => !target.verifiedOnAssigned) : decision.targets;
       const { id } = await openRollout(tx, ctx, { kind: check.kind, place, decision, release, members, reason: input.reason, incident: input.incident, hold: input.hold });
       return loadRollout(tx, id);
