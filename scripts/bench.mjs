@@ -15,7 +15,7 @@ const log = (line) => console.error(line);
 
 function knownBenches() {
   if (!existsSync(inRoot("bench"))) return [];
-  return readdirSync(inRoot("bench")).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts")).map((file) => file.slice(0, -3));
+  return readdirSync(inRoot("bench")).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && file !== "report.ts").map((file) => file.slice(0, -3));
 }
 
 /** Bundled without the scripts, which have to know where they lie, and without packages. */
