@@ -52,7 +52,7 @@ describe("the listener", () => {
   });
   it("gives Next no header that only servers may set", async () => {
     expect((await send("GET", "/fleet", { "x-middleware-subrequest": "proxy", "x-forwarded-for": "127.0.0.1", "x-plumbline-path": "//evil", "x-nonce": "n" })).text).toBe("next");
-    expect(Object.keys(seenByNext).filter((name) => /^x-/.test(name))).toEqual(["x-plumbline-peer"]);
+    expect(Object.keys(seenByNext).filter((name) => name.startsWith("x-"))).toEqual(["x-plumbline-peer"]);
   });
   it("refuses two content types, another method, a body too large and one that is no HTTP", async () => {
     expect((await send("POST", "/api/agent/v1/echo", { "content-type": ["application/json", "text/plain"] }, '{"v":1}')).status).toBe(415);
