@@ -69,10 +69,12 @@ export async function startPodman(): Promise<PodmanEngine> {
     if (done.status !== 0) throw new Error(`podman ${args.join(" ")}: ${done.stderr || done.error?.message}`);
     return done.stdout.trim();
   };
+  const containers = () => podman("ps", "--all", "--quiet").split("\n").filter((id) => id !== "");
   const stop = async (): Promise<void> => {
     try {
       podman("pod", "rm", "--all", "--force", "--time", "0");
-      podman("rm", "--all", "--force", "--depend", "--time", "0", "--volumes");
+      // One that others share the network of goes together with them; `--all` would stumble over it.
+      for (let left = containers(); left.length > 0; left = containers()) podman("rm", "--force", "--depend", "--time", "0", "--volumes", left[0] ?? "");
       for (const network of podman("network", "ls", "--quiet").split("\n")) if (network !== "" && network !== "podman") podman("network", "rm", "--force", network);
     } finally {
       await Promise.all(children.map(endChild));
