@@ -4,12 +4,13 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { notFound } from "@/server/errors";
+import { retireAgent } from "@/server/inventory/retire-agent";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { authorise } from "./authorise";
 
 /**
- * Ends an agent's right to report and to act, at once. What it reported last stays visible and goes silent: nobody has
- * seen it stop. Revoking twice is revoking.
+ * Ends an agent's right to report and to act, at once, and takes it off the present: its spans end when they were last
+ * seen. Revoking twice is revoking.
  * @throws AppError forbidden, not-found
  */
 export async function revokeAgent({ ctx, input }: { ctx: Ctx; input: z.output<typeof revokeAgentRequest> }): Promise<RevokedDto> {
@@ -23,6 +24,8 @@ export async function revokeAgent({ ctx, input }: { ctx: Ctx; input: z.output<ty
       throw notFound("agent");
     }
     if (agent.revoked_at) return { id: input.agent, revokedAt: agent.revoked_at.toISOString() };
+    const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
+    await retireAgent(tx, input.agent, { reason: "revoked", now: clock?.now ?? new Date() });
     await recordChanges(tx, [{ topic: "agent", key: input.agent }, { topic: "desired", key: input.agent }]);
     const { at } = await appendEntry(tx, ctx, { type: "agent-revoked", scope: { service: null, environment: null }, payload: { agent: input.agent }, texts: { reason: input.reason } });
     await tx.$executeRaw`UPDATE agents SET revoked_at = ${at} WHERE id = ${input.agent}::uuid`;
