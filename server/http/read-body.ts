@@ -19,14 +19,18 @@ export async function readJsonBody(request: Request): Promise<Body> {
   if (!JSON_TYPE.test(type)) throw new AppError("unsupported", "Send the body as application/json, in UTF-8.", { type: "not-json" });
   const bytes = await readBytes(request);
   if (bytes.length === 0) throw new AppError("invalid", "The body is empty; JSON is expected.", { type: "malformed-json" });
-  let text: string;
+  const text = decodeText(bytes);
+  return { text, json: parseJson(text, { maxDepth: MAX_DEPTH }) };
+}
+
+/** Text of UTF-8 bytes. @throws AppError invalid */
+export function decodeText(bytes: Uint8Array): string {
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new AppError("invalid", "The body is not UTF-8.", { type: "malformed-json" });
+    throw new AppError("invalid", "The body is not UTF-8.", { type: "not-utf-8" });
   }
-  return { text, json: parseJson(text, { maxDepth: MAX_DEPTH }) };
 }
 
 /** The body's bytes, inflated. @throws AppError unsupported, too-large, invalid */

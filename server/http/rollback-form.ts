@@ -13,7 +13,7 @@ import { ownOrigins } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
 import { peerOf } from "./peer";
 import { problemResponse, toAppError } from "./problem";
-import { readBytes } from "./read-body";
+import { decodeText, readBytes } from "./read-body";
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded(?:\s*;|$)/i;
 const empty = (value: unknown): unknown => (value === "" ? undefined : value);
@@ -60,7 +60,7 @@ async function rollBack(app: App, request: Request, requestId: string): Promise<
     throw new AppError("forbidden", "This came from another site. Use Plumbline's own pages.", { type: "foreign-origin" });
   }
   if (!FORM_TYPE.test(request.headers.get("content-type") ?? "")) throw new AppError("unsupported", "Send the form as application/x-www-form-urlencoded.", { type: "not-a-form" });
-  const text = new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(request));
+  const text = decodeText(await readBytes(request));
   const { formToken, idempotencyKey, confirm, ...input } = rollbackForm.parse(readFields(text));
   if (confirm !== undefined && confirm.trim() !== input.service) throw new AppError("invalid", "The typed name is not the service's.", { fields: [{ path: "confirm", message: `must be ${input.service}` }] });
   if (!isFormToken(app.keys, request.headers, formToken)) throw new AppError("forbidden", "This form is of another session. Open it again.", { type: "foreign-form" });
