@@ -1,0 +1,68 @@
+import type { MatrixCell, MatrixDto, MatrixRow } from "@/lib/contract/fleet";
+import { SEVERITIES, type Severity } from "@/lib/domain/drift/categories";
+import { authorise, visibleTo } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { readNewestCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { readCells, sortCategories, worseSeverity, worstOf, type Cell } from "./read-cells";
+import { environmentDtoOf, readEnvironments, readReleases, refOf, type ReleaseFacts } from "./read-references";
+
+const MOST_ROWS = 500;
+
+/** Service × environment: what is assigned, what runs and how much of it deviates, from the counters. */
+export async function getMatrix({ ctx, now = new Date() }: { ctx: Ctx; now?: Date }): Promise<MatrixDto> {
+  authorise(ctx, "fleet.read");
+  const environments = await readEnvironments(ctx.db);
+  const [{ cells, unmapped }, reporting, checkpoint] = await Promise.all([readCells(ctx, environments), readReporting(ctx), readNewestCheckpoint(ctx.db)]);
+  const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
+  const byService = new Map<string, Cell[]>();
+  for (const cell of cells) byService.set(cell.service, [...(byService.get(cell.service) ?? []), cell]);
+  const rows = [...byService].map(([service, own]): MatrixRow => ({
+    service,
+    adopted: own.some(({ serviceId }) => serviceId !== null),
+    severity: own.map((cell) => worstOf(cell).severity).reduce<Severity>(worseSeverity, "match"),
+    cells: own.toSorted((a, b) => a.environment.ordinal - b.environment.ordinal).map((cell) => cellDto(cell, releases)),
+  }));
+  rows.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.service < b.service ? -1 : 1));
+  const sum = (pick: (cell: Cell) => number): number => cells.reduce((total, cell) => total + pick(cell), 0);
+  return {
+    asOf: now.toISOString(),
+    environments: environments.filter(({ name }) => visibleTo(ctx, "fleet.read", { environment: name })).map(environmentDtoOf),
+    rows: rows.slice(0, MOST_ROWS),
+    totals: {
+      instances: sum((cell) => cell.instances) + unmapped,
+      inSync: sum((cell) => cell.inSync),
+      silent: sum((cell) => cell.silent),
+      deviating: sum((cell) => cell.deviating),
+      unmapped,
+      agents: reporting.agents,
+      silentAgents: reporting.silent_agents,
+    },
+    coverage: { complete: reporting.incomplete === 0, scopes: reporting.scopes, incomplete: reporting.incomplete },
+    ledger: { size: checkpoint?.size ?? 0, root: checkpoint ? Buffer.from(checkpoint.root).toString("base64") : null },
+  };
+}
+
+function cellDto(cell: Cell, releases: ReadonlyMap<string, ReleaseFacts>): MatrixCell {
+  return {
+    environment: cell.environment.name,
+    assigned: cell.assigned.map(({ partition, releaseId }) => ({ partition, release: refOf(releases.get(releaseId ?? "")) })),
+    instances: cell.instances,
+    unhealthy: cell.unhealthy,
+    categories: sortCategories(cell.categories),
+    ...worstOf(cell),
+    rollout: cell.rollout,
+    held: cell.held,
+    oldestReportAt: cell.oldestReportAt?.toISOString() ?? null,
+    newestReportAt: cell.newestReportAt?.toISOString() ?? null,
+  };
+}
+
+type Reporting = { agents: number; silent_agents: number; scopes: number; incomplete: number };
+
+async function readReporting({ db }: Ctx): Promise<Reporting> {
+  const [row] = await db.$queryRaw<Reporting[]>`
+    SELECT count(DISTINCT a.id)::int AS agents, (count(DISTINCT a.id) FILTER (WHERE a.state = 'silent'))::int AS silent_agents,
+      count(s.id)::int AS scopes, (count(s.id) FILTER (WHERE NOT s.coverage_complete))::int AS incomplete
+    FROM agents a LEFT JOIN agent_scopes s ON s.agent_id = a.id WHERE a.state <> 'retired'`;
+  return row ?? { agents: 0, silent_agents: 0, scopes: 0, incomplete: 0 };
+}

@@ -1,0 +1,32 @@
+import type { z } from "zod";
+import type { StatusDto, statusQuery } from "@/lib/contract/fleet";
+import { authorise } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { readCells, worstOf } from "./read-cells";
+import { readEnvironments, readReleases } from "./read-references";
+
+const NO_DRIFT = new Set(["match", "neutral", "rolling", "warning"]);
+
+/** For scripts: whether everything that the actor may see is as assigned. What is silent is unknown, so never in sync. */
+export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; input: z.output<typeof statusQuery>; now?: Date }): Promise<StatusDto> {
+  authorise(ctx, "fleet.read", input);
+  const { cells } = await readCells(ctx, await readEnvironments(ctx.db), input);
+  const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
+  const rows = cells.map((cell) => ({
+    service: cell.service,
+    environment: cell.environment.name,
+    ...worstOf(cell),
+    assigned: cell.assigned.flatMap(({ releaseId }) => releases.get(releaseId ?? "")?.version ?? []).join(", ") || null,
+    instances: cell.instances,
+    deviating: cell.deviating,
+    silent: cell.silent,
+  }));
+  rows.sort((a, b) => (a.service === b.service ? (a.environment < b.environment ? -1 : 1) : a.service < b.service ? -1 : 1));
+  const findings = await ctx.db.$queryRaw<{ service: string | null; environment: string | null }[]>`
+    SELECT DISTINCT f.service_name AS service, e.name::text AS environment FROM findings f LEFT JOIN environments e ON e.id = f.environment_id
+    WHERE f.resolved_at IS NULL AND f.kind NOT IN ('clock-skew', 'will-revert', 'tag-moved')
+      AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})`;
+  const shown = new Set(rows.map((row) => `${row.service} ${row.environment}`));
+  const open = findings.some((row) => (row.service === null ? input.service === undefined && input.environment === undefined : shown.has(`${row.service} ${row.environment}`)));
+  return { inSync: !open && rows.every((row) => row.silent === 0 && NO_DRIFT.has(row.severity)), asOf: now.toISOString(), instances: rows.reduce((sum, row) => sum + row.instances, 0), cells: rows.slice(0, 2_000) };
+}

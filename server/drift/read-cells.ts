@@ -1,0 +1,142 @@
+import { DRIFT_CATEGORIES, opensFinding, severityOf, SEVERITIES, type DriftCategory, type Severity } from "@/lib/domain/drift/categories";
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+import { visibleTo } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import type { KnownEnvironment } from "./read-references";
+
+export type CellCategory = DriftCategory | "silent";
+
+/** What the counters say about one service in one environment. */
+export type Cell = {
+  service: string;
+  serviceId: string | null;
+  environment: KnownEnvironment;
+  instances: number;
+  unhealthy: number;
+  silent: number;
+  /** Deviating and not silent. */
+  deviating: number;
+  inSync: number;
+  /** By the worst of each combination; silent ones apart, and copies that are missing. */
+  categories: Map<CellCategory, number>;
+  assigned: { partition: string; releaseId: string | null }[];
+  rollout: { id: string; number: number; kind: RolloutKind; verified: number; total: number } | null;
+  held: boolean;
+  oldestReportAt: Date | null;
+  newestReportAt: Date | null;
+};
+
+type CountRow = { service: string | null; service_id: string | null; environment_id: string; worst: DriftCategory; silent: boolean; instances: number; unhealthy: number; oldest: Date; newest: Date };
+type PlaceRow = {
+  service: string; service_id: string; environment_id: string; partition: string; assigned: boolean; release_id: string | null; held: boolean;
+  rollout_id: string | null; number: bigint | null; kind: RolloutKind | null; verified: number | null; total: number | null;
+};
+
+export type Cells = { cells: Cell[]; /** Instances of which nothing says whose they are. */ unmapped: number };
+
+/**
+ * The present by service and environment, from the counters: nothing is counted instance by instance. Only what the
+ * actor may see; a service of the ledger that runs nowhere has cells where something is assigned to it.
+ */
+export async function readCells(ctx: Ctx, environments: readonly KnownEnvironment[], filter: { service?: string | undefined; environment?: string | undefined } = {}): Promise<Cells> {
+  const { db } = ctx;
+  const service = filter.service ?? null;
+  const environmentId = filter.environment === undefined ? null : (environments.find(({ name }) => name === filter.environment)?.id ?? "00000000-0000-0000-0000-000000000000");
+  const [counts, places, missing] = await Promise.all([
+    db.$queryRaw<CountRow[]>`
+      WITH counted AS (
+        SELECT k.combination_id, s.freshness = 'silent' AS silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy, min(s.last_report_at) AS oldest, max(s.last_report_at) AS newest
+        FROM combination_counts k JOIN agent_scopes s ON s.id = k.agent_scope_id GROUP BY 1, 2)
+      SELECT c.service_name AS service, c.service_id::text, c.environment_id::text, c.categories[1] AS worst, k.silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy,
+        min(k.oldest) AS oldest, max(k.newest) AS newest
+      FROM counted k JOIN combinations c ON c.id = k.combination_id
+      WHERE (${service}::text IS NULL OR c.service_name = ${service}) AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)
+      GROUP BY 1, 2, 3, 4, 5`,
+    db.$queryRaw<PlaceRow[]>`
+      SELECT s.name::text AS service, s.id::text AS service_id, p.environment_id::text, p.name::text AS partition, a.entry_seq IS NOT NULL AS assigned, a.release_id::text, h.id IS NOT NULL AS held,
+        r.id::text AS rollout_id, r.number, r.kind, t.verified, t.total
+      FROM partitions p JOIN services s ON s.id = p.service_id
+      LEFT JOIN assignments a ON a.service_id = p.service_id AND a.environment_id = p.environment_id AND a.partition = p.name
+      LEFT JOIN holds h ON h.service_id = p.service_id AND h.environment_id = p.environment_id AND h.partition = p.name AND h.lifted_at IS NULL
+      LEFT JOIN rollouts r ON r.service_id = p.service_id AND r.environment_id = p.environment_id AND r.partition = p.name AND r.status IN ('planned', 'running', 'paused')
+      LEFT JOIN LATERAL (SELECT (count(*) FILTER (WHERE x.status = 'verified'))::int AS verified, (count(*) FILTER (WHERE x.status NOT IN ('gone', 'withdrawn')))::int AS total
+        FROM rollout_targets x WHERE x.rollout_id = r.id) t ON r.id IS NOT NULL
+      WHERE (a.entry_seq IS NOT NULL OR h.id IS NOT NULL OR r.id IS NOT NULL)
+        AND (${service}::text IS NULL OR s.name = ${service}) AND (${environmentId}::uuid IS NULL OR p.environment_id = ${environmentId}::uuid)
+      ORDER BY p.ordinal, p.name`,
+    db.$queryRaw<{ service: string; environment_id: string; copies: number }[]>`
+      SELECT service_name AS service, environment_id::text, sum(count)::int AS copies FROM findings
+      WHERE resolved_at IS NULL AND kind = 'missing' AND service_name IS NOT NULL AND (${service}::text IS NULL OR service_name = ${service}) GROUP BY 1, 2`,
+  ]);
+
+  const byId = new Map(environments.map((environment) => [environment.id, environment]));
+  const cells = new Map<string, Cell>();
+  const cellOf = (name: string, serviceId: string | null, id: string): Cell | null => {
+    const environment = byId.get(id);
+    if (!environment || !visibleTo(ctx, "fleet.read", { service: name, environment: environment.name })) return null;
+    const key = `${name} ${id}`;
+    const cell = cells.get(key) ?? { service: name, serviceId, environment, instances: 0, unhealthy: 0, silent: 0, deviating: 0, inSync: 0, categories: new Map(), assigned: [], rollout: null, held: false, oldestReportAt: null, newestReportAt: null };
+    cells.set(key, cell);
+    return cell;
+  };
+  let unmapped = 0;
+  for (const row of counts) {
+    if (row.service === null) {
+      if (visibleTo(ctx, "fleet.read", { environment: byId.get(row.environment_id)?.name ?? "" })) unmapped += row.instances;
+      continue;
+    }
+    const cell = cellOf(row.service, row.service_id, row.environment_id);
+    if (cell) addCounts(cell, row);
+  }
+  for (const row of missing) {
+    const cell = cellOf(row.service, null, row.environment_id);
+    if (cell) addCategory(cell, "missing", row.copies);
+  }
+  for (const row of places) {
+    const cell = cellOf(row.service, row.service_id, row.environment_id);
+    if (!cell) continue;
+    cell.serviceId ??= row.service_id;
+    if (row.assigned) cell.assigned.push({ partition: row.partition, releaseId: row.release_id });
+    cell.held ||= row.held;
+    if (row.rollout_id !== null && row.kind !== null) cell.rollout ??= { id: row.rollout_id, number: Number(row.number), kind: row.kind, verified: row.verified ?? 0, total: row.total ?? 0 };
+  }
+  return { cells: [...cells.values()], unmapped };
+}
+
+function addCategory(cell: Cell, category: CellCategory, instances: number): void {
+  cell.categories.set(category, (cell.categories.get(category) ?? 0) + instances);
+}
+
+function addCounts(cell: Cell, row: CountRow): void {
+  cell.serviceId ??= row.service_id;
+  cell.instances += row.instances;
+  cell.unhealthy += row.unhealthy;
+  if (row.silent) cell.silent += row.instances;
+  else if (opensFinding(row.worst)) cell.deviating += row.instances;
+  else if (row.worst === "in-sync") cell.inSync += row.instances;
+  addCategory(cell, row.silent ? "silent" : row.worst, row.instances);
+  if (cell.oldestReportAt === null || row.oldest < cell.oldestReportAt) cell.oldestReportAt = row.oldest;
+  if (cell.newestReportAt === null || row.newest > cell.newestReportAt) cell.newestReportAt = row.newest;
+}
+
+export function severityOfCategory(category: CellCategory): Severity {
+  return category === "silent" ? "unknown" : severityOf(category);
+}
+
+function rank(category: CellCategory): number {
+  return SEVERITIES.indexOf(severityOfCategory(category)) * 100 + (category === "silent" ? 0 : DRIFT_CATEGORIES.indexOf(category));
+}
+
+/** Worst first, by how it weighs and then by the categories' order. */
+export function sortCategories(categories: ReadonlyMap<CellCategory, number>): { category: CellCategory; instances: number }[] {
+  return [...categories].map(([category, instances]) => ({ category, instances })).sort((a, b) => rank(a.category) - rank(b.category));
+}
+
+export function worstOf(cell: Cell): { worst: CellCategory | null; severity: Severity } {
+  const [first] = sortCategories(cell.categories);
+  return first ? { worst: first.category, severity: severityOfCategory(first.category) } : { worst: null, severity: "neutral" };
+}
+
+export function worseSeverity(a: Severity, b: Severity): Severity {
+  return SEVERITIES.indexOf(a) <= SEVERITIES.indexOf(b) ? a : b;
+}

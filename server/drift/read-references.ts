@@ -1,0 +1,53 @@
+import type { EnvironmentDto } from "@/lib/contract/fleet";
+import type { ReleaseRef } from "@/lib/contract/rollouts";
+import { isDigest } from "@/lib/domain/fleet/digests";
+import type { Db, Tx } from "@/server/db";
+
+export type ReleaseFacts = ReleaseRef & { service: string; serviceId: string; approvedFor: string[] };
+
+/** Releases as rows and sentences name them, by id; ids that do not exist are left out. */
+export async function readReleases(db: Db | Tx, ids: readonly (string | null)[]): Promise<Map<string, ReleaseFacts>> {
+  const wanted = [...new Set(ids.flatMap((id) => id ?? []))];
+  if (wanted.length === 0) return new Map();
+  const rows = await db.$queryRaw<{ id: string; version: string; service: string; service_id: string; digest: string | null; approved_for: string[] }[]>`
+    SELECT r.id::text, r.version, s.name::text AS service, s.id::text AS service_id,
+      (SELECT a.digest::text FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id = r.id ORDER BY c.name = 'main' DESC, c.name LIMIT 1) AS digest,
+      ARRAY(SELECT e.name::text FROM environments e WHERE e.retired_at IS NULL
+        AND (SELECT count(*) FROM approvals ap WHERE ap.release_id = r.id AND ap.environment_id = e.id AND ap.withdrawn_at IS NULL) >= e.required_approvals ORDER BY e.ordinal) AS approved_for
+    FROM releases r JOIN services s ON s.id = r.service_id WHERE r.id = ANY(${wanted}::uuid[])`;
+  return new Map(rows.map((row) => [row.id, { id: row.id, version: row.version, digest: row.digest, service: row.service, serviceId: row.service_id, approvedFor: row.approved_for }]));
+}
+
+export function refOf(release: ReleaseFacts | undefined): ReleaseRef | null {
+  return release ? { id: release.id, version: release.version, digest: release.digest } : null;
+}
+
+type EnvironmentRow = { id: string; name: string; protected: boolean; mode: "observe" | "enforce"; kind: "permanent" | "preview"; ordinal: number; required_approvals: number };
+export type KnownEnvironment = EnvironmentDto & { id: string };
+
+/** The environments in use, in order. */
+export async function readEnvironments(db: Db | Tx): Promise<KnownEnvironment[]> {
+  const rows = await db.$queryRaw<EnvironmentRow[]>`
+    SELECT id::text, name::text, protected, mode, kind, ordinal, required_approvals FROM environments WHERE retired_at IS NULL ORDER BY ordinal`;
+  return rows.map(({ required_approvals, ...row }) => ({ ...row, requiredApprovals: required_approvals }));
+}
+
+export function environmentDtoOf({ id: _id, ...environment }: KnownEnvironment): EnvironmentDto {
+  return environment;
+}
+
+export type ImageRow = { digests: { digest: string; kind: string; repository: string | null }[]; reference: string | null };
+
+/** The digest to show for an image: an index or a manifest before its config. */
+export function digestOfImage(image: ImageRow | undefined): string | null {
+  const order = ["index", "manifest", "unspecified", "file", "config"];
+  const [first] = (image?.digests ?? []).filter(({ digest }) => isDigest(digest)).toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  return first?.digest ?? null;
+}
+
+export async function readImages(db: Db | Tx, ids: readonly (bigint | null)[]): Promise<Map<bigint, ImageRow>> {
+  const wanted = [...new Set(ids.flatMap((id) => id ?? []))];
+  if (wanted.length === 0) return new Map();
+  const rows = await db.$queryRaw<(ImageRow & { id: bigint })[]>`SELECT id, digests, reference FROM images WHERE id = ANY(${wanted}::bigint[])`;
+  return new Map(rows.map((row) => [row.id, row]));
+}
