@@ -6,6 +6,7 @@ import { THEME_COOKIE, parseTheme } from "@/components/ui/preferences";
 import { keys } from "@/lib/queries/keys";
 import { getSession } from "@/server/access/get-session";
 import { getPageContext } from "@/server/auth/page-context";
+import { getMatrix } from "@/server/drift/get-matrix";
 import { Frame } from "./frame";
 import "../pages.css";
 
@@ -14,7 +15,10 @@ export default async function DashboardLayout({ children }: { children: ReactNod
   const [ctx, jar] = await Promise.all([getPageContext(), cookies()]);
   return (
     <Providers>
-      <Prefetched load={[{ queryKey: keys.session, queryFn: () => getSession({ ctx }) }]}>
+      <Prefetched load={[
+          { queryKey: keys.session, queryFn: () => getSession({ ctx }) },
+          { queryKey: keys.matrix, queryFn: () => getMatrix({ ctx }) },
+        ]}>
         <Frame theme={parseTheme(jar.get(THEME_COOKIE)?.value)}>{children}</Frame>
       </Prefetched>
     </Providers>

@@ -20,12 +20,13 @@ export interface FindingRow {
   /** Instances in this finding, when more than one. */
   count?: number;
   since: Moment;
-  /** Last report. */
+  /** Last report; null: there never was one. Left out where the rows do not tell: the column is then not drawn. */
   reportAt?: Moment | null;
 }
 
 /** Findings of one cause, one per row. */
 export function FindingsTable({ label, rows }: { label: string; rows: readonly FindingRow[] }) {
+  const withReport = rows.some((row) => row.reportAt !== undefined);
   return (
     <Table label={label} dense stack>
       <thead>
@@ -37,9 +38,11 @@ export function FindingsTable({ label, rows }: { label: string; rows: readonly F
           <th scope="col" className="num">
             Since, UTC
           </th>
-          <th scope="col" className="num">
-            Report
-          </th>
+          {withReport ? (
+            <th scope="col" className="num">
+              Report
+            </th>
+          ) : null}
         </tr>
       </thead>
       <tbody>
@@ -65,9 +68,11 @@ export function FindingsTable({ label, rows }: { label: string; rows: readonly F
             <td className="num" data-phone="hide">
               <Timestamp at={row.since} zone={false} />
             </td>
-            <td className="num muted" data-phone="hide">
-              {row.reportAt ? <Age at={row.reportAt} /> : "never"}
-            </td>
+            {withReport ? (
+              <td className="num muted" data-phone="hide">
+                {row.reportAt ? <Age at={row.reportAt} /> : row.reportAt === null ? "never" : null}
+              </td>
+            ) : null}
           </tr>
         ))}
       </tbody>

@@ -17,6 +17,8 @@ const ITEMS = [
   { href: "/drift", name: "Drift", count: "drift", shape: "drift", means: "open causes" },
   { href: "/rollouts", name: "Rollouts", count: "rollouts", shape: "rolling", means: "under way" },
   { href: "/services", name: "Services" },
+  { href: "/releases", name: "Releases" },
+  { href: "/settings", name: "Settings" },
 ] as const;
 
 /** The links to the app's pages; the one we are in is marked. */

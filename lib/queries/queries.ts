@@ -47,7 +47,7 @@ export const previewQuery = (key: { service: string; environment: string; partit
 export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });
 
-export const agentsQuery = () => queryOptions({ queryKey: keys.agents, queryFn: ({ signal }) => getJson<Page<AgentDto>>("agents", {}, signal) });
+export const agentsQuery = () => queryOptions({ queryKey: keys.agents, queryFn: ({ signal }) => getJson<Page<AgentDto>>("agents", { limit: 500 }, signal) });
 
 export const checkpointQuery = () => queryOptions({ queryKey: keys.checkpoint, queryFn: ({ signal }) => getJson<CheckpointDto>("ledger/checkpoint", {}, signal) });
 

@@ -16,7 +16,7 @@ import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { MatrixDto } from "@/lib/contract/fleet";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { matrixQuery } from "@/lib/queries/queries";
-import { describeCoverage, describeFleet, describeTotals, listDeviating } from "./describe-fleet";
+import { cellDeviates, describeCoverage, describeFleet, describeTotals } from "./describe-fleet";
 import { fleetParams } from "./search-params";
 import { toMatrix } from "./to-matrix";
 
@@ -36,7 +36,7 @@ function Fleet({ dto }: { dto: MatrixDto }) {
   const [filter, setFilter] = useQueryStates(fleetParams);
   const [, openRollback] = useRollback();
   const { environments, rows } = toMatrix(dto, { search: filter.q, deviating: filter.deviating });
-  const deviating = listDeviating(dto).length;
+  const deviating = dto.rows.filter((row) => row.cells.some(cellDeviates)).length;
   const empty = dto.totals.agents === 0 && dto.rows.length === 0;
 
   function rollBack(service: string, environment: string) {
@@ -56,7 +56,7 @@ function Fleet({ dto }: { dto: MatrixDto }) {
         }
       />
       {dto.totals.agents > 0 && (dto.totals.silentAgents > 0 || !dto.coverage.complete) ? (
-        <StateView kind="partial" title="This is not everything." body={`${describeCoverage(dto)} What is silent is unknown, not as assigned.`} />
+        <StateView kind="partial" title="This is not everything." body="What is silent or left out is unknown, not as assigned." />
       ) : null}
       {empty ? (
         <ConnectHost />

@@ -1,10 +1,17 @@
 import type { Metadata } from "next";
+import { Prefetched } from "@/app/prefetched";
+import { keys } from "@/lib/queries/keys";
 import { getPageContext } from "@/server/auth/page-context";
+import { getMatrix } from "@/server/drift/get-matrix";
 import { FleetPage } from "./client";
 
 export const metadata: Metadata = { title: "Fleet" };
 
 export default async function Page() {
-  await getPageContext();
-  return <FleetPage />;
+  const ctx = await getPageContext();
+  return (
+    <Prefetched load={[{ queryKey: keys.matrix, queryFn: () => getMatrix({ ctx }) }]}>
+      <FleetPage />
+    </Prefetched>
+  );
 }

@@ -1,4 +1,4 @@
-import { createParser } from "nuqs";
+import { createParser } from "nuqs/server";
 import { DEFAULT_PARTITION, isName } from "@/lib/domain/fleet/names";
 
 /** Where something is assigned. */

@@ -5,6 +5,7 @@ import { listEnvironments } from "@/server/access/list-environments";
 import { listPools } from "@/server/access/list-pools";
 import { listTokens } from "@/server/access/list-tokens";
 import { getPageContext } from "@/server/auth/page-context";
+import { listAgents } from "@/server/drift/list-agents";
 import { SettingsPage } from "./client";
 
 export const metadata: Metadata = { title: "Settings" };
@@ -16,6 +17,7 @@ export default async function Page() {
       load={[
         { queryKey: keys.environments, queryFn: () => listEnvironments({ ctx }) },
         { queryKey: keys.pools, queryFn: () => listPools({ ctx }) },
+        { queryKey: keys.agents, queryFn: () => listAgents({ ctx, input: { limit: 500 } }) },
         { queryKey: keys.tokens, queryFn: () => listTokens({ ctx }) },
       ]}
     >
