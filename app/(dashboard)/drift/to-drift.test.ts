@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import type { FindingDto, FindingGroup } from "@/lib/contract/fleet";
+import { targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
+
+const ID = "8a1c2b34-0000-4000-8000-000000000001";
+const AT = "2026-11-20T02:16:24.000Z";
+
+function finding(over: Partial<FindingDto> = {}): FindingDto {
+  return {
+    id: ID, kind: "unapproved", severity: "drift", service: "catalog", environment: "production", partition: "default",
+    target: { id: "7", key: "catalog-7", agent: "euw1-b", region: "eu" }, agent: "euw1-b", assigned: null, running: null, count: 1,
+    sampleKeys: ["catalog-7d9f6c"], sampleInstances: [ID], by: "root", sentence: "", detail: null, since: AT, openedAt: AT, resolvedAt: null, canReconverge: true,
+    ...over,
+  };
+}
+
+function group(over: Partial<FindingGroup> = {}): FindingGroup {
+  return {
+    key: "k", kind: "unapproved", severity: "drift", title: "t", sentence: "s", service: "catalog", environment: "production", partition: "default",
+    assigned: { id: ID, version: "3.18.0", digest: null }, running: null, instances: 1, findings: 1, since: AT, shared: [], canReconverge: true, rows: [finding()],
+    ...over,
+  };
+}
+
+describe("targetsOf", () => {
+  it.each<[string, FindingGroup, string[] | null]>([
+    ["names each target once", group({ findings: 2, rows: [finding(), finding()] }), ["7"]],
+    ["means all when not every row is here", group({ findings: 200 }), null],
+    ["means all when a row stands for many", group({ rows: [finding({ target: null })] }), null],
+  ])("%s", (_name, given, expected) => {
+    expect(targetsOf(given)).toEqual(expected);
+  });
+});
+
+describe("whyNotReconverge", () => {
+  it.each<[string, FindingGroup, RegExp | null]>([
+    ["possible", group(), null],
+    ["silent", group({ kind: "silent" }), /until its agent reports/],
+    ["no service", group({ service: null }), /belongs to no service/],
+    ["nothing assigned", group({ assigned: null }), /Nothing is assigned/],
+    ["nothing may act", group({ canReconverge: false }), /--act/],
+  ])("%s", (_name, given, reason) => {
+    if (reason === null) expect(whyNotReconverge(given)).toBeNull();
+    else expect(whyNotReconverge(given)).toMatch(reason);
+  });
+});
+
+describe("rows and causes", () => {
+  it("what is silent or missing is last known, not known", () => {
+    expect(toCause(group({ kind: "silent" })).lastKnown).toBe(true);
+    expect(toCause(group()).lastKnown).toBe(false);
+  });
+  it("a row has a link only where an instance stands behind it", () => {
+    expect(toFindingRow(finding()).href).toBe(`/instances/${ID}`);
+    expect(toFindingRow(finding({ sampleInstances: [] })).href).toBeUndefined();
+    expect(toFindingRow(finding({ sampleKeys: [], target: null, agent: "host-7" })).name).toBe("host-7");
+  });
+});
