@@ -1,7 +1,10 @@
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
+import { ensureSpanPartitions } from "./ensure-span-partitions";
 import { prune } from "./prune";
 import type { Job } from "./run-jobs";
+import { settleMissing } from "./settle-missing";
+import { watchSilence } from "./watch-silence";
 
 const MINUTE_MS = 60_000;
 
@@ -9,5 +12,8 @@ const MINUTE_MS = 60_000;
 export const jobs: readonly Job[] = [
   { name: "sign-checkpoint", everyMs: 150, leased: false, run: signCheckpoint },
   { name: "advance-rollouts", everyMs: 250, leased: false, run: advanceRollouts },
+  { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
+  { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
+  { name: "ensure-span-partitions", everyMs: 12 * 60 * MINUTE_MS, leased: true, run: ensureSpanPartitions },
   { name: "prune", everyMs: 10 * MINUTE_MS, leased: true, run: prune },
 ];
