@@ -38,7 +38,7 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
 
   // The outer query reads the clock when the lock is held: a plain SELECT … FOR UPDATE would read it before waiting.
   const [head] = await tx.$queryRaw<Head[]>`
-    WITH head AS MATERIALIZED (SELECT origin, size, frontier, last_at FROM ledger_head FOR UPDATE)
+    /* prepared: ledger-lock */ WITH head AS MATERIALIZED (SELECT origin, size, frontier, last_at FROM ledger_head FOR UPDATE)
     SELECT origin, size, ARRAY(SELECT encode(node, 'hex') FROM unnest(frontier) WITH ORDINALITY n(node, place) ORDER BY place) AS frontier,
       greatest(date_trunc('milliseconds', clock_timestamp()), last_at) AS at
     FROM head`;
@@ -62,7 +62,7 @@ export async function appendEntry(tx: Tx, ctx: Ctx, entry: NewEntry): Promise<{ 
 
   // One statement, one round trip under the lock. The head moves only after its row is in: the update reads from it.
   await tx.$executeRaw`
-    WITH entry AS (
+    /* prepared: ledger-append */ WITH entry AS (
       INSERT INTO ledger_entries (seq, type, at, actor_id, service_id, environment_id, bytes, leaf_hash, hmac)
       VALUES (${head.size}, ${entry.type}, ${head.at}, ${ctx.actor.id}::uuid, ${entry.serviceId ?? null}::uuid, ${entry.environmentId ?? null}::uuid,
         ${bytes}, ${leaf}, ${appendHmac(ctx.keys.appendKey, bytes)})
