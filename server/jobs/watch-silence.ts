@@ -69,7 +69,7 @@ async function moveAgents(app: App, gaps: readonly ListeningGap[], now: Date): P
       UPDATE agents a SET state = n.state FROM unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ before }) => before)}::text[], ${changed.map(({ to }) => to)}::text[]) n(id, before, state)
       WHERE a.id = n.id AND a.state = n.before`;
   }
-  for (const { id } of moves.filter(({ to }) => to === "retired").slice(0, 50)) await transact(app.db, (tx) => retireAgent(tx, { agentId: id, reason: "ephemeral", now }));
+  for (const { id } of moves.filter(({ to }) => to === "retired").slice(0, 50)) await transact(app.db, (tx) => retireAgent(tx, id, { reason: "its time to live ended", now }));
 }
 
 async function readGaps(app: App, now: Date): Promise<ListeningGap[]> {
