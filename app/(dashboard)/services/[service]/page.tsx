@@ -1,12 +1,36 @@
 import type { Metadata } from "next";
+import { createLoader } from "nuqs/server";
+import type { SearchParams } from "nuqs/server";
+import { Prefetched } from "@/app/prefetched";
+import { instancesQuery } from "@/lib/contract/fleet";
+import { keys } from "@/lib/queries/keys";
 import { getPageContext } from "@/server/auth/page-context";
+import { listInstances } from "@/server/drift/list-instances";
 import { ServicePage } from "./client";
+import { serviceParams } from "./search-params";
 
-export async function generateMetadata({ params }: { params: Promise<{ service: string }> }): Promise<Metadata> {
+type Props = { params: Promise<{ service: string }>; searchParams: Promise<SearchParams> };
+
+const loadParams = createLoader(serviceParams);
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: decodeURIComponent((await params).service) };
 }
 
-export default async function Page({ params }: { params: Promise<{ service: string }> }) {
-  const [, { service }] = await Promise.all([getPageContext(), params]);
-  return <ServicePage name={decodeURIComponent(service)} />;
+export default async function Page({ params, searchParams }: Props) {
+  const [ctx, { service: encoded }, { environment, category }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
+  const service = decodeURIComponent(encoded);
+  return (
+    <Prefetched
+      load={[
+        {
+          queryKey: keys.instances({ service, environment, category }),
+          queryFn: async () => listInstances({ ctx, input: instancesQuery.parse({ service, environment: environment ?? undefined, category: category ?? undefined }) }),
+          pages: true,
+        },
+      ]}
+    >
+      <ServicePage name={service} />
+    </Prefetched>
+  );
 }

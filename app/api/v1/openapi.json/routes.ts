@@ -2,6 +2,16 @@ import type { RouteHandler } from "@/server/http/handle";
 import type { DescribedRoute } from "@/server/http/describe-api";
 import { agentRoutes } from "@/server/http/agent-routes";
 import * as agentsRevoke from "../agents/revoke/route";
+import * as agents from "../agents/route";
+import * as findings from "../findings/route";
+import * as findingsList from "../findings/list/route";
+import * as fleetMap from "../fleet/map/route";
+import * as fleetMatrix from "../fleet/matrix/route";
+import * as instances from "../instances/route";
+import * as instancesId from "../instances/[id]/route";
+import * as services from "../services/route";
+import * as servicesService from "../services/[service]/route";
+import * as status from "../status/route";
 import * as approvals from "../approvals/route";
 import * as approvalsWithdraw from "../approvals/withdraw/route";
 import * as enrolments from "../enrolments/route";
@@ -34,6 +44,16 @@ import * as tokens from "../tokens/route";
 import * as tokensId from "../tokens/[id]/route";
 
 const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] = [
+  { path: "/api/v1/agents", handlers: agents },
+  { path: "/api/v1/findings", handlers: findings },
+  { path: "/api/v1/findings/list", handlers: findingsList },
+  { path: "/api/v1/fleet/map", handlers: fleetMap },
+  { path: "/api/v1/fleet/matrix", handlers: fleetMatrix },
+  { path: "/api/v1/instances", handlers: instances },
+  { path: "/api/v1/instances/{id}", handlers: instancesId },
+  { path: "/api/v1/services", handlers: services },
+  { path: "/api/v1/services/{service}", handlers: servicesService },
+  { path: "/api/v1/status", handlers: status },
   { path: "/api/v1/agents/revoke", handlers: agentsRevoke },
   { path: "/api/v1/approvals", handlers: approvals },
   { path: "/api/v1/approvals/withdraw", handlers: approvalsWithdraw },
