@@ -204,3 +204,8 @@ export type StatusDto = z.infer<typeof statusDto>;
 export const agentDto = z.strictObject({ id: uuid, name: z.string(), pool: z.string(), runtime: z.string(), version: z.string(), state: z.enum(["active", "late", "silent", "retired"]), region: z.string().nullable(), environments: z.array(z.string()), instances: count, lastReportAt: instant.nullable(), coverageComplete: z.boolean(), desiredVersion: z.int(), heldVersion: z.int(), refusal: z.string().nullable() });
 export type AgentDto = z.infer<typeof agentDto>;
 export const agentPage = page(agentDto);
+
+/** GET /api/v1/services */
+export const serviceSummary = z.strictObject({ name: z.string(), adopted: z.boolean(), ownerTeam: z.string().nullable(), severity: z.enum(SEVERITIES), instances: count, deviating: count, silent: count, environments: z.array(z.string()) });
+export type ServiceSummary = z.infer<typeof serviceSummary>;
+export const servicePage = page(serviceSummary);
