@@ -5,7 +5,7 @@ import type { App } from "@/server/context";
 import { serverSigner } from "@/server/ledger/signing-key";
 import { ledgerCache, type CachedEntry } from "./ledger-cache";
 import { readFallback, type Fallback } from "./read-fallback";
-import { readRecalled, type ProjectedTarget, type Projection } from "./read-projection";
+import type { ProjectedTarget, Projection } from "./read-projection";
 
 const TTL_MS = 5 * 60_000;
 
@@ -36,7 +36,6 @@ export async function buildDesired(app: App, projection: Projection, question: D
   });
   const used = [...new Set(targets.flatMap((target) => [target.entry, ...(target.fallback ? [target.fallback.entry] : [])]))].sort((a, b) => a - b);
   const proofs = await cache.inclusion(used, checkpoint.size);
-  const recalled = await readRecalled(app, [...new Set(projection.targets.map(({ serviceId }) => serviceId))]);
   const signed = signDesired(
     {
       v: 1,
@@ -50,7 +49,7 @@ export async function buildDesired(app: App, projection: Projection, question: D
       checkpoint: checkpoint.note,
       entries: used.map((index) => ({ index, bytes: entries.get(index)?.bytes ?? "", proof: proofs.get(index) ?? [] })),
       targets,
-      recalled: [...new Set([...recalled.values()].flat())].sort(),
+      recalled: projection.recalled,
     },
     serverSigner(app.keys),
   );

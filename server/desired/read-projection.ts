@@ -16,9 +16,14 @@ export type ProjectedTarget = {
   rolloutId: string | null;
 };
 /** What the database's rows say about one agent; every target of it is held against its entry before it is sent. */
-export type Projection = { version: number; epoch: number; targets: ProjectedTarget[] };
+export type Projection = {
+  version: number;
+  targets: ProjectedTarget[];
+  /** Digests of recalled releases of the services that it runs. */
+  recalled: string[];
+};
 type Waiting = { agentId: string; resolve: (projection: Projection | null) => void; reject: (error: unknown) => void };
-type Row = { agent_id: string; version: bigint; epoch: number; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type Row = { agent_id: string; version: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 
 const queues = processWide("desired.queues", () => new WeakMap<Db, Waiting[]>());
 
@@ -38,8 +43,8 @@ export function readProjection(app: App, agentId: string): Promise<Projection | 
 
 async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
   const rows = await app.db.$queryRaw<Row[]>`
-    SELECT a.id AS agent_id, a.desired_version AS version, h.epoch, x.*
-    FROM agents a CROSS JOIN ledger_head h
+    SELECT a.id AS agent_id, a.desired_version AS version, x.*
+    FROM agents a
     LEFT JOIN LATERAL (
       SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
       FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
@@ -48,7 +53,7 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
     WHERE a.id = ANY(${[...new Set(waiting.map(({ agentId }) => agentId))]}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
-    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), epoch: row.epoch, targets: [] };
+    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), targets: [], recalled: [] };
     projections.set(row.agent_id, projection);
     // An agent names a target once; the same key in two scopes is told about the first.
     if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;
@@ -65,6 +70,10 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
       rolloutId: row.rollout_id,
     });
   }
+  const recalled = await readRecalled(app, [...new Set(rows.flatMap((row) => (row.key === null ? [] : row.service_id)))]);
+  for (const projection of projections.values()) {
+    projection.recalled = [...new Set(projection.targets.flatMap(({ serviceId }) => recalled.get(serviceId) ?? []))].sort();
+  }
   for (const { agentId, resolve } of waiting) resolve(projections.get(agentId) ?? null);
 }
 
@@ -72,7 +81,7 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
  * Digests of recalled releases, by service. One that also leads to a release of the same service which is not recalled is
  * left out: a shared manifest must not keep the good release from running.
  */
-export async function readRecalled(app: App, serviceIds: readonly string[]): Promise<Map<string, string[]>> {
+async function readRecalled(app: App, serviceIds: readonly string[]): Promise<Map<string, string[]>> {
   const rows = await app.db.$queryRaw<{ service_id: string; digests: string[] }[]>`
     WITH named AS (
       SELECT r.service_id, d.digest::text, ${recalledSql("r.id")} AS recalled FROM releases r
