@@ -1,21 +1,22 @@
 import { SETTLE_MS } from "@/lib/domain/drift/judge-target";
 import type { App } from "@/server/context";
 import { transact } from "@/server/db";
+import { resolveUnpopulated } from "@/server/drift/move-counts";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 
-const BATCH = 2_000;
+const BATCH = 500;
 
-/**
- * Copies that stayed too few for longer than the settle time become a finding, though no report says anything new.
- * @param now the moment to judge by
- */
-export async function settleMissing(app: App, now: Date = new Date()): Promise<void> {
+/** Opens `missing` for targets that have had too few copies for the settle time, and ends findings that nobody shows any more. */
+export async function settleMissing(app: App, now = new Date()): Promise<void> {
+  const before = new Date(now.getTime() - SETTLE_MS);
   await transact(app.db, async (tx) => {
     const due = await tx.$queryRaw<{ id: bigint }[]>`
-      SELECT t.id FROM targets t
-      WHERE t.under_since <= ${new Date(now.getTime() - SETTLE_MS)} AND t.gone_at IS NULL
+      SELECT t.id FROM targets t JOIN target_desired d ON d.target_id = t.id AND d.release_id IS NOT NULL JOIN agent_scopes s ON s.id = t.agent_scope_id
+      WHERE t.under_since <= ${before} AND t.gone_at IS NULL AND s.freshness <> 'silent' AND t.kind IN ('service', 'daemon')
         AND NOT EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.kind = 'missing' AND f.resolved_at IS NULL)
-      ORDER BY t.id LIMIT ${BATCH} FOR NO KEY UPDATE OF t SKIP LOCKED`;
+        AND NOT EXISTS (SELECT FROM rollouts r WHERE r.service_id = t.service_id AND r.environment_id = t.environment_id AND r.partition = t.partition AND r.status IN ('planned', 'running', 'paused'))
+      ORDER BY t.id LIMIT ${BATCH}`;
     await refreshTargetFindings(tx, due.map(({ id }) => id), { now });
+    await resolveUnpopulated(tx, now);
   });
 }

@@ -1,79 +1,82 @@
 import { nextPresence } from "@/lib/domain/drift/agent-presence";
-import type { AgentState, Freshness, ListeningGap } from "@/lib/domain/fleet/freshness";
-import { freshnessDeadlines, freshnessOf } from "@/lib/domain/fleet/freshness";
+import { freshnessOf, type AgentState, type Freshness, type ListeningGap } from "@/lib/domain/fleet/freshness";
 import { recordChanges } from "@/server/changes/record-change";
 import type { App } from "@/server/context";
-import { transact } from "@/server/db";
+import { transact, type Tx } from "@/server/db";
 import { retireAgent } from "@/server/inventory/retire-agent";
 
-type ScopeRow = { id: bigint; agent_id: string; freshness: Freshness; last_report_at: Date; interval_ms: number };
-type AgentRow = { id: string; state: AgentState; last_heard_at: Date; interval_ms: number; ttl_ms: bigint | null };
+type Row = {
+  agent_id: string; state: AgentState; interval_ms: number; ttl_ms: bigint | null; revoked: boolean; enrolled_at: Date;
+  scope_id: bigint | null; last_report_at: Date | null; freshness: Freshness | null;
+};
 
-/** At most this many scopes and agents a run; the next run takes the rest. */
 const BATCH = 2_000;
+/** A duplicate agent that kept quiet for as many intervals is gone. */
+const DUPLICATE_INTERVALS = 10;
 
 /**
- * Time passes without a report: scopes become late and silent, one `silent` finding opens per agent and scope, and
- * ephemeral agents retire. The way back is the next report's. Nothing is written while nothing changes.
- * @param now the moment to judge by
+ * Moves agents and their scopes on to late and silent when nothing is heard, opening one finding per silent scope, and
+ * retires ephemeral ones whose time to live is over. Time in which Plumbline itself did not listen counts for nobody.
  */
-export async function watchSilence(app: App, now: Date = new Date()): Promise<void> {
-  const gaps = await readGaps(app, now);
+export async function watchSilence(app: App, now = new Date()): Promise<void> {
   await transact(app.db, async (tx) => {
-    const rows = await tx.$queryRaw<ScopeRow[]>`
-      SELECT s.id, s.agent_id::text, s.freshness, s.last_report_at, a.interval_ms FROM agent_scopes s JOIN agents a ON a.id = s.agent_id
-      WHERE s.freshness <> 'silent' AND a.state <> 'retired'
-        AND s.last_report_at < ${now}::timestamptz - make_interval(secs => 2 * CASE s.freshness WHEN 'late' THEN 1.5 ELSE 1 END * a.interval_ms / 1000.0)
-      ORDER BY s.id LIMIT ${BATCH} FOR NO KEY UPDATE OF s SKIP LOCKED`;
-    const moved = rows.flatMap((row) => {
-      const times = { lastReportAt: row.last_report_at.getTime(), intervalMs: row.interval_ms, gaps };
-      const freshness = freshnessOf({ ...times, now: now.getTime() });
-      return freshness === row.freshness || freshness === "fresh" ? [] : [{ row, freshness, since: new Date(freshnessDeadlines(times).silentAt) }];
-    });
-    if (moved.length === 0) return;
+    // Only who is overdue by the clock is read; gaps can only postpone that.
+    const rows = await tx.$queryRaw<Row[]>`
+      SELECT a.id::text AS agent_id, a.state, a.interval_ms, p.ttl_ms, a.revoked_at IS NOT NULL AS revoked, a.enrolled_at, s.id AS scope_id, s.last_report_at, s.freshness
+      FROM agents a JOIN pools p ON p.id = a.pool_id LEFT JOIN agent_scopes s ON s.agent_id = a.id
+      WHERE a.state <> 'retired' AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => 2 * a.interval_ms / 1000.0)
+        AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND (p.ttl_ms IS NULL OR NOT p.ephemeral))
+      ORDER BY a.id, s.id LIMIT ${BATCH}`;
+    if (rows.length > 0) await moveOn(tx, rows, await readGaps(tx, rows), now);
     await tx.$executeRaw`
-      UPDATE agent_scopes s SET freshness = n.freshness FROM unnest(${moved.map(({ row }) => row.id)}::bigint[], ${moved.map(({ freshness }) => freshness)}::text[]) n(id, freshness) WHERE s.id = n.id`;
-    const silent = moved.filter(({ freshness }) => freshness === "silent");
-    await tx.$executeRaw`
-      INSERT INTO findings (kind, agent_scope_id, cause, count, since, opened_at)
-      SELECT 'silent', n.id, '{}', coalesce((SELECT sum(c.instances)::int FROM combination_counts c WHERE c.agent_scope_id = n.id), 0), n.since, ${now}
-      FROM unnest(${silent.map(({ row }) => row.id)}::bigint[], ${silent.map(({ since }) => since)}::timestamptz[]) n(id, since)
-      ON CONFLICT DO NOTHING`;
-    await recordChanges(tx, [
-      ...moved.map(({ row }) => ({ topic: "agent" as const, key: row.agent_id })),
-      ...(silent.length > 0 ? [{ topic: "fleet" as const }, { topic: "findings" as const }] : []),
-    ]);
+      UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'only one is heard'
+      FROM agent_scopes s JOIN agents a ON a.id = s.agent_id
+      WHERE f.kind = 'duplicate-agent' AND f.resolved_at IS NULL AND s.id = f.agent_scope_id
+        AND (f.cause ->> 'lastAt')::timestamptz < ${now}::timestamptz - make_interval(secs => ${DUPLICATE_INTERVALS}::int * a.interval_ms / 1000.0)`;
   });
-  await moveAgents(app, gaps, now);
 }
 
-/** An agent is as present as the scope of it that was heard last; one that never reported counts from its enrolment. */
-async function moveAgents(app: App, gaps: readonly ListeningGap[], now: Date): Promise<void> {
-  const agents = await app.db.$queryRaw<AgentRow[]>`
-    SELECT a.id::text, a.state, a.interval_ms, CASE WHEN p.ephemeral THEN coalesce(p.ttl_ms, 3600000) END AS ttl_ms,
-      coalesce((SELECT max(s.last_report_at) FROM agent_scopes s WHERE s.agent_id = a.id), a.enrolled_at) AS last_heard_at
-    FROM agents a JOIN pools p ON p.id = a.pool_id
-    WHERE a.state IN ('active', 'late') OR (a.state = 'silent' AND p.ephemeral)
-    ORDER BY a.id`;
-  const moves = agents.flatMap((row) => {
-    const move = nextPresence(
-      { state: row.state, lastHeardAt: row.last_heard_at.getTime(), intervalMs: row.interval_ms, ephemeralTtlMs: row.ttl_ms === null ? null : Number(row.ttl_ms) },
-      now.getTime(),
-      gaps,
-    );
-    return move === null || move.to === "active" ? [] : [{ id: row.id, before: row.state, to: move.to }];
+async function readGaps(tx: Tx, rows: readonly Row[]): Promise<ListeningGap[]> {
+  const oldest = rows.map((row) => row.last_report_at ?? row.enrolled_at).reduce((a, b) => (a < b ? a : b));
+  const gaps = await tx.$queryRaw<{ started_at: Date; ended_at: Date }[]>`SELECT started_at, ended_at FROM gaps WHERE ended_at >= ${oldest} ORDER BY started_at LIMIT 10000`;
+  return gaps.map((gap) => ({ from: gap.started_at.getTime(), to: gap.ended_at.getTime() }));
+}
+
+async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[], now: Date): Promise<void> {
+  const scopes = rows.flatMap((row) => {
+    if (row.scope_id === null || row.last_report_at === null) return [];
+    const freshness = freshnessOf({ lastReportAt: row.last_report_at.getTime(), intervalMs: row.interval_ms, now: now.getTime(), gaps });
+    // Only a report makes fresh what was not.
+    return freshness === row.freshness || freshness === "fresh" ? [] : [{ id: row.scope_id, freshness }];
   });
-  const changed = moves.filter(({ to }) => to !== "retired").slice(0, BATCH);
-  if (changed.length > 0) {
-    await app.db.$executeRaw`
-      UPDATE agents a SET state = n.state FROM unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ before }) => before)}::text[], ${changed.map(({ to }) => to)}::text[]) n(id, before, state)
-      WHERE a.id = n.id AND a.state = n.before`;
+  // An agent is as well as the best of its scopes: it was heard when any of them was.
+  const agents = new Map<string, Row[]>();
+  for (const row of rows) agents.set(row.agent_id, [...(agents.get(row.agent_id) ?? []), row]);
+  const heard = await tx.$queryRaw<{ id: string; at: Date | null }[]>`
+    SELECT agent_id::text AS id, max(last_report_at) AS at FROM agent_scopes WHERE agent_id = ANY(${[...agents.keys()]}::uuid[]) GROUP BY 1`;
+  const heardAt = new Map(heard.map((row) => [row.id, row.at]));
+  const moves = [...agents].flatMap(([id, [row]]) => {
+    if (!row) return [];
+    const ttl = row.ttl_ms === null ? null : Number(row.ttl_ms);
+    const next = nextPresence({ state: row.state, lastHeardAt: (heardAt.get(id) ?? row.enrolled_at).getTime(), intervalMs: row.interval_ms, ephemeralTtlMs: ttl }, now.getTime(), gaps);
+    return next === null || next.to === "active" ? [] : [{ id, to: next.to }];
+  });
+
+  if (scopes.length > 0) {
+    await tx.$executeRaw`
+      WITH due AS MATERIALIZED (
+        SELECT s.id, n.freshness FROM unnest(${scopes.map(({ id }) => id)}::bigint[], ${scopes.map(({ freshness }) => freshness)}::text[]) n(id, freshness) JOIN agent_scopes s ON s.id = n.id
+        WHERE s.last_report_at < ${now}::timestamptz ORDER BY s.id FOR NO KEY UPDATE OF s),
+      moved AS (UPDATE agent_scopes s SET freshness = due.freshness FROM due WHERE s.id = due.id RETURNING s.id, s.freshness, s.last_report_at)
+      INSERT INTO findings (kind, agent_scope_id, count, since, opened_at)
+      SELECT 'silent', moved.id, coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.agent_scope_id = moved.id), 0), moved.last_report_at, ${now}
+      FROM moved WHERE moved.freshness = 'silent' ON CONFLICT DO NOTHING`;
   }
-  for (const { id } of moves.filter(({ to }) => to === "retired").slice(0, 50)) await transact(app.db, (tx) => retireAgent(tx, id, { reason: "its time to live ended", now }));
-}
-
-async function readGaps(app: App, now: Date): Promise<ListeningGap[]> {
-  const rows = await app.db.$queryRaw<{ started_at: Date; ended_at: Date }[]>`
-    SELECT started_at, ended_at FROM gaps WHERE ended_at > ${now}::timestamptz - interval '2 days' ORDER BY started_at`;
-  return rows.map((row) => ({ from: row.started_at.getTime(), to: row.ended_at.getTime() }));
+  for (const { id } of moves.filter(({ to }) => to === "retired")) await retireAgent(tx, id, { reason: "silent for its time to live", now });
+  const states = moves.filter(({ to }) => to !== "retired");
+  if (states.length > 0) {
+    await tx.$executeRaw`
+      UPDATE agents a SET state = n.state FROM unnest(${states.map(({ id }) => id)}::uuid[], ${states.map(({ to }) => to)}::text[]) n(id, state) WHERE a.id = n.id AND a.state <> 'retired'`;
+  }
+  if (scopes.length + moves.length > 0) await recordChanges(tx, [{ topic: "agent" }, { topic: "fleet" }, { topic: "findings" }]);
 }
