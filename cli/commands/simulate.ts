@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -29,6 +30,8 @@ export function registerSimulateCommand(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<SimulateOptions & { release: string }>();
       const controller = new AbortController();
+      // Every host listens to the one signal.
+      setMaxListeners(0, controller.signal);
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
       const log = (line: string) => process.stderr.write(`${line}\n`);
       const url = (options.url ?? process.env["PLUMBLINE_URL"] ?? "http://127.0.0.1:4600").replace(/\/$/, "");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DEMO_ENVIRONMENTS, DEMO_SERVICES, findDemoImage, makeDemoClusters } from "./demo-fleet";
+import { DEMO_ENVIRONMENTS, DEMO_SERVICES, demoImage, findDemoImage, makeDemoClusters } from "./demo-fleet";
 
 const clusters = makeDemoClusters(new Date("2026-11-20T02:16:24Z"));
 const instances = clusters.flatMap((cluster) => cluster.targets.flatMap((target) => target.instances));
@@ -9,6 +9,14 @@ it("is about 2,000 instances of 5 services in 3 environments", () => {
   expect(instances.length).toBeLessThan(2_400);
   expect(DEMO_SERVICES).toHaveLength(5);
   expect(new Set(clusters.map((cluster) => cluster.environment))).toEqual(new Set(DEMO_ENVIRONMENTS));
+});
+
+it("drifts for every reason that it means to show", () => {
+  const running = (service: string, version: string) => instances.filter((instance) => instance.image === demoImage(service, version)).length;
+  expect(running("catalog", "3.17.4")).toBe(9);
+  expect(running("catalog", "3.18.1-hotfix.2")).toBe(31);
+  expect(running("checkout", "7.8.3")).toBe(12);
+  expect(instances.filter((instance) => instance.mutated !== null)).toHaveLength(2);
 });
 
 it("names every instance once within its cluster", () => {

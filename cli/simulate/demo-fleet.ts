@@ -80,12 +80,12 @@ export function makeDemoClusters(now: Date): DemoCluster[] {
     if (!target) throw new RangeError(`The demo has no ${service} in ${name}.`);
     return target;
   };
-  const rerun = (name: string, service: string, version: string, count: number, minutes: number) => {
+  const rerun = (name: string, service: string, version: string, count: number, minutes: number, from = 0) => {
     const target = targetOf(name, service);
-    target.instances.splice(0, count, ...startInstances(`${service}-${name}`, demoImage(service, version), count, minutesAgo(minutes), 1_000));
+    target.instances.splice(from, count, ...startInstances(`${service}-${name}`, demoImage(service, version), count, minutesAgo(minutes), 1_000));
   };
   rerun("euw1-b", "catalog", "3.17.4", 9, 64);
-  rerun("euw1-b", "catalog", "3.18.1-hotfix.2", 24, 155);
+  rerun("euw1-b", "catalog", "3.18.1-hotfix.2", 24, 155, 9);
   rerun("use1-a", "catalog", "3.18.1-hotfix.2", 7, 151);
   rerun("apse2-b", "checkout", "7.8.3", 12, 320);
   targetOf("use1-edge", "gateway").instances.splice(0, 1, { key: "gateway-use1-edge-x1", image: foreign, startedAt: minutesAgo(38), health: "healthy", restarts: 0, mutated: null });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { createClient, CliError, dataFolder, readSetupFile, type Client } from "@/cli/client";
@@ -19,6 +20,8 @@ const SILENT_AFTER_MS = 5_000;
  */
 export async function runDemo(options: { url: string; signal: AbortSignal; log: (line: string) => void }): Promise<void> {
   const { url, signal, log } = options;
+  // Every host listens to the one signal.
+  setMaxListeners(0, signal);
   const data = dataFolder();
   const stateDir = join(data, "simulated");
   await ensureStateDir(stateDir);
