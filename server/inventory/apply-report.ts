@@ -13,12 +13,10 @@ import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { observeTargets } from "@/server/rollouts/observe-targets";
 import { AppError } from "@/server/errors";
 import { diffInstances, diffTargets, readInstancesOf, readTargets, type KnownInstance, type KnownTarget, type TouchedInstance } from "./diff-facts";
-import { mapContainer, repositoriesOf, type LedgerNames, type Mapped, type ReportableEnvironment } from "./mapping-rules";
+import { mapContainer, repositoriesOf, type Mapped } from "./mapping-rules";
+import type { ReportingScope } from "./reporting-scope";
 import { storeImages } from "./store-images";
 import { endInstances, insertInstances, updateInstances, type EndedInstance, type PlacedInstance } from "./write-instances";
-
-/** One (agent, scope), whose reports are taken one at a time. */
-export type ReportingScope = { id: bigint; agentId: string; /** When it was last heard before this report; null for the first time. */ heardAt: Date | null; environments: readonly ReportableEnvironment[]; names: LedgerNames };
 
 export type Applied = { changed: boolean; createdCombinations: bigint[] };
 
@@ -55,8 +53,8 @@ export async function applyReport(tx: Tx, scope: ReportingScope, report: Invento
   if (targetDiff.changed.length + targetDiff.goneIds.length + diff.touched.length + ended.length === 0) return { changed: eventsAdded, createdCombinations: [] };
 
   const endedIds = new Set(ended.map(({ id }) => id));
-  const targets = await storeTargets(tx, { scope, report, imageIds, now, diff, targetDiff });
-  const touched = await gatherTouched(tx, diff.touched, { targets, endedIds, report, relabelled: targetDiff.changed.filter((row) => row.id !== null && row.relabelled).map((row) => row.key) });
+  const targets = await storeTargets(tx, { scope, report, now, diff, targetDiff });
+  const touched = await gatherTouched(tx, diff.touched, { targets, endedIds, relabelled: targetDiff.changed.filter((row) => row.id !== null && row.relabelled).map((row) => row.key) });
   const targetIds = [...new Set([...[...targets.values()].flatMap(({ id }) => id ?? []), ...targetDiff.goneIds, ...diff.absent.filter(({ id }) => endedIds.has(id)).map(({ targetId }) => targetId)])];
   const desired = await lockDesired(tx, targetIds);
 
@@ -83,7 +81,7 @@ export async function applyReport(tx: Tx, scope: ReportingScope, report: Invento
 /** Writes the targets that are new or differ, and returns every target that the changed instances belong to, by key. */
 async function storeTargets(
   tx: Tx,
-  { scope, report, imageIds, now, diff, targetDiff }: { scope: ReportingScope; report: InventoryReport; imageIds: readonly bigint[]; now: Date; diff: Awaited<ReturnType<typeof diffInstances>>; targetDiff: Awaited<ReturnType<typeof diffTargets>> },
+  { scope, report, now, diff, targetDiff }: { scope: ReportingScope; report: InventoryReport; now: Date; diff: Awaited<ReturnType<typeof diffInstances>>; targetDiff: Awaited<ReturnType<typeof diffTargets>> },
 ): Promise<Map<string, CurrentTarget>> {
   const reported = new Map(report.targets.map((target) => [target.key, target]));
   const known = new Map(targetDiff.changed.map((row) => [row.key, row]));
@@ -164,7 +162,7 @@ async function upsertTargets(tx: Tx, scope: ReportingScope, changed: readonly { 
 async function gatherTouched(
   tx: Tx,
   differing: readonly TouchedInstance[],
-  { targets, endedIds, report, relabelled }: { targets: Map<string, CurrentTarget>; endedIds: ReadonlySet<bigint>; report: InventoryReport; relabelled: readonly string[] },
+  { targets, endedIds, relabelled }: { targets: Map<string, CurrentTarget>; endedIds: ReadonlySet<bigint>; relabelled: readonly string[] },
 ): Promise<TouchedInstance[]> {
   const ids = relabelled.flatMap((key) => targets.get(key)?.id ?? []);
   if (ids.length === 0) return [...differing];

@@ -1,7 +1,7 @@
 import type { Tx } from "@/server/db";
 import type { CountMove } from "@/server/drift/move-counts";
-import type { ReportingScope } from "./apply-report";
 import type { TouchedInstance } from "./diff-facts";
+import type { ReportingScope } from "./reporting-scope";
 
 export type PlacedInstance = TouchedInstance & { targetId: bigint; combinationId: bigint; unhealthyNow: boolean };
 export type EndedInstance = { id: bigint; reason: string; lastExit: unknown };

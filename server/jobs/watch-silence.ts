@@ -6,11 +6,13 @@ import { transact, type Tx } from "@/server/db";
 import { retireAgent } from "@/server/inventory/retire-agent";
 
 type Row = {
-  agent_id: string; state: AgentState; interval_ms: number; ttl_ms: bigint | null; revoked: boolean; enrolled_at: Date;
+  agent_id: string; state: AgentState; interval_ms: number; ttl_ms: bigint | null; enrolled_at: Date;
   scope_id: bigint | null; last_report_at: Date | null; freshness: Freshness | null;
 };
 
 const BATCH = 2_000;
+/** How long a silent ephemeral agent stays when its pool does not say. */
+const DEFAULT_TTL_MS = 3_600_000;
 /** A duplicate agent that kept quiet for as many intervals is gone. */
 const DUPLICATE_INTERVALS = 10;
 
@@ -19,21 +21,24 @@ const DUPLICATE_INTERVALS = 10;
  * retires ephemeral ones whose time to live is over. Time in which Plumbline itself did not listen counts for nobody.
  */
 export async function watchSilence(app: App, now = new Date()): Promise<void> {
-  await transact(app.db, async (tx) => {
+  const overdue = await transact(app.db, async (tx) => {
     // Only who is overdue by the clock is read; gaps can only postpone that.
     const rows = await tx.$queryRaw<Row[]>`
-      SELECT a.id::text AS agent_id, a.state, a.interval_ms, p.ttl_ms, a.revoked_at IS NOT NULL AS revoked, a.enrolled_at, s.id AS scope_id, s.last_report_at, s.freshness
+      SELECT a.id::text AS agent_id, a.state, a.interval_ms, CASE WHEN p.ephemeral THEN coalesce(p.ttl_ms, ${DEFAULT_TTL_MS}::bigint) END AS ttl_ms, a.enrolled_at, s.id AS scope_id, s.last_report_at, s.freshness
       FROM agents a JOIN pools p ON p.id = a.pool_id LEFT JOIN agent_scopes s ON s.agent_id = a.id
       WHERE a.state <> 'retired' AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => 2 * a.interval_ms / 1000.0)
-        AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND (p.ttl_ms IS NULL OR NOT p.ephemeral))
+        AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND NOT p.ephemeral)
       ORDER BY a.id, s.id LIMIT ${BATCH}`;
-    if (rows.length > 0) await moveOn(tx, rows, await readGaps(tx, rows), now);
+    const retiring = rows.length > 0 ? await moveOn(tx, rows, await readGaps(tx, rows), now) : [];
     await tx.$executeRaw`
       UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'only one is heard'
       FROM agent_scopes s JOIN agents a ON a.id = s.agent_id
       WHERE f.kind = 'duplicate-agent' AND f.resolved_at IS NULL AND s.id = f.agent_scope_id
         AND (f.cause ->> 'lastAt')::timestamptz < ${now}::timestamptz - make_interval(secs => ${DUPLICATE_INTERVALS}::int * a.interval_ms / 1000.0)`;
+    return retiring;
   });
+  // Each by itself: taking an agent off waits for its reports, and nobody else should wait with it.
+  for (const id of overdue) await transact(app.db, (tx) => retireAgent(tx, id, { reason: "silent for its time to live", now }));
 }
 
 async function readGaps(tx: Tx, rows: readonly Row[]): Promise<ListeningGap[]> {
@@ -42,7 +47,8 @@ async function readGaps(tx: Tx, rows: readonly Row[]): Promise<ListeningGap[]> {
   return gaps.map((gap) => ({ from: gap.started_at.getTime(), to: gap.ended_at.getTime() }));
 }
 
-async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[], now: Date): Promise<void> {
+/** Writes what has become late and silent; returns the agents that are to retire. */
+async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[], now: Date): Promise<string[]> {
   const scopes = rows.flatMap((row) => {
     if (row.scope_id === null || row.last_report_at === null) return [];
     const freshness = freshnessOf({ lastReportAt: row.last_report_at.getTime(), intervalMs: row.interval_ms, now: now.getTime(), gaps });
@@ -72,11 +78,11 @@ async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[
       SELECT 'silent', moved.id, coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.agent_scope_id = moved.id), 0), moved.last_report_at, ${now}
       FROM moved WHERE moved.freshness = 'silent' ON CONFLICT DO NOTHING`;
   }
-  for (const { id } of moves.filter(({ to }) => to === "retired")) await retireAgent(tx, id, { reason: "silent for its time to live", now });
   const states = moves.filter(({ to }) => to !== "retired");
   if (states.length > 0) {
     await tx.$executeRaw`
       UPDATE agents a SET state = n.state FROM unnest(${states.map(({ id }) => id)}::uuid[], ${states.map(({ to }) => to)}::text[]) n(id, state) WHERE a.id = n.id AND a.state <> 'retired'`;
   }
-  if (scopes.length + moves.length > 0) await recordChanges(tx, [{ topic: "agent" }, { topic: "fleet" }, { topic: "findings" }]);
+  if (scopes.length + states.length > 0) await recordChanges(tx, [{ topic: "agent" }, { topic: "fleet" }, { topic: "findings" }]);
+  return moves.filter(({ to }) => to === "retired").map(({ id }) => id);
 }
