@@ -23,7 +23,7 @@ export function toRollbackView(preview: RollbackPreview): RollbackView {
     from: { label: preview.kind === "reconverge" ? "Assigned" : "From", version: from?.version ?? null, digest: from?.digest ?? null },
     to: { label: toLabel, version: preview.to?.version ?? null, digest: preview.to?.digest ?? null },
     blast: { instances: preview.instances, targets: preview.targets, actable: preview.actable, regions: preview.regions, waves: preview.waves, estimateMs: preview.estimateMs },
-    evidence: preview.evidence.map((item) => ({ ok: item.ok, required: item.required, text: item.sentence, at: item.at })),
+    evidence: preview.evidence.map((item) => ({ ok: item.ok, required: item.required, text: item.sentence.replace(/^[a-z]/, (letter) => letter.toUpperCase()), at: item.at })),
     willNotUndo: [...preview.willNotUndo, ...describeManagers(preview)],
     holdVersion: preview.kind === "rollback" ? (preview.assigned?.version ?? null) : null,
     confirm: preview.confirm,

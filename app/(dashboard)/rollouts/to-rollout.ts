@@ -168,10 +168,10 @@ const EVENT_SHAPE: readonly [RegExp, ShapeKind][] = [
 
 /** Events, newest first. */
 export function toEvents(rollout: RolloutDetail): EventRow[] {
-  return rollout.events.map((event, index) => ({
+  return rollout.events.toSorted((a, b) => toMs(b.at) - toMs(a.at)).map((event, index) => ({
     key: `${event.at} ${event.kind} ${index}`,
     at: event.at,
-    shape: EVENT_SHAPE.find(([pattern]) => pattern.test(event.kind))?.[1] ?? "rolling",
+    shape: EVENT_SHAPE.find(([pattern]) => pattern.test(`${event.kind} ${event.sentence}`.toLowerCase()))?.[1] ?? "rolling",
     text: event.sentence,
   }));
 }
