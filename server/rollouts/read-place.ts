@@ -1,5 +1,7 @@
 import type { Db, Tx } from "@/server/db";
 
+const DEFAULT_PARTITION = "default";
+
 /** The (service, environment, partition) that a decision is about, by name; parts that do not exist are null. */
 export type PlaceNames = { service: string; environment: string; partition: string };
 export type Place = {
@@ -19,7 +21,7 @@ export async function readPlace(db: Db | Tx, names: PlaceNames): Promise<Place> 
     WITH s AS (SELECT id, name FROM services WHERE name = ${names.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${names.service}) LIMIT 1),
       e AS (SELECT id, name, protected, required_approvals FROM environments WHERE name = ${names.environment} AND retired_at IS NULL)
     SELECT s.id AS service_id, s.name::text AS service_name, e.id AS environment_id, e.name::text AS environment_name, e.protected, e.required_approvals,
-      EXISTS (SELECT FROM partitions p WHERE p.service_id = s.id AND p.environment_id = e.id AND p.name = ${names.partition}) AS partition_known
+      ${names.partition} = ${DEFAULT_PARTITION} OR EXISTS (SELECT FROM partitions p WHERE p.service_id = s.id AND p.environment_id = e.id AND p.name = ${names.partition}) AS partition_known
     FROM (SELECT) one LEFT JOIN s ON true LEFT JOIN e ON true`;
   return {
     names,
@@ -39,6 +41,11 @@ export async function readPlace(db: Db | Tx, names: PlaceNames): Promise<Place> 
 export async function lockPlace(tx: Tx, place: KnownPlace): Promise<void> {
   const { service, environment, names } = place;
   await tx.$queryRaw`SELECT 1 FROM services WHERE id = ${service.id}::uuid FOR SHARE`;
+  if (names.partition === DEFAULT_PARTITION) {
+    // Everyone has it, also in an environment that is younger than the service.
+    await tx.$executeRaw`
+      INSERT INTO partitions (service_id, environment_id, name) VALUES (${service.id}::uuid, ${environment.id}::uuid, ${names.partition}) ON CONFLICT DO NOTHING`;
+  }
   await tx.$queryRaw`
     SELECT 1 FROM partitions WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND name = ${names.partition} FOR NO KEY UPDATE`;
   await tx.$queryRaw`

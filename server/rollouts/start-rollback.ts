@@ -6,6 +6,7 @@ import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { AppError } from "@/server/errors";
+import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { loadRollout } from "./load-rollouts";
 import { openRollout } from "./open-rollout";
 import { decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
@@ -22,6 +23,7 @@ import { oncePerPlace } from "./once-per-place";
  */
 export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<typeof rollbackRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.rollback", { service: input.service, environment: input.environment });
+  refuseSecrets({ reason: input.reason, incident: input.incident });
   return oncePerPlace(() =>
     transact(ctx.db, async (tx) => {
       const place = await readPlace(tx, input);
