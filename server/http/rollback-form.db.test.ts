@@ -38,7 +38,7 @@ const rollouts = async (): Promise<number> => (await test.db.$queryRaw<unknown[]
 
 it("starts a rollback once, however often the form is sent, and only from its own page", async () => {
   const { revision } = await previewRollback({ ctx, input: place });
-  const form = { ...place, reason: "error rate", incident: "", version: "", hold: "on", revision, idempotencyKey: randomUUID(), formToken: makeFormToken(test.app.keys, new Headers()) };
+  const form = { ...place, reason: "error rate", incident: "", version: "", hold: "on", confirm: "payments", revision, idempotencyKey: randomUUID(), formToken: makeFormToken(test.app.keys, new Headers()) };
   const before = await rollouts();
   const foreign: Record<string, string>[] = [{ origin: "" }, { origin: "null" }, { origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }];
   for (const headers of foreign) expect((await send(form, headers)).status).toBe(403);

@@ -7,6 +7,7 @@ import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { appendEntry } from "@/server/ledger/append-entry";
+import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { offerTargets } from "./offer-targets";
 import type { Decision, ReleaseRow, TargetRow } from "./read-decision";
 import { settlePlace } from "./settle-place";
@@ -31,6 +32,8 @@ export type NewRollout = {
  */
 export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promise<{ id: string; seq: bigint; at: Date }> {
   const { kind, place, decision, release, members } = rollout;
+  // The incident's name is part of the entry, which nobody can redact.
+  refuseSecrets({ incident: rollout.incident });
   const id = randomUUID();
   const superseded = decision.activeRollout;
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;

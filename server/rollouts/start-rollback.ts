@@ -23,7 +23,7 @@ import { oncePerPlace } from "./once-per-place";
  */
 export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<typeof rollbackRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.rollback", { service: input.service, environment: input.environment });
-  refuseSecrets({ reason: input.reason, incident: input.incident });
+  refuseSecrets({ reason: input.reason });
   return oncePerPlace(() =>
     transact(ctx.db, async (tx) => {
       const place = await readPlace(tx, input);
