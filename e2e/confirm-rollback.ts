@@ -13,6 +13,6 @@ export async function confirmRollback(dialog: Locator, page: Page, service: stri
   await page.mouse.down();
   // For a click the release confirms; for a hold the full ring does, and letting go earlier would cancel.
   if (await typed.isVisible()) await page.mouse.up();
-  await expect(dialog.getByText(/accepted/i).first()).toBeVisible();
+  await expect(dialog.getByRole("listitem").filter({ hasText: "Accepted, done" })).toBeVisible();
   await page.mouse.up();
 }

@@ -34,7 +34,7 @@ test("plain processes: drift is seen, one click rolls back, the next report prov
   expect((await plumbline("status", "ledger-api", "production")).code).toBe(2);
   // Then one that the ledger has never seen.
   await runCli(["processes", "replace", "--root", root, "--target", "ledger-api", "--digest", digests["1.2.0"] ?? ""]);
-  await expect(page.getByText(/not in the ledger|unknown/i).first()).toBeVisible();
+  await expect(page.getByText(/unknown bytes run as ledger-api/i).first()).toBeVisible();
   await expectAccessible(page);
 
   await page.goto(`${url()}/services/ledger-api`);
@@ -42,7 +42,7 @@ test("plain processes: drift is seen, one click rolls back, the next report prov
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel(/reason/i).fill("Started by hand");
   await confirmRollback(dialog, page, "ledger-api");
-  await expect(dialog.getByText(/done/i).first()).toBeVisible({ timeout: 60_000 });
+  await expect(dialog.getByRole("listitem").filter({ hasText: "Done, done" })).toBeVisible({ timeout: 60_000 });
 
   expect(readFileSync(join(root, "releases", (digests["1.0.0"] ?? "").replace(":", "-"), "run"), "utf8")).toBe(program("1.0.0"));
   const running = (await runCli(["processes", "list", "--root", root])).stdout;

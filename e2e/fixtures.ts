@@ -69,7 +69,7 @@ export const test = base.extend<Fixtures & { noConsoleErrors: void }>({
     await use(folder);
     rmSync(folder, { recursive: true, force: true });
   },
-  startHost: async ({ plumbline, plumblineJson, folder }, use) => {
+  startHost: async ({ plumbline, plumblineJson, folder }, use, testInfo) => {
     const hosts: Host[] = [];
     await use(async ({ environment, name, args, runtime = "docker", env = {} }) => {
       const pool = `pool-${environment}`;
@@ -83,6 +83,7 @@ export const test = base.extend<Fixtures & { noConsoleErrors: void }>({
       return host;
     });
     await Promise.all(hosts.map((host) => host.stop()));
+    if (testInfo.status !== testInfo.expectedStatus) for (const host of hosts) await testInfo.attach(`agent ${host.name}`, { body: host.output(), contentType: "text/plain" });
   },
   // oxlint-disable-next-line no-empty-pattern
   asPerson: async ({}, use) => {
