@@ -1,4 +1,6 @@
+import { createBatcher } from "@/server/batch";
 import type { Actor, App } from "@/server/context";
+import type { Db } from "@/server/db";
 import { AppError } from "@/server/errors";
 import { checkOrigin } from "@/server/http/check-origin";
 import { isLoopbackAddress, isLoopbackHost, peerOf } from "@/server/http/peer";
@@ -45,14 +47,52 @@ export async function authenticateCaller(app: App, request: Request): Promise<Ac
 export async function authenticateAgent(app: App, request: Request): Promise<Actor> {
   const token = bearerOf(request);
   if (token !== null && token.startsWith(TOKEN_PREFIXES.agent) && SECRET.test(token.slice(4))) {
-    const hash = hashSecret(token);
-    const [agent] = await app.db.$queryRaw<{ id: string; name: string }[]>`
-      SELECT g.id::text, g.name FROM agents g JOIN actors a ON a.id = g.id
-      WHERE (g.token_hash = ${hash} OR (g.previous_token_hash = ${hash} AND g.previous_token_until > clock_timestamp()))
-        AND g.revoked_at IS NULL AND g.retired_at IS NULL AND a.disabled_at IS NULL`;
+    const agent = await findAgent(app, token);
     if (agent) return { id: agent.id, kind: "agent", name: agent.name, personId: agent.id, roles: [] };
   }
   return refuse(app, request, "The agent's token is not valid: unknown, revoked or replaced.");
+}
+
+type FoundAgent = { id: string; name: string };
+
+/** What a token was a moment ago it still is: revoking takes hold within this time. */
+const AGENT_KEPT_MS = 1_000;
+const MOST_KEPT = 20_000;
+const agentLookups = new WeakMap<Db, (token: string) => Promise<FoundAgent | null>>();
+
+/** The agent of a token; null for none that may speak. Lookups that come together are one query. */
+function findAgent(app: App, token: string): Promise<FoundAgent | null> {
+  let find = agentLookups.get(app.db);
+  if (!find) {
+    find = openAgentLookup(app.db);
+    agentLookups.set(app.db, find);
+  }
+  return find(token);
+}
+
+function openAgentLookup(db: Db): (token: string) => Promise<FoundAgent | null> {
+  const kept = new Map<string, { agent: FoundAgent; until: number }>();
+  const look = createBatcher((tokens: readonly string[]) => readAgents(db, tokens), { maxSize: 500, concurrency: 2 });
+  return async (token) => {
+    const known = kept.get(token);
+    if (known && known.until > Date.now()) return known.agent;
+    const agent = await look(token);
+    if (kept.size >= MOST_KEPT) kept.clear();
+    if (agent) kept.set(token, { agent, until: Date.now() + AGENT_KEPT_MS });
+    else kept.delete(token);
+    return agent;
+  };
+}
+
+async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgent | null)[]> {
+  const hashes = tokens.map((token) => Buffer.from(hashSecret(token)).toString("hex"));
+  const rows = await db.$queryRaw<(FoundAgent & { place: number })[]>`
+    SELECT g.id::text, g.name, n.place::int FROM unnest(${hashes}::text[]) WITH ORDINALITY n(hash, place)
+    JOIN agents g ON g.token_hash = decode(n.hash, 'hex') OR (g.previous_token_hash = decode(n.hash, 'hex') AND g.previous_token_until > clock_timestamp())
+    JOIN actors a ON a.id = g.id
+    WHERE g.revoked_at IS NULL AND g.retired_at IS NULL AND a.disabled_at IS NULL`;
+  const found = new Map(rows.map(({ place, id, name }) => [place, { id, name }]));
+  return tokens.map((_, at) => found.get(at + 1) ?? null);
 }
 
 async function refuse(app: App, request: Request, message: string): Promise<never> {
