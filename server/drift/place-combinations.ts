@@ -1,17 +1,32 @@
-import type { Tx } from "@/server/db";
+import type { Db, Tx } from "@/server/db";
 import { combinationText, keyOfRow, type CombinationKey, type CombinationRow } from "./combination";
 import { judgeCombinations } from "./judge-combinations";
 
 export type PlacedCombinations = { idOf: (key: CombinationKey) => bigint; created: bigint[] };
 
+const MOST_KEPT = 50_000;
+/** Ids of committed combinations by their key: a row keeps its key for ever, only its verdict changes. */
+const kept = new WeakMap<Db, Map<string, bigint>>();
+
 /**
  * Finds the combinations of these keys, judging and storing those that are new. Inserted in one order everywhere, so
  * that two reports with the same new facts wait for each other instead of deadlocking.
+ * @param db to remember ids for the next report; only for a transaction that has placed none before
  */
-export async function placeCombinations(tx: Tx, keys: readonly CombinationKey[]): Promise<PlacedCombinations> {
+export async function placeCombinations(tx: Tx, keys: readonly CombinationKey[], db: Db | null = null): Promise<PlacedCombinations> {
   const wanted = new Map(keys.map((key) => [combinationText(key), key]));
+  const known = db === null ? null : (kept.get(db) ?? new Map<string, bigint>());
   const ids = new Map<string, bigint>();
-  await find(tx, [...wanted.values()], ids);
+  for (const text of wanted.keys()) {
+    const id = known?.get(text);
+    if (id !== undefined) ids.set(text, id);
+  }
+  await find(tx, [...wanted].filter(([text]) => !ids.has(text)).map(([, key]) => key), ids);
+  if (db !== null && known !== null) {
+    if (known.size > MOST_KEPT) known.clear();
+    for (const [text, id] of ids) known.set(text, id);
+    kept.set(db, known);
+  }
   const missing = [...wanted].filter(([text]) => !ids.has(text)).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, key]) => key);
   const created = missing.length === 0 ? [] : await insert(tx, missing);
   if (missing.length > 0) await find(tx, missing, ids);

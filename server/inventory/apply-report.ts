@@ -2,7 +2,6 @@ import type { InventoryReport } from "@/lib/contract/agent";
 import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
 import { trackShortSince } from "@/lib/domain/drift/judge-target";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
-import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
 import { desiredOf, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
@@ -34,8 +33,8 @@ type CurrentTarget = { id: bigint | null; key: string; labels: Record<string, st
 export async function applyReport(tx: Tx, scope: ReportingScope, report: InventoryReport, now: Date): Promise<Applied> {
   const full = report.kind === "full";
   const complete = report.coverage.complete;
-  const imageIds = await storeImages(tx, report.images);
-  const targetDiff = await diffTargets(tx, scope.id, report, { closeAbsent: full && complete });
+  const imageIds = await storeImages(scope.db, tx, report.images);
+  const targetDiff = await diffTargets(tx, scope.id, report, { closeAbsent: full && complete, live: scope.live.targets });
   const running = report.instances.map((instance, at) => ({ instance, at })).filter(({ instance }) => instance.state !== "exited");
   const exited = new Map(report.instances.filter(({ state }) => state === "exited").map((instance) => [instance.key, instance]));
   const diff = await diffInstances(tx, scope.id, {
@@ -43,6 +42,7 @@ export async function applyReport(tx: Tx, scope: ReportingScope, report: Invento
     removedKeys: [...report.removed.filter((key) => !key.startsWith("target:")), ...exited.keys()],
     removedTargetIds: targetDiff.goneIds,
     whole: full,
+    live: scope.live.instances,
   });
   // A full report that could not see everything closes nothing that it does not name.
   const ended = diff.absent.filter((known) => complete || exited.has(known.key) || report.removed.includes(known.key)).map((known): EndedInstance => {
@@ -59,7 +59,7 @@ export async function applyReport(tx: Tx, scope: ReportingScope, report: Invento
   const desired = await lockDesired(tx, targetIds);
 
   const keys = await keysOf(tx, touched, { scope, targets, desired });
-  const placed = await placeCombinations(tx, keys);
+  const placed = await placeCombinations(tx, keys, scope.db);
   const rows = touched.map((one, at): PlacedInstance => {
     const key = keys[at];
     const target = targets.get(one.targetKey);
@@ -267,12 +267,14 @@ async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds
   await refreshTargetFindings(tx, rows.map(({ id }) => id), { now });
 }
 
+/** One pointer per service and environment that something changed in. */
 async function recordFleetChanges(tx: Tx, combinationIds: readonly bigint[], targets: readonly CurrentTarget[]): Promise<void> {
-  const rows = combinationIds.length === 0 ? [] : await tx.$queryRaw<{ service_id: string | null; service_name: string | null; environment_id: string }[]>`
-    SELECT DISTINCT service_id::text, service_name, environment_id::text FROM combinations WHERE id = ANY(${[...new Set(combinationIds)]}::bigint[])`;
-  const places = new Map(rows.map((row) => [`${row.service_name} ${row.environment_id}`, { serviceId: row.service_id, serviceName: row.service_name, environmentId: row.environment_id }]));
-  for (const { mapped } of targets) places.set(`${mapped.serviceName} ${mapped.environmentId}`, { serviceId: mapped.serviceId, serviceName: mapped.serviceName, environmentId: mapped.environmentId });
-  await recordChanges(tx, [...places.values()].map((place) => ({ topic: "fleet", ...place })));
+  await tx.$executeRaw`
+    INSERT INTO changes (topic, service_id, service_name, environment_id)
+    SELECT 'fleet', service_id, service_name, environment_id FROM combinations WHERE id = ANY(${[...new Set(combinationIds)]}::bigint[])
+    UNION
+    SELECT 'fleet', n.service_id, n.service_name, n.environment_id
+    FROM unnest(${targets.map(({ mapped }) => mapped.serviceId)}::uuid[], ${targets.map(({ mapped }) => mapped.serviceName)}::text[], ${targets.map(({ mapped }) => mapped.environmentId)}::uuid[]) n(service_id, service_name, environment_id)`;
 }
 
 /** What an agent's journal tells of the time between reports enters history once; it never changes the present. */

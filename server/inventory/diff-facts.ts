@@ -51,7 +51,7 @@ export type KnownTarget = {
  * Which reported targets are new or differ from what is stored, and which are gone. Compared in the database, so that an
  * unchanged report of thousands brings nothing back.
  */
-export async function diffTargets(tx: Tx, scopeId: bigint, report: InventoryReport, { closeAbsent }: { closeAbsent: boolean }): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
+export async function diffTargets(tx: Tx, scopeId: bigint, report: InventoryReport, { closeAbsent, live }: { closeAbsent: boolean; /** Targets that it had, where that was counted. */ live: number }): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
   const { targets } = report;
   const changed = targets.length === 0 ? [] : await tx.$queryRaw<KnownTarget[]>`
     SELECT t.id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.partition::text,
@@ -66,7 +66,9 @@ export async function diffTargets(tx: Tx, scopeId: bigint, report: InventoryRepo
       OR t.desired IS DISTINCT FROM r.desired OR t.ready IS DISTINCT FROM r.ready OR t.managed_by IS DISTINCT FROM r.managed_by::jsonb
       OR t.can_act <> r.can_act OR t.cannot_act_reason IS DISTINCT FROM r.reason`;
   const removed = report.removed.filter((key) => key.startsWith("target:")).map((key) => key.slice("target:".length));
-  const gone = !closeAbsent && removed.length === 0 ? [] : await tx.$queryRaw<{ id: bigint }[]>`
+  // As many as there were, and none of them new: nothing can be absent.
+  const allThere = targets.length - changed.filter((row) => row.id === null || row.gone).length === live;
+  const gone = (!closeAbsent || allThere) && removed.length === 0 ? [] : await tx.$queryRaw<{ id: bigint }[]>`
     WITH gone AS MATERIALIZED (
       SELECT id FROM targets WHERE agent_scope_id = ${scopeId} AND gone_at IS NULL
         AND (key = ANY(${removed}::text[]) OR (${closeAbsent} AND key NOT IN (SELECT unnest(${targets.map(({ key }) => key)}::text[]))))
@@ -84,7 +86,7 @@ type DiffRow = { id: bigint | null; key: string; ord: number | null; target_key:
 export async function diffInstances(
   tx: Tx,
   scopeId: bigint,
-  { reported, removedKeys, removedTargetIds, whole }: { reported: readonly { instance: ReportedInstance; at: number; imageId: bigint }[]; removedKeys: readonly string[]; removedTargetIds: readonly bigint[]; whole: boolean },
+  { reported, removedKeys, removedTargetIds, whole, live }: { reported: readonly { instance: ReportedInstance; at: number; imageId: bigint }[]; removedKeys: readonly string[]; removedTargetIds: readonly bigint[]; whole: boolean; live: number },
 ): Promise<{ touched: TouchedInstance[]; absent: { id: bigint; key: string; targetId: bigint }[] }> {
   const of = <T>(pick: (instance: ReportedInstance) => T): T[] => reported.map(({ instance }) => pick(instance));
   const differing = reported.length === 0 ? [] : await tx.$queryRaw<DiffRow[]>`
@@ -102,7 +104,8 @@ export async function diffInstances(
     const entry = reported[(row.ord ?? 0) - 1];
     return entry ? [{ id: row.id, key: row.key, targetKey: row.target_key, at: entry.at, facts: factsOf(entry.instance, entry.imageId) }] : [];
   });
-  const nothing = !whole && removedKeys.length === 0 && removedTargetIds.length === 0;
+  const allThere = reported.length - touched.filter(({ id }) => id === null).length === live;
+  const nothing = (!whole || allThere) && removedKeys.length === 0 && removedTargetIds.length === 0;
   const absent = nothing ? [] : await tx.$queryRaw<{ id: bigint; key: string; target_id: bigint }[]>`
     SELECT id, key, target_id FROM instances
     WHERE agent_scope_id = ${scopeId} AND (key = ANY(${removedKeys}::text[]) OR target_id = ANY(${removedTargetIds}::bigint[])

@@ -26,6 +26,8 @@ type ScopeRow = {
   /** Whether this boot was opened before, and when it was closed. */
   boot_known: boolean;
   boot_closed_at: Date | null;
+  live_targets: number;
+  live_instances: number;
 };
 
 type Outcome = { answer: InventoryResponse; created: bigint[]; ledgerSize: bigint } | { refusal: AppError };
@@ -78,7 +80,7 @@ async function record(tx: Tx, ctx: Ctx, report: InventoryReport, now: Date): Pro
 
   const scopeId = await markPresent(tx, { agentId, row, report: whole, opens, now });
   const names = await loadLedgerNames(ctx.db, tx, row.ledger_size);
-  const applied = await applyReport(tx, { id: scopeId, agentId, heardAt: row.last_report_at, environments: row.environments, names }, whole, now);
+  const applied = await applyReport(tx, { db: ctx.db, id: scopeId, agentId, heardAt: row.last_report_at, environments: row.environments, names, live: { targets: row.live_targets, instances: row.live_instances } }, whole, now);
   await settlePresence(tx, { agentId, scopeId, row, report: whole, now });
   return accepted(false, applied.createdCombinations);
 }
@@ -87,7 +89,9 @@ async function readScope(tx: Tx, agentId: string, report: InventoryReport): Prom
   const [row] = await tx.$queryRaw<ScopeRow[]>`
     SELECT a.desired_version, a.state AS agent_state, ${report.scope} = ANY(p.scopes) AS allowed, (SELECT size FROM ledger_head) AS ledger_size,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) ORDER BY e.ordinal), '[]') FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id) AS environments,
-      s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.boot_id IS NOT NULL AS boot_known, b.closed_at AS boot_closed_at
+      s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.boot_id IS NOT NULL AS boot_known, b.closed_at AS boot_closed_at,
+      (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND ${report.kind === "full"}) AS live_targets,
+      (SELECT count(*)::int FROM instances i WHERE i.agent_scope_id = s.id AND ${report.kind === "full"}) AS live_instances
     FROM agents a JOIN pools p ON p.id = a.pool_id
     LEFT JOIN agent_scopes s ON s.agent_id = a.id AND s.scope = ${report.scope}
     LEFT JOIN agent_boots b ON b.agent_scope_id = s.id AND b.boot_id = ${report.bootId}

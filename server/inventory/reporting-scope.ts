@@ -1,4 +1,15 @@
+import type { Db } from "@/server/db";
 import type { LedgerNames, ReportableEnvironment } from "./mapping-rules";
 
 /** One (agent, scope), whose reports are taken one at a time. */
-export type ReportingScope = { id: bigint; agentId: string; /** When it was last heard before this report; null for the first time. */ heardAt: Date | null; environments: readonly ReportableEnvironment[]; names: LedgerNames };
+export type ReportingScope = {
+  db: Db;
+  id: bigint;
+  agentId: string;
+  /** When it was last heard before this report; null for the first time. */
+  heardAt: Date | null;
+  environments: readonly ReportableEnvironment[];
+  names: LedgerNames;
+  /** How many targets and instances it has before this report. */
+  live: { targets: number; instances: number };
+};

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { InventoryReport } from "@/lib/contract/agent";
 import { isLocalRepository } from "@/lib/domain/fleet/digests";
 import { normalizeRepository } from "@/lib/domain/fleet/map-facts";
-import type { Tx } from "@/server/db";
+import type { Db, Tx } from "@/server/db";
 import { repositoriesOf } from "./mapping-rules";
 
 type ReportedImage = InventoryReport["images"][number];
@@ -14,16 +14,31 @@ export function fingerprintOf(image: ReportedImage): string {
   return createHash("sha256").update(`${text}\n\n${image.reference ?? ""}`).digest("hex");
 }
 
+const MOST_KEPT = 50_000;
+const kept = new WeakMap<Db, Map<string, bigint>>();
+
 /**
- * The ids of a report's images, in their order; new ones are stored, in one order everywhere. Nothing is resolved here:
+ * The ids of a report's images, in their order; what is committed never changes and is kept per process; new ones are stored, in one order everywhere. Nothing is resolved here:
  * an image is only what was said, and leads to artifacts when it is judged.
  */
-export async function storeImages(tx: Tx, images: readonly ReportedImage[]): Promise<bigint[]> {
+export async function storeImages(db: Db, tx: Tx, images: readonly ReportedImage[]): Promise<bigint[]> {
   if (images.length === 0) return [];
   const fingerprints = images.map(fingerprintOf);
   const byFingerprint = new Map(fingerprints.map((fingerprint, at) => [fingerprint, images[at]]));
-  const ids = new Map<string, bigint>();
-  await find(tx, [...byFingerprint.keys()], ids);
+  const known = kept.get(db) ?? new Map<string, bigint>();
+  kept.set(db, known);
+  const ids = new Map([...byFingerprint.keys()].flatMap((fingerprint) => (known.has(fingerprint) ? [[fingerprint, known.get(fingerprint) ?? 0n] as const] : [])));
+  const unknown = [...byFingerprint.keys()].filter((fingerprint) => !ids.has(fingerprint));
+  if (unknown.length > 0) {
+    const found = new Map<string, bigint>();
+    await find(tx, unknown, found);
+    if (known.size > MOST_KEPT) known.clear();
+    // Found before anything was inserted here, so another transaction has committed them.
+    for (const [fingerprint, id] of found) {
+      ids.set(fingerprint, id);
+      known.set(fingerprint, id);
+    }
+  }
   const missing = [...byFingerprint].filter(([fingerprint]) => !ids.has(fingerprint)).sort(([a], [b]) => (a < b ? -1 : 1));
   if (missing.length > 0) {
     await insert(tx, missing);
