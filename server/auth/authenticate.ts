@@ -87,7 +87,7 @@ function openAgentLookup(db: Db): (token: string) => Promise<FoundAgent | null> 
 async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgent | null)[]> {
   const hashes = tokens.map((token) => Buffer.from(hashSecret(token)).toString("hex"));
   const rows = await db.$queryRaw<(FoundAgent & { place: number })[]>`
-    SELECT g.id::text, g.name, n.place::int FROM unnest(${hashes}::text[]) WITH ORDINALITY n(hash, place)
+    /* prepared: agent-tokens */ SELECT g.id::text, g.name, n.place::int FROM unnest(${hashes}::text[]) WITH ORDINALITY n(hash, place)
     JOIN agents g ON g.token_hash = decode(n.hash, 'hex') OR (g.previous_token_hash = decode(n.hash, 'hex') AND g.previous_token_until > clock_timestamp())
     JOIN actors a ON a.id = g.id
     WHERE g.revoked_at IS NULL AND g.retired_at IS NULL AND a.disabled_at IS NULL`;

@@ -23,9 +23,9 @@ export async function moveCounts(tx: Tx, moves: readonly CountMove[], now: Date)
   const sums = sumMoves(moves);
   if (sums.length === 0) return;
   const scopeIds = [...new Set(sums.map((sum) => sum.scopeId))];
-  await tx.$executeRaw`SELECT 1 FROM agent_scopes WHERE id = ANY(${scopeIds}::bigint[]) ORDER BY id FOR NO KEY UPDATE`;
+  await tx.$executeRaw`/* prepared: counts-lock */ SELECT 1 FROM agent_scopes WHERE id = ANY(${scopeIds}::bigint[]) ORDER BY id FOR NO KEY UPDATE`;
   await tx.$executeRaw`
-    MERGE INTO combination_counts c
+    /* prepared: counts-move */ MERGE INTO combination_counts c
     USING (SELECT * FROM unnest(${sums.map((sum) => sum.scopeId)}::bigint[], ${sums.map((sum) => sum.combinationId)}::bigint[],
       ${sums.map((sum) => sum.instances)}::int[], ${sums.map((sum) => sum.unhealthy)}::int[]) d(scope_id, combination_id, instances, unhealthy)) d
     ON c.agent_scope_id = d.scope_id AND c.combination_id = d.combination_id

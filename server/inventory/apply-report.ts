@@ -178,9 +178,9 @@ type DesiredRow = DesiredHere & { targetId: bigint };
  * or the decision sees this report's instances when it regroups.
  */
 async function lockDesired(tx: Tx, targetIds: readonly bigint[]): Promise<Map<bigint, DesiredRow>> {
-  await tx.$executeRaw`SELECT 1 FROM targets WHERE id = ANY(${targetIds}::bigint[]) ORDER BY id FOR UPDATE`;
+  await tx.$executeRaw`/* prepared: report-lock-targets */ SELECT 1 FROM targets WHERE id = ANY(${targetIds}::bigint[]) ORDER BY id FOR UPDATE`;
   const rows = await tx.$queryRaw<{ id: bigint; covered: boolean; release_id: string | null; assigned: boolean }[]>`
-    WITH d AS MATERIALIZED (SELECT target_id, release_id FROM target_desired WHERE target_id = ANY(${targetIds}::bigint[]) ORDER BY target_id FOR SHARE)
+    /* prepared: report-desired */ WITH d AS MATERIALIZED (SELECT target_id, release_id FROM target_desired WHERE target_id = ANY(${targetIds}::bigint[]) ORDER BY target_id FOR SHARE)
     SELECT t.id, d.target_id IS NOT NULL AS covered, d.release_id::text,
       EXISTS (SELECT FROM assignments a WHERE a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition AND a.release_id IS NOT NULL) AS assigned
     FROM targets t LEFT JOIN d ON d.target_id = t.id WHERE t.id = ANY(${targetIds}::bigint[])`;
@@ -258,7 +258,7 @@ async function readAssignments(tx: Tx, places: readonly Mapped[]): Promise<(plac
 /** Findings of the targets where something deviates, deviated, or may be missing; a fleet in sync costs one query. */
 async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds, now }: { targetIds: readonly bigint[]; combinationIds: readonly bigint[]; presenceIds: readonly bigint[]; now: Date }): Promise<void> {
   const rows = await tx.$queryRaw<{ id: bigint }[]>`
-    SELECT t.id FROM targets t
+    /* prepared: report-deviating */ SELECT t.id FROM targets t
     WHERE t.id = ANY(${targetIds}::bigint[]) AND (
       EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.resolved_at IS NULL)
       OR (t.id = ANY(${presenceIds}::bigint[]) AND t.under_since IS NOT NULL)
@@ -270,7 +270,7 @@ async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds
 /** One pointer per service and environment that something changed in. */
 async function recordFleetChanges(tx: Tx, combinationIds: readonly bigint[], targets: readonly CurrentTarget[]): Promise<void> {
   await tx.$executeRaw`
-    INSERT INTO changes (topic, service_id, service_name, environment_id)
+    /* prepared: report-changes */ INSERT INTO changes (topic, service_id, service_name, environment_id)
     SELECT 'fleet', service_id, service_name, environment_id FROM combinations WHERE id = ANY(${[...new Set(combinationIds)]}::bigint[])
     UNION
     SELECT 'fleet', n.service_id, n.service_name, n.environment_id

@@ -54,7 +54,7 @@ export type KnownTarget = {
 export async function diffTargets(tx: Tx, scopeId: bigint, report: InventoryReport, { closeAbsent, live }: { closeAbsent: boolean; /** Targets that it had, where that was counted. */ live: number }): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
   const { targets } = report;
   const changed = targets.length === 0 ? [] : await tx.$queryRaw<KnownTarget[]>`
-    SELECT t.id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.partition::text,
+    /* prepared: report-diff-targets */ SELECT t.id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.partition::text,
       coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb, true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
     FROM unnest(${targets.map(({ key }) => key)}::text[], ${targets.map(({ kind }) => kind)}::text[], ${targets.map(({ namespace }) => namespace ?? null)}::text[],
       ${targets.map(({ labels }) => JSON.stringify(labels))}::text[], ${targets.map(({ components }) => JSON.stringify(components))}::text[], ${targets.map(({ desired }) => desired)}::int[],
@@ -90,7 +90,7 @@ export async function diffInstances(
 ): Promise<{ touched: TouchedInstance[]; absent: { id: bigint; key: string; targetId: bigint }[] }> {
   const of = <T>(pick: (instance: ReportedInstance) => T): T[] => reported.map(({ instance }) => pick(instance));
   const differing = reported.length === 0 ? [] : await tx.$queryRaw<DiffRow[]>`
-    SELECT i.id, r.key, r.ord::int, r.target AS target_key
+    /* prepared: report-diff-instances */ SELECT i.id, r.key, r.ord::int, r.target AS target_key
     FROM unnest(${of(({ key }) => key)}::text[], ${of(({ target }) => target)}::text[], ${of(({ component }) => component)}::text[], ${reported.map(({ imageId }) => imageId)}::bigint[],
       ${of(({ state }) => state)}::text[], ${of(({ health }) => health)}::text[], ${of(({ startedAt }) => (startedAt ? new Date(startedAt) : null))}::timestamptz[], ${of(({ restarts }) => restarts)}::int[],
       ${of(({ lastExit }) => jsonOf(lastExit))}::text[], ${of(({ settingsDigest }) => settingsDigest ?? null)}::text[], ${of(({ mutated }) => jsonOf(mutated))}::text[], ${of(({ region }) => region ?? null)}::text[])
@@ -139,7 +139,7 @@ type StoredTarget = { id: bigint; key: string; labels: Record<string, string>; c
 export async function readTargets(tx: Tx, scopeId: bigint, keys: readonly string[]): Promise<StoredTarget[]> {
   if (keys.length === 0) return [];
   return tx.$queryRaw<StoredTarget[]>`
-    SELECT id, key, labels, components, service_name::text, service_id::text, environment_id::text, partition::text,
+    /* prepared: report-read-targets */ SELECT id, key, labels, components, service_name::text, service_id::text, environment_id::text, partition::text,
       EXISTS (SELECT FROM target_desired d WHERE d.target_id = targets.id) AS covered
     FROM targets WHERE agent_scope_id = ${scopeId} AND key = ANY(${keys}::text[]) AND gone_at IS NULL`;
 }

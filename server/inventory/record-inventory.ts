@@ -58,7 +58,7 @@ function answer(report: InventoryReport, { duplicate, desiredVersion }: { duplic
 
 async function record(tx: Tx, ctx: Ctx, report: InventoryReport, now: Date): Promise<Outcome> {
   const agentId = ctx.actor.id;
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`plumbline.report:${agentId}:${report.scope}`}, 0))`;
+  await tx.$executeRaw`/* prepared: report-lock */ SELECT pg_advisory_xact_lock(hashtextextended(${`plumbline.report:${agentId}:${report.scope}`}, 0))`;
   const row = await readScope(tx, agentId, report);
   if (!row?.allowed) throw notFound("scope of this agent");
   const accepted = (duplicate: boolean, created: bigint[] = []): Outcome => ({ answer: answer(report, { duplicate, desiredVersion: row.desired_version }), created, ledgerSize: row.ledger_size });
@@ -87,7 +87,7 @@ async function record(tx: Tx, ctx: Ctx, report: InventoryReport, now: Date): Pro
 
 async function readScope(tx: Tx, agentId: string, report: InventoryReport): Promise<ScopeRow | undefined> {
   const [row] = await tx.$queryRaw<ScopeRow[]>`
-    SELECT a.desired_version, a.state AS agent_state, ${report.scope} = ANY(p.scopes) AS allowed, (SELECT size FROM ledger_head) AS ledger_size,
+    /* prepared: report-scope */ SELECT a.desired_version, a.state AS agent_state, ${report.scope} = ANY(p.scopes) AS allowed, (SELECT size FROM ledger_head) AS ledger_size,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) ORDER BY e.ordinal), '[]') FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id) AS environments,
       s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.boot_id IS NOT NULL AS boot_known, b.closed_at AS boot_closed_at,
       (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND ${report.kind === "full"}) AS live_targets,
@@ -104,7 +104,7 @@ async function markPresent(tx: Tx, { agentId, row, report, opens, now }: { agent
   const observedAt = new Date(report.observedAt);
   const skewMs = BigInt(observedAt.getTime() - now.getTime());
   const [stored] = await tx.$queryRaw<{ id: bigint }[]>`
-    INSERT INTO agent_scopes AS s (agent_id, scope, boot_id, seq, last_report_at, observed_at, clock_skew_ms, freshness, coverage_complete, coverage_errors)
+    /* prepared: report-present */ INSERT INTO agent_scopes AS s (agent_id, scope, boot_id, seq, last_report_at, observed_at, clock_skew_ms, freshness, coverage_complete, coverage_errors)
     VALUES (${agentId}::uuid, ${report.scope}, ${report.bootId}, ${BigInt(report.seq)}, ${now}, ${observedAt}, ${skewMs}, 'fresh', ${report.coverage.complete}, ${JSON.stringify(report.coverage.errors)}::jsonb)
     ON CONFLICT (agent_id, scope) DO UPDATE SET boot_id = excluded.boot_id, seq = excluded.seq, last_report_at = excluded.last_report_at, observed_at = excluded.observed_at,
       clock_skew_ms = excluded.clock_skew_ms, freshness = 'fresh', coverage_complete = excluded.coverage_complete, coverage_errors = excluded.coverage_errors

@@ -35,7 +35,7 @@ export function recordPresence(app: App, presence: Presence): Promise<bigint | n
 /** Rows that a report or decision holds are skipped: those few take the long way, and nobody waits for them. */
 async function writePresence(db: Db, batch: readonly Presence[]): Promise<(bigint | null)[]> {
   const rows = await db.$queryRaw<Row[]>`
-    WITH next AS MATERIALIZED (
+    /* prepared: report-unchanged */ WITH next AS MATERIALIZED (
       SELECT s.id, n.ord, n.seq, n.observed_at, n.received_at, a.desired_version
       FROM unnest(${batch.map(({ agentId }) => agentId)}::uuid[], ${batch.map(({ scope }) => scope)}::text[], ${batch.map(({ bootId }) => bootId)}::text[], ${batch.map(({ seq }) => BigInt(seq))}::bigint[],
         ${batch.map(({ observedAt }) => observedAt)}::timestamptz[], ${batch.map(({ receivedAt }) => receivedAt)}::timestamptz[]) WITH ORDINALITY n(agent_id, scope, boot_id, seq, observed_at, received_at, ord)

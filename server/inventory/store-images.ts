@@ -53,7 +53,7 @@ export async function storeImages(db: Db, tx: Tx, images: readonly ReportedImage
 
 async function find(tx: Tx, fingerprints: readonly string[], into: Map<string, bigint>): Promise<void> {
   const rows = await tx.$queryRaw<{ id: bigint; fingerprint: string }[]>`
-    SELECT i.id, f.hex AS fingerprint FROM unnest(${fingerprints}::text[]) f(hex) JOIN images i ON i.fingerprint = decode(f.hex, 'hex')`;
+    /* prepared: report-images */ SELECT i.id, f.hex AS fingerprint FROM unnest(${fingerprints}::text[]) f(hex) JOIN images i ON i.fingerprint = decode(f.hex, 'hex')`;
   for (const row of rows) into.set(row.fingerprint, row.id);
 }
 

@@ -16,7 +16,7 @@ export async function updateInstances(tx: Tx, scope: ReportingScope, rows: reado
   if (rows.length === 0) return [];
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const old = await tx.$queryRaw<Old[]>`
-    WITH input AS MATERIALIZED (
+    /* prepared: report-update */ WITH input AS MATERIALIZED (
       SELECT * FROM unnest(${sorted.map(({ id }) => id)}::bigint[], ${sorted.map(({ targetId }) => targetId)}::bigint[], ${sorted.map(({ combinationId }) => combinationId)}::bigint[],
         ${facts(sorted, ({ container }) => container)}::text[], ${facts(sorted, ({ imageId }) => imageId)}::bigint[], ${facts(sorted, ({ state }) => state)}::text[], ${facts(sorted, ({ health }) => health)}::text[],
         ${facts(sorted, ({ startedAt }) => startedAt)}::timestamptz[], ${facts(sorted, ({ restarts }) => restarts)}::int[], ${facts(sorted, ({ lastExit }) => jsonOf(lastExit))}::text[],
@@ -66,7 +66,7 @@ export async function insertInstances(tx: Tx, scope: ReportingScope, rows: reado
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const since = sorted.map(({ facts: { startedAt } }) => (startedAt !== null && scope.heardAt !== null && startedAt > scope.heardAt && startedAt < now ? startedAt : now));
   await tx.$executeRaw`
-    INSERT INTO instances (agent_scope_id, target_id, key, component, combination_id, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, first_seen_at, facts_since)
+    /* prepared: report-insert */ INSERT INTO instances (agent_scope_id, target_id, key, component, combination_id, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, first_seen_at, facts_since)
     SELECT ${scope.id}, n.target_id, n.key, n.container, n.combination_id, n.image_id, n.state, n.health, n.started_at, n.restarts, n.last_exit::jsonb, n.settings_digest, n.mutated::jsonb, n.region, ${now}, n.since
     FROM unnest(${sorted.map(({ key }) => key)}::text[], ${sorted.map(({ targetId }) => targetId)}::bigint[], ${sorted.map(({ combinationId }) => combinationId)}::bigint[],
       ${facts(sorted, ({ container }) => container)}::text[], ${facts(sorted, ({ imageId }) => imageId)}::bigint[], ${facts(sorted, ({ state }) => state)}::text[], ${facts(sorted, ({ health }) => health)}::text[],
@@ -80,7 +80,7 @@ export async function insertInstances(tx: Tx, scope: ReportingScope, rows: reado
 export async function endInstances(tx: Tx, ended: readonly EndedInstance[], at: Date): Promise<CountMove[]> {
   if (ended.length === 0) return [];
   const old = await tx.$queryRaw<Omit<Old, "written">[]>`
-    WITH input AS MATERIALIZED (
+    /* prepared: report-end */ WITH input AS MATERIALIZED (
       SELECT * FROM unnest(${ended.map(({ id }) => id)}::bigint[], ${ended.map(({ reason }) => reason)}::text[], ${ended.map(({ lastExit }) => jsonOf(lastExit))}::text[]) n(id, reason, last_exit)
     ), old AS MATERIALIZED (
       SELECT i.* FROM instances i WHERE i.id IN (SELECT id FROM input) ORDER BY i.id FOR UPDATE
