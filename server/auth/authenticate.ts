@@ -55,40 +55,25 @@ export async function authenticateAgent(app: App, request: Request): Promise<Act
 
 type FoundAgent = { id: string; name: string };
 
-/** What a token was a moment ago it still is: revoking takes hold within this time. */
-const AGENT_KEPT_MS = 1_000;
-const MOST_KEPT = 20_000;
 const agentLookups = new WeakMap<Db, (token: string) => Promise<FoundAgent | null>>();
 
-/** The agent of a token; null for none that may speak. Lookups that come together are one query. */
-function findAgent(app: App, token: string): Promise<FoundAgent | null> {
-  let find = agentLookups.get(app.db);
+/** The agent of a token; null for none that may speak. Asked each time, so that revoking holds at once; lookups that come together are one query. */
+function findAgent({ db }: App, token: string): Promise<FoundAgent | null> {
+  let find = agentLookups.get(db);
   if (!find) {
-    find = openAgentLookup(app.db);
-    agentLookups.set(app.db, find);
+    find = createBatcher((tokens: readonly string[]) => readAgents(db, tokens), { maxSize: 500, concurrency: 2 });
+    agentLookups.set(db, find);
   }
   return find(token);
-}
-
-function openAgentLookup(db: Db): (token: string) => Promise<FoundAgent | null> {
-  const kept = new Map<string, { agent: FoundAgent; until: number }>();
-  const look = createBatcher((tokens: readonly string[]) => readAgents(db, tokens), { maxSize: 500, concurrency: 2 });
-  return async (token) => {
-    const known = kept.get(token);
-    if (known && known.until > Date.now()) return known.agent;
-    const agent = await look(token);
-    if (kept.size >= MOST_KEPT) kept.clear();
-    if (agent) kept.set(token, { agent, until: Date.now() + AGENT_KEPT_MS });
-    else kept.delete(token);
-    return agent;
-  };
 }
 
 async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgent | null)[]> {
   const hashes = tokens.map((token) => Buffer.from(hashSecret(token)).toString("hex"));
   const rows = await db.$queryRaw<(FoundAgent & { place: number })[]>`
     /* prepared: agent-tokens */ SELECT g.id::text, g.name, n.place::int FROM unnest(${hashes}::text[]) WITH ORDINALITY n(hash, place)
-    JOIN agents g ON g.token_hash = decode(n.hash, 'hex') OR (g.previous_token_hash = decode(n.hash, 'hex') AND g.previous_token_until > clock_timestamp())
+    JOIN LATERAL (
+      SELECT * FROM agents WHERE token_hash = decode(n.hash, 'hex')
+      UNION ALL SELECT * FROM agents WHERE previous_token_hash = decode(n.hash, 'hex') AND previous_token_until > clock_timestamp()) g ON true
     JOIN actors a ON a.id = g.id
     WHERE g.revoked_at IS NULL AND g.retired_at IS NULL AND a.disabled_at IS NULL`;
   const found = new Map(rows.map(({ place, id, name }) => [place, { id, name }]));
