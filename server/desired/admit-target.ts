@@ -14,7 +14,10 @@ export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }
   if (targetIds.length === 0) return;
   const rows = await tx.$queryRaw<Row[]>`
     SELECT t.id, a.entry_seq IS NOT NULL AS assigned, d.target_id IS NOT NULL AS has_row, coalesce(t.first_seen_at <= a.updated_at, false) AS present, ag.runtime,
-      (SELECT count(*)::int FROM targets o WHERE o.agent_scope_id = t.agent_scope_id AND o.service_id = t.service_id AND o.gone_at IS NULL AND o.id <> ALL(${targetIds}::bigint[])) AS others
+      (SELECT count(*)::int FROM targets o LEFT JOIN target_desired od ON od.target_id = o.id
+        WHERE o.agent_scope_id = t.agent_scope_id AND o.service_id = t.service_id AND o.gone_at IS NULL AND o.id <> t.id
+          -- Copies that come together are all first, unless one of them was expected here before and only came back.
+          AND (od.target_id IS NOT NULL OR o.id <> ALL(${targetIds}::bigint[]))) AS others
     FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents ag ON ag.id = s.agent_id
     LEFT JOIN assignments a ON a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition
     LEFT JOIN target_desired d ON d.target_id = t.id
