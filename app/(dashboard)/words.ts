@@ -76,12 +76,6 @@ export function rankSeverity(severity: Severity): number {
   return SEVERITY_ORDER.indexOf(severity);
 }
 
-/** `payments and catalog`, `payments, catalog and search`. */
-export function joinWords(words: readonly string[]): string {
-  if (words.length < 2) return words[0] ?? "";
-  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
-}
-
 /** `1 instance`, `9 instances`. Counts are written elsewhere with their separators. */
 export function plural(count: number, singular: string, many = `${singular}s`): string {
   return count === 1 ? singular : many;

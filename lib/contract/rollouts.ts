@@ -13,7 +13,6 @@ export const promoteRequest = z.strictObject({
   version: z.string().min(1).max(128),
   reason: freeText.optional(),
 });
-export type PromoteRequest = z.input<typeof promoteRequest>;
 
 export const previewQuery = z.strictObject({ service: name, environment: name, partition, version: z.string().min(1).max(128).optional() });
 

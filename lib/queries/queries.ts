@@ -1,5 +1,4 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { CheckpointDto } from "@/lib/contract/ledger";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
@@ -48,8 +47,6 @@ export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });
 
 export const agentsQuery = () => queryOptions({ queryKey: keys.agents, queryFn: ({ signal }) => getJson<Page<AgentDto>>("agents", { limit: 500 }, signal) });
-
-export const checkpointQuery = () => queryOptions({ queryKey: keys.checkpoint, queryFn: ({ signal }) => getJson<CheckpointDto>("ledger/checkpoint", {}, signal) });
 
 export const environmentsQuery = () =>
   queryOptions({ queryKey: keys.environments, queryFn: ({ signal }) => getJson<Page<EnvironmentDto>>("environments", {}, signal) });

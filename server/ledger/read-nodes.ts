@@ -1,4 +1,4 @@
-import { assembleProof, planConsistency, planFrontier, planInclusion, rootOf, type Hash, type NodeCoord, type ProofPlan } from "@/lib/domain/ledger/merkle";
+import { assembleProof, planConsistency, planFrontier, planInclusion, type Hash, type NodeCoord, type ProofPlan } from "@/lib/domain/ledger/merkle";
 import type { Db, Tx } from "@/server/db";
 
 const keyOf = ({ level, index }: NodeCoord): string => `${level}/${index}`;
@@ -22,11 +22,6 @@ export async function readFrontier(db: Db | Tx, size: number): Promise<Hash[]> {
   const coords = planFrontier(size);
   const lookup = await readNodes(db, coords);
   return assembleProof({ terms: coords.map((coord) => [coord]) }, lookup);
-}
-
-/** The root of the tree as it was at `size`. */
-export async function readRoot(db: Db | Tx, size: number): Promise<Hash> {
-  return rootOf(await readFrontier(db, size), size);
 }
 
 async function readProofs(db: Db | Tx, plans: readonly ProofPlan[]): Promise<Hash[][]> {

@@ -16,8 +16,3 @@ const DESCRIPTIONS: Record<Role, string> = {
 export function describeRole(role: Role): string {
   return DESCRIPTIONS[role];
 }
-
-/** Whether a text names a role. */
-export function isRole(value: string): value is Role {
-  return ROLES.some((role) => role === value);
-}

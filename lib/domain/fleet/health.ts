@@ -7,4 +7,3 @@ export type InstanceState = (typeof INSTANCE_STATES)[number];
 
 /** What an agent's journal can tell about the time between two reports. */
 export const REPORTED_EVENT_KINDS = ["start", "stop", "restart", "oom", "exec", "settings", "declared"] as const;
-export type ReportedEventKind = (typeof REPORTED_EVENT_KINDS)[number];

@@ -8,7 +8,6 @@ export type RolloutOrigin = (typeof ROLLOUT_ORIGINS)[number];
 
 /** Who decides what should run at one (service, environment, partition). */
 export const AUTHORITIES = ["plumbline", "external"] as const;
-export type Authority = (typeof AUTHORITIES)[number];
 
 export const ROLLOUT_STATUSES = [
   "planned",
@@ -34,12 +33,9 @@ export const TERMINAL_ROLLOUT_STATUSES = [
 
 export const WAVE_STATUSES = ["pending", "waiting", "open", "soaking", "passed", "failed"] as const;
 export type WaveStatus = (typeof WAVE_STATUSES)[number];
-export const ACTIVE_WAVE_STATUSES = ["pending", "waiting", "open", "soaking"] as const satisfies readonly WaveStatus[];
-export const TERMINAL_WAVE_STATUSES = ["passed", "failed"] as const satisfies readonly WaveStatus[];
 
 /** What a wave can wait for. */
 export const WAVE_WAIT_REASONS = ["person", "check", "freeze"] as const;
-export type WaveWaitReason = (typeof WAVE_WAIT_REASONS)[number];
 
 /** Where one target stands in a rollout. */
 export const TARGET_STATUSES = [
@@ -78,9 +74,6 @@ export const SETTLED_TARGET_STATUSES = [
   "regressed",
   "contested",
 ] as const satisfies readonly TargetStatus[];
-
-/** These leave numerator and denominator of a wave. */
-export const UNCOUNTED_TARGET_STATUSES = ["gone", "withdrawn"] as const satisfies readonly TargetStatus[];
 
 /** Why a target is failed or stuck. */
 export const TARGET_REASONS = [
