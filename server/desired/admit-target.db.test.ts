@@ -11,15 +11,15 @@ const images = [pulled(image)];
 beforeAll(async () => {
   test = await createTestApp();
   await registerVersion(test, { service: "shop", version: "1.0.0", image });
+  await promoteRelease({ ctx: await test.ctx(), input: { service: "shop", environment: "dev", partition: "default", version: "1.0.0" } });
 });
 afterAll(() => test.drop());
 
-/** A host on which `shop` was there when it was assigned. */
+/** A host whose first copy, `shop`, is the expected one. */
 async function hostWithShop(name: string): Promise<TestAgent> {
   const agent = await enrolTestAgent(test, { environments: ["dev"], name });
   const shop = container("shop", { labels });
   await agent.report({ images, targets: [shop.target], instances: [shop.instance] });
-  await promoteRelease({ ctx: await test.ctx(), input: { service: "shop", environment: "dev", partition: "default", version: "1.0.0" } });
   return agent;
 }
 
@@ -50,7 +50,6 @@ it("takes the only one for the successor of the one that went", async () => {
 });
 
 it("admits all copies with which a new host begins", async () => {
-  await hostWithShop("host-first");
   const agent = await enrolTestAgent(test, { environments: ["dev"], name: "host-new" });
   const copies = ["a", "b"].map((name) => container(`shop-${name}`, { labels }));
   await agent.report({ images, targets: copies.map(({ target }) => target), instances: copies.map(({ instance }) => instance) });
