@@ -34,6 +34,20 @@ export function openDatabase(url: string, { poolSize = 16, name = "plumbline" }:
   return new PrismaClient({ adapter });
 }
 
+/**
+ * An array as PostgreSQL reads it in text, for the long ones of hot statements: written in one go, where the driver would
+ * visit every element several times. Stands where an array would: `${sqlArray(keys)}::text[]`.
+ */
+export function sqlArray(values: readonly (string | number | bigint | boolean | Date | null)[]): string {
+  return `{${values.map(sqlElement).join()}}`;
+}
+
+function sqlElement(value: string | number | bigint | boolean | Date | null): string {
+  if (value === null) return "NULL";
+  if (typeof value === "string") return `"${value.replace(/[\\"]/g, "\\$&")}"`;
+  return value instanceof Date ? `"${value.toISOString()}"` : String(value);
+}
+
 const guards = new AsyncLocalStorage<(tx: Tx) => Promise<void>>();
 
 /** Runs `work` so that each of its `transact` calls begins with `guard`, which may refuse by throwing. */

@@ -1,6 +1,6 @@
 import type { InventoryReport } from "@/lib/contract/agent";
 import type { Health, InstanceState } from "@/lib/domain/fleet/health";
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 
 type ReportedInstance = InventoryReport["instances"][number];
 
@@ -88,10 +88,11 @@ export async function diffInstances(
   scopeId: bigint,
   { reported, removedKeys, removedTargetIds, whole, live }: { reported: readonly { instance: ReportedInstance; at: number; imageId: bigint }[]; removedKeys: readonly string[]; removedTargetIds: readonly bigint[]; whole: boolean; live: number },
 ): Promise<{ touched: TouchedInstance[]; absent: { id: bigint; key: string; targetId: bigint }[] }> {
-  const of = <T>(pick: (instance: ReportedInstance) => T): T[] => reported.map(({ instance }) => pick(instance));
+  const of = (pick: (instance: ReportedInstance) => string | number | Date | null): string => sqlArray(reported.map(({ instance }) => pick(instance)));
+  const keys = of(({ key }) => key);
   const differing = reported.length === 0 ? [] : await tx.$queryRaw<DiffRow[]>`
     /* prepared: report-diff-instances */ SELECT i.id, r.key, r.ord::int, r.target AS target_key
-    FROM unnest(${of(({ key }) => key)}::text[], ${of(({ target }) => target)}::text[], ${of(({ component }) => component)}::text[], ${reported.map(({ imageId }) => imageId)}::bigint[],
+    FROM unnest(${keys}::text[], ${of(({ target }) => target)}::text[], ${of(({ component }) => component)}::text[], ${sqlArray(reported.map(({ imageId }) => imageId))}::bigint[],
       ${of(({ state }) => state)}::text[], ${of(({ health }) => health)}::text[], ${of(({ startedAt }) => (startedAt ? new Date(startedAt) : null))}::timestamptz[], ${of(({ restarts }) => restarts)}::int[],
       ${of(({ lastExit }) => jsonOf(lastExit))}::text[], ${of(({ settingsDigest }) => settingsDigest ?? null)}::text[], ${of(({ mutated }) => jsonOf(mutated))}::text[], ${of(({ region }) => region ?? null)}::text[])
       WITH ORDINALITY r(key, target, container, image_id, state, health, started_at, restarts, last_exit, settings, mutated, region, ord)
@@ -107,10 +108,11 @@ export async function diffInstances(
   const allThere = reported.length - touched.filter(({ id }) => id === null).length === live;
   const nothing = (!whole || allThere) && removedKeys.length === 0 && removedTargetIds.length === 0;
   const absent = nothing ? [] : await tx.$queryRaw<{ id: bigint; key: string; target_id: bigint }[]>`
+    WITH listed AS MATERIALIZED (SELECT unnest(${keys}::text[]) AS key)
     SELECT id, key, target_id FROM instances
-    WHERE agent_scope_id = ${scopeId} AND (key = ANY(${removedKeys}::text[]) OR target_id = ANY(${removedTargetIds}::bigint[])
-      OR (${whole} AND key NOT IN (SELECT unnest(${reported.map(({ instance }) => instance.key)}::text[]))))
-      AND NOT (target_id = ANY(${removedTargetIds}::bigint[]) AND key = ANY(${reported.map(({ instance }) => instance.key)}::text[]))`;
+    WHERE agent_scope_id = ${scopeId} AND (key = ANY(${sqlArray(removedKeys)}::text[]) OR target_id = ANY(${sqlArray(removedTargetIds)}::bigint[])
+      OR (${whole} AND key NOT IN (SELECT key FROM listed)))
+      AND NOT (target_id = ANY(${sqlArray(removedTargetIds)}::bigint[]) AND key IN (SELECT key FROM listed))`;
   return { touched, absent: absent.map((row) => ({ id: row.id, key: row.key, targetId: row.target_id })) };
 }
 

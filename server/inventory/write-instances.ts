@@ -1,4 +1,4 @@
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 import type { CountMove } from "@/server/drift/move-counts";
 import type { TouchedInstance } from "./diff-facts";
 import type { ReportingScope } from "./reporting-scope";
@@ -17,7 +17,7 @@ export async function updateInstances(tx: Tx, scope: ReportingScope, rows: reado
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const old = await tx.$queryRaw<Old[]>`
     /* prepared: report-update */ WITH input AS MATERIALIZED (
-      SELECT * FROM unnest(${sorted.map(({ id }) => id)}::bigint[], ${sorted.map(({ targetId }) => targetId)}::bigint[], ${sorted.map(({ combinationId }) => combinationId)}::bigint[],
+      SELECT * FROM unnest(${sqlArray(sorted.map(({ id }) => id))}::bigint[], ${sqlArray(sorted.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(sorted.map(({ combinationId }) => combinationId))}::bigint[],
         ${facts(sorted, ({ container }) => container)}::text[], ${facts(sorted, ({ imageId }) => imageId)}::bigint[], ${facts(sorted, ({ state }) => state)}::text[], ${facts(sorted, ({ health }) => health)}::text[],
         ${facts(sorted, ({ startedAt }) => startedAt)}::timestamptz[], ${facts(sorted, ({ restarts }) => restarts)}::int[], ${facts(sorted, ({ lastExit }) => jsonOf(lastExit))}::text[],
         ${facts(sorted, ({ settingsDigest }) => settingsDigest)}::text[], ${facts(sorted, ({ mutated }) => jsonOf(mutated))}::text[], ${facts(sorted, ({ region }) => region)}::text[])
@@ -68,10 +68,10 @@ export async function insertInstances(tx: Tx, scope: ReportingScope, rows: reado
   await tx.$executeRaw`
     /* prepared: report-insert */ INSERT INTO instances (agent_scope_id, target_id, key, component, combination_id, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, first_seen_at, facts_since)
     SELECT ${scope.id}, n.target_id, n.key, n.container, n.combination_id, n.image_id, n.state, n.health, n.started_at, n.restarts, n.last_exit::jsonb, n.settings_digest, n.mutated::jsonb, n.region, ${now}, n.since
-    FROM unnest(${sorted.map(({ key }) => key)}::text[], ${sorted.map(({ targetId }) => targetId)}::bigint[], ${sorted.map(({ combinationId }) => combinationId)}::bigint[],
+    FROM unnest(${sqlArray(sorted.map(({ key }) => key))}::text[], ${sqlArray(sorted.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(sorted.map(({ combinationId }) => combinationId))}::bigint[],
       ${facts(sorted, ({ container }) => container)}::text[], ${facts(sorted, ({ imageId }) => imageId)}::bigint[], ${facts(sorted, ({ state }) => state)}::text[], ${facts(sorted, ({ health }) => health)}::text[],
       ${facts(sorted, ({ startedAt }) => startedAt)}::timestamptz[], ${facts(sorted, ({ restarts }) => restarts)}::int[], ${facts(sorted, ({ lastExit }) => jsonOf(lastExit))}::text[],
-      ${facts(sorted, ({ settingsDigest }) => settingsDigest)}::text[], ${facts(sorted, ({ mutated }) => jsonOf(mutated))}::text[], ${facts(sorted, ({ region }) => region)}::text[], ${since}::timestamptz[])
+      ${facts(sorted, ({ settingsDigest }) => settingsDigest)}::text[], ${facts(sorted, ({ mutated }) => jsonOf(mutated))}::text[], ${facts(sorted, ({ region }) => region)}::text[], ${sqlArray(since)}::timestamptz[])
       n(key, target_id, combination_id, container, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, since)`;
   return sorted.map((row) => ({ scopeId: scope.id, combinationId: row.combinationId, instances: 1, unhealthy: row.unhealthyNow ? 1 : 0 }));
 }
@@ -97,8 +97,8 @@ export async function endInstances(tx: Tx, ended: readonly EndedInstance[], at: 
   return old.map((row) => ({ scopeId: row.scope_id, combinationId: row.combination_id, instances: -1, unhealthy: row.health === "unhealthy" ? -1 : 0 }));
 }
 
-function facts<T>(rows: readonly PlacedInstance[], pick: (facts: PlacedInstance["facts"]) => T): T[] {
-  return rows.map((row) => pick(row.facts));
+function facts(rows: readonly PlacedInstance[], pick: (facts: PlacedInstance["facts"]) => string | number | bigint | Date | null): string {
+  return sqlArray(rows.map((row) => pick(row.facts)));
 }
 
 function jsonOf(value: unknown): string | null {
