@@ -25,8 +25,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
  * everything else goes to Next.
  * @throws Error, with the code EADDRINUSE when the address is taken
  */
-export function startListener(app: App, { agentRoutes, next }: { agentRoutes: readonly AgentRoute[]; next: NextHandler }): Promise<Listener> {
-  const { config, log } = app;
+export function startListener({ config, log }: Pick<App, "config" | "log">, { agentRoutes, next }: { agentRoutes: readonly AgentRoute[]; next: NextHandler }): Promise<Listener> {
   const isTrusted = parseTrusted(config.trustedProxies);
   const fixed = Object.entries(baseSecurityHeaders({ https: config.url.startsWith("https:") }));
   const routes = new Map(agentRoutes.map(({ method, path, handler }) => [`${method} ${path}`, handler]));
