@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DIGEST_KINDS } from "@/lib/domain/fleet/digests";
-import { HEALTH, INSTANCE_STATES } from "@/lib/domain/fleet/health";
+import { HEALTH, INSTANCE_STATES, REPORTED_EVENT_KINDS } from "@/lib/domain/fleet/health";
 import { TARGET_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, counter, digest, instant, shortText, uuid } from "./primitives";
 
@@ -13,7 +13,6 @@ export const PROTOCOL_HEADER = "plumbline-accepts";
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 export const MAX_DEPTH = 32;
 export const AGENT_RUNTIMES = ["docker", "exec", "kubernetes", "systemd", "simulated"] as const;
-export const EVENT_KINDS = ["start", "stop", "restart", "oom", "exec", "settings", "declared"] as const;
 
 const key = z.string().min(1).max(400);
 const v = z.literal(1);
@@ -96,7 +95,7 @@ export const reportedEvent = z.strictObject({
   at: instant,
   target: key,
   instance: key.optional(),
-  kind: z.enum(EVENT_KINDS),
+  kind: z.enum(REPORTED_EVENT_KINDS),
   digest: digest.optional(),
   by: z.string().max(200).optional(),
   detail: z.record(z.string().max(100), z.union([z.string().max(2_000), z.number(), z.boolean(), z.null()])).default({}),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DRIFT_CATEGORIES, FINDING_KINDS, SEVERITIES } from "@/lib/domain/drift/categories";
 import { FRESHNESS } from "@/lib/domain/fleet/freshness";
 import { HEALTH, INSTANCE_STATES } from "@/lib/domain/fleet/health";
-import { ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
+import { AUTHORITIES, ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, instant, limit, name, page, shortText, uuid } from "./primitives";
 import { releaseRef } from "./rollouts";
 
@@ -174,7 +174,7 @@ export const serviceDto = z.strictObject({
       environment: environmentDto,
       partition: z.string(),
       assigned: releaseRef.nullable(),
-      assignment: z.strictObject({ entry: z.int(), revision: z.int(), at: instant, by: z.string(), authority: z.enum(["plumbline", "external"]) }).nullable(),
+      assignment: z.strictObject({ entry: z.int(), revision: z.int(), at: instant, by: z.string(), authority: z.enum(AUTHORITIES) }).nullable(),
       hold: z.strictObject({ entry: z.int(), version: z.string().nullable(), at: instant, by: z.string() }).nullable(),
       rollout: rolloutRefLite(),
       running: z.array(z.strictObject({ version: z.string().nullable(), digest: digest.nullable(), instances: count, unhealthy: count, worst: z.enum(DRIFT_CATEGORIES), severity: z.enum(SEVERITIES) })),

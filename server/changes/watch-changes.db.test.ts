@@ -11,9 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => test.drop());
 
+/** What this test wrote: where other databases hold the position back, the first start's own changes come along. */
 const keysAfter = async (position: Position) => {
   const batch = await readChanges(test.app, position);
-  return { keys: batch.changes.map(({ key }) => key), position: batch.position };
+  return { keys: batch.changes.filter(({ topic, key }) => topic === "settings" && key !== null).map(({ key }) => key), position: batch.position };
 };
 /** Transactions of other databases on the same server also hold readers back: reads until as many are there. */
 const keysUntil = async (start: Position, count: number) => {

@@ -34,9 +34,6 @@ export const TERMINAL_ROLLOUT_STATUSES = [
 export const WAVE_STATUSES = ["pending", "waiting", "open", "soaking", "passed", "failed"] as const;
 export type WaveStatus = (typeof WAVE_STATUSES)[number];
 
-/** What a wave can wait for. */
-export const WAVE_WAIT_REASONS = ["person", "check", "freeze"] as const;
-
 /** Where one target stands in a rollout. */
 export const TARGET_STATUSES = [
   "pending",

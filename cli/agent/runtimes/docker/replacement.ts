@@ -58,7 +58,9 @@ function decideForward(record: ReplacementRecord, { old, next }: ReplacementFact
     return record.starts >= 2 ? { do: "restore", reason: "the new container did not start" } : { do: "start-next" };
   }
   if (next.state === "exited" || next.restarts > 0) {
-    return { do: "restore", reason: next.outOfMemory ? `the new container ran out of memory (exit code ${next.exitCode})` : `the new container ended with exit code ${next.exitCode}` };
+    if (next.outOfMemory) return { do: "restore", reason: `the new container ran out of memory (exit code ${next.exitCode})` };
+    // While its restart policy has it up again, the engine no longer knows how it ended.
+    return { do: "restore", reason: next.state === "exited" ? `the new container ended with exit code ${next.exitCode}` : "the new container ended, and its restart policy started it again" };
   }
   if (next.health === "unhealthy") return { do: "restore", reason: `the new container is unhealthy: ${next.output || "its health check failed"}` };
   const proven = next.health === "healthy" || (next.health === "none" ? next.upMs >= MINIMUM_UP_MS : next.upMs >= HEALTH_PATIENCE_MS);
