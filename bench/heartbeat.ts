@@ -3,7 +3,7 @@ import { countWrites, writesBetween } from "./lib/count-writes";
 import { expectAccepted, fullReport, openHosts, openPools, postReport, registerServices, unchangedReport, type Host, type Service } from "./lib/fleet";
 import { startParsingServer } from "./lib/parsing-server";
 import { withStack } from "./lib/stack";
-import { openConnection, type Connection } from "./lib/wire";
+import { openConnection } from "./lib/wire";
 import { percentile, report } from "./report";
 
 // For the other process, which loads this module.
@@ -25,10 +25,9 @@ export async function run(): Promise<void> {
   await withStack(async (stack, api) => {
     const services = await registerServices(api, { services: 5, versions: 1, environments: ["dev"] });
     const hosts = await openHosts(api, Array.from({ length: HOSTS }, (_, at) => planHost(at, services)), await openPools(api, ["dev"]));
-    const parsing = await Promise.all([startParsingServer(import.meta.url, "listener"), startParsingServer(import.meta.url, "bare")]);
+    const [listener, bare] = await Promise.all([startParsingServer(import.meta.url, "listener"), startParsingServer(import.meta.url, "bare")]);
     const database = new Client({ connectionString: stack.ownerUrl });
     await database.connect();
-    const [own = [], listener = [], bare = []] = await Promise.all([stack, ...parsing].map(({ url }) => Promise.all(hosts.map(() => openConnection(url)))));
     try {
       const before = await countWrites(database);
       for (const [name, make] of [["unchanged_reports_per_second", unchangedReport], ["unchanged_full_reports_per_second", fullReport]] as const) {
@@ -36,7 +35,7 @@ export async function run(): Promise<void> {
         // The first turn only warms up.
         for (let turn = 0; turn <= RUNS; turn += 1) {
           // Copies of the hosts: their sequence must not run on where the server does not hear it.
-          const turnRates = { bare: await perSecond(hosts, bare, (host) => make({ ...host })), listener: await perSecond(hosts, listener, (host) => make({ ...host })), own: await perSecond(hosts, own, make) };
+          const turnRates = { bare: await perSecond(hosts, bare.url, (host) => make({ ...host })), listener: await perSecond(hosts, listener.url, (host) => make({ ...host })), own: await perSecond(hosts, stack.url, make) };
           if (turn > 0) for (const kind of ["own", "listener", "bare"] as const) rates[kind].push(turnRates[kind]);
         }
         const [value, limit, ceiling] = [percentile(rates.own, 0.5), percentile(rates.listener, 0.5), percentile(rates.bare, 0.5)];
@@ -48,9 +47,8 @@ export async function run(): Promise<void> {
       report({ bench: "heartbeat", metric: "history_rows_written", value: written, unit: "rows", target: "0", runs: 1 });
       if (written !== 0) throw new Error(`unchanged reports wrote ${written} rows of history`);
     } finally {
-      for (const connection of [...own, ...listener, ...bare]) connection.close();
       await database.end();
-      for (const server of parsing) server.stop();
+      for (const server of [listener, bare]) server.stop();
     }
   });
 }
@@ -62,18 +60,18 @@ function planHost(at: number, services: readonly Service[]) {
   return { name: `host-${at}`, region: "eu-west-1", environment: "dev", targets: new Map([["target", own.name]]), copies: Array.from({ length: COPIES }, (_, copy) => ({ key: `copy-${copy}`, target: "target", image, restarts: 0 })) };
 }
 
-/** Every host reports as fast as it is answered, on its own connection. */
-async function perSecond(hosts: readonly Host[], connections: readonly Connection[], make: (host: Host) => string): Promise<number> {
+/** Every host reports as fast as it is answered, on a connection of its own. */
+async function perSecond(hosts: readonly Host[], url: string, make: (host: Host) => string): Promise<number> {
+  const connections = await Promise.all(hosts.map(async (host) => ({ host, connection: await openConnection(url) })));
   const started = performance.now();
   let done = 0;
   await Promise.all(
-    hosts.map(async (host, at) => {
-      const connection = connections[at];
-      if (!connection) throw new Error("a host without a connection");
+    connections.map(async ({ host, connection }) => {
       while (performance.now() - started < RUN_MS) {
         expectAccepted(await postReport(connection, host, make(host)));
         done += 1;
       }
+      connection.close();
     }),
   );
   return done / ((performance.now() - started) / 1_000);

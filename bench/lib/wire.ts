@@ -30,6 +30,7 @@ export async function openConnection(url: string): Promise<Connection> {
   return {
     post: (path, token, body) =>
       new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new Error("the server closed the connection"));
         waiting = { resolve, reject };
         socket.write(`POST ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
       }),
