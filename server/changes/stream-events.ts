@@ -47,7 +47,7 @@ export function visibleChanges(ctx: Ctx, rows: readonly ChangeRow[]): ChangeEven
 
 /**
  * The stream of what moved. Subscribed and caught up before the first byte; who it is for and what they may see is read
- * again every 10 s. A Last-Event-ID resumes; a lost one gets `reset`.
+ * again every 10 s, and when the reader's own rights change. A Last-Event-ID resumes; a lost one gets `reset`.
  * @throws AppError forbidden (no role), rate-limited (too many streams at once)
  */
 export async function streamEvents({ ctx, request }: { ctx: Ctx; request: Request }): Promise<Reply> {
@@ -90,7 +90,12 @@ async function openStream(first: Ctx, request: Request, release: () => void): Pr
     if (changes.length > 0) send(`id: ${formatId(position)}\nevent: change\ndata: ${JSON.stringify(changes)}\n\n`);
   };
 
-  const stop = await changeWatcher().subscribe(({ changes, position }) => sendChanges(changes, position));
+  let askAgain = (): void => undefined;
+  const stop = await changeWatcher().subscribe(({ changes, position }) => {
+    sendChanges(changes, position);
+    // The reader's own rights have changed, or ended.
+    if (changes.some(({ topic, key }) => topic === "access" && key === ctx.actor.id)) askAgain();
+  });
   send(`retry: 2000\nevent: hello\ndata: ${JSON.stringify({ at: new Date().toISOString() })}\n\n`);
   let ended = false;
   let beat: ReturnType<typeof setTimeout> | undefined;
@@ -122,9 +127,11 @@ async function openStream(first: Ctx, request: Request, release: () => void): Pr
     }
     if (ended) return;
     send(`event: beat\ndata: ${JSON.stringify({ at: new Date().toISOString() })}\n\n`);
+    clearTimeout(beat);
     beat = setTimeout(() => void turn(), BEAT_MS);
     beat.unref();
   };
+  askAgain = () => void turn();
 
   try {
     if (lastId !== null) {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { recordChanges } from "./record-change";
 import { transact } from "@/server/db";
+import { revokeToken } from "@/server/access/revoke-token";
+import { authenticateCaller } from "@/server/auth/authenticate";
 import { streamEvents } from "./stream-events";
 import { ChangeWatcher, currentPosition, readChanges, subscribeDesired, type Position } from "./watch-changes";
 
@@ -133,6 +135,16 @@ describe("streamEvents", () => {
     const lost = await open(ctx, { "last-event-id": "1.1.1" });
     expect(await lost.until("reset")).toContain("event: reset");
     await lost.cancel();
+  });
+
+  it("ends when the token that opened it is revoked, before its next beat", async () => {
+    const bearer = await test.bearer("viewer");
+    const request = new Request("http://127.0.0.1:4600/api/v1/events", { headers: bearer });
+    const stream = await open({ ...(await test.ctx("viewer")), actor: await authenticateCaller(test.app, request) }, bearer);
+    await stream.until("hello");
+    const [token] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM api_tokens ORDER BY created_at DESC LIMIT 1`;
+    await revokeToken({ ctx: await test.ctx("admin"), input: { id: token?.id ?? "" } });
+    expect(await stream.until("event: beat")).not.toContain("event: beat");
   });
 
   it("refuses an actor without roles, and too many streams of one", async () => {

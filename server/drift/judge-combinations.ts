@@ -2,7 +2,7 @@ import type { DriftCategory } from "@/lib/domain/drift/categories";
 import { classifyCombination, type CandidateRelease, type Desired, type DesiredRelease } from "@/lib/domain/drift/classify";
 import { resolveImage, type ReportedDigest } from "@/lib/domain/drift/resolve-image";
 import type { Db, Tx } from "@/server/db";
-import { recalledSql } from "@/server/releases/approved-sql";
+import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
 import type { CombinationKey } from "./combination";
 
 export type Verdict = { categories: DriftCategory[]; runningReleaseId: string | null };
@@ -83,7 +83,7 @@ async function loadView(tx: Db | Tx, keys: readonly CombinationKey[]): Promise<L
   const releases = artifactIds.length === 0 ? [] : await tx.$queryRaw<ReleaseRow[]>`
     SELECT r.id::text, r.service_id::text, rc.artifact_id::text, rc.name::text AS component, r.entry_seq, ${recalledSql("r.id")} AS recalled,
       ARRAY(SELECT e.id::text FROM environments e WHERE e.id = ANY(${environmentIds}::uuid[])
-        AND (SELECT count(*) FROM approvals ap WHERE ap.release_id = r.id AND ap.environment_id = e.id AND ap.withdrawn_at IS NULL) >= e.required_approvals) AS approved_in
+        AND ${approvedSql("r.id", "e")}) AS approved_in
     FROM release_components rc JOIN releases r ON r.id = rc.release_id WHERE rc.artifact_id = ANY(${artifactIds}::uuid[])`;
   const desired = desiredIds.length === 0 ? [] : await tx.$queryRaw<DesiredRow[]>`
     SELECT r.id::text, r.entry_seq, r.settings_digest, ${recalledSql("r.id")} AS recalled,

@@ -2,6 +2,7 @@ import type { EnvironmentDto } from "@/lib/contract/fleet";
 import type { ReleaseRef } from "@/lib/contract/rollouts";
 import { isDigest } from "@/lib/domain/fleet/digests";
 import type { Db, Tx } from "@/server/db";
+import { approvedSql } from "@/server/releases/approved-sql";
 
 export type ReleaseFacts = ReleaseRef & { service: string; serviceId: string; approvedFor: string[] };
 
@@ -13,7 +14,7 @@ export async function readReleases(db: Db | Tx, ids: readonly (string | null)[])
     SELECT r.id::text, r.version, s.name::text AS service, s.id::text AS service_id,
       (SELECT a.digest::text FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id = r.id ORDER BY c.name = 'main' DESC, c.name LIMIT 1) AS digest,
       ARRAY(SELECT e.name::text FROM environments e WHERE e.retired_at IS NULL
-        AND (SELECT count(*) FROM approvals ap WHERE ap.release_id = r.id AND ap.environment_id = e.id AND ap.withdrawn_at IS NULL) >= e.required_approvals ORDER BY e.ordinal) AS approved_for
+        AND ${approvedSql("r.id", "e")} ORDER BY e.ordinal) AS approved_for
     FROM releases r JOIN services s ON s.id = r.service_id WHERE r.id = ANY(${wanted}::uuid[])`;
   return new Map(rows.map((row) => [row.id, { id: row.id, version: row.version, digest: row.digest, service: row.service, serviceId: row.service_id, approvedFor: row.approved_for }]));
 }

@@ -69,6 +69,11 @@ describe("the listener", () => {
   it("survives a Host and a path that are no URL", async () => {
     expect((await send("POST", "/api/agent/v1/echo", { host: "a b\\c", "content-type": "application/json" }, '{"v":1}')).status).toBe(200);
     expect((await send("POST", "//", { "content-type": "application/json" }, "{}")).status).toBe(200);
+    for (const path of ["/services/%ED%A0%80", "/services/%E0%A4%A", "/services/a%00"]) {
+      const answer = await send("GET", path, {});
+      expect(answer).toMatchObject({ status: 400, headers: { "content-type": "application/problem+json" } });
+      expect(JSON.parse(answer.text)).toMatchObject({ type: "/problems/invalid", requestId: answer.headers["x-request-id"] });
+    }
   });
   it("says which address is taken", async () => {
     await expect(startListener({ ...test.app, config: { ...test.app.config, port: listener.port } }, { agentRoutes: [], next: async () => undefined })).rejects.toMatchObject({ code: "EADDRINUSE" });

@@ -38,7 +38,8 @@ export function startListener({ config, log }: Pick<App, "config" | "log">, { ag
     joinDuplicates(request);
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const handler = routes.get(`${request.method} ${path}`);
-    const served = handler ? serveDirectly(handler, request, response, scheme) : paths.has(path) ? refuseMethod(response, agentRoutes, path) : next(request, response);
+    // Next answers an address that cannot be decoded with a bare 500.
+    const served = !isDecodable(path) ? send(noAddress(), response) : handler ? serveDirectly(handler, request, response, scheme) : paths.has(path) ? refuseMethod(response, agentRoutes, path) : next(request, response);
     served.catch((error: unknown) => {
       log.error({ err: error }, "a request could not be answered");
       if (!response.headersSent) response.writeHead(500).end();
@@ -129,6 +130,20 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuff
     chunks.push(chunk);
   }
   return new Uint8Array(Buffer.concat(chunks, size));
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    return !decodeURIComponent(path).includes("\0");
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}
+
+function noAddress(): Response {
+  const requestId = randomUUID();
+  return problemResponse(new AppError("invalid", "The address is not valid: its percent-encoding is not UTF-8 text."), requestId, { "x-request-id": requestId });
 }
 
 function tooLarge(): Response {

@@ -8,7 +8,7 @@ import { transact, type Tx } from "@/server/db";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
-import { recalledSql } from "./approved-sql";
+import { recalledSql, standingSql } from "./approved-sql";
 import { findEnvironment, findRelease, lockService, readArtifactIds, type FoundEnvironment, type FoundRelease } from "./find-release";
 
 /**
@@ -48,12 +48,13 @@ export async function approveRelease({ ctx, input }: { ctx: Ctx; input: z.output
 }
 
 async function refuseOwnWork(tx: Tx, ctx: Ctx, release: FoundRelease, environment: FoundEnvironment): Promise<void> {
-  const [person] = await tx.$queryRaw<{ email: string | null; parts: string[] }[]>`
-    SELECT a.email, ARRAY(SELECT part FROM release_people p WHERE p.release_id = ${release.id}::uuid AND p.person_id = a.id) AS parts
+  const [person] = await tx.$queryRaw<{ kind: string; email: string | null; parts: string[] }[]>`
+    SELECT a.kind, a.email, ARRAY(SELECT part FROM release_people p WHERE p.release_id = ${release.id}::uuid AND p.person_id = a.id) AS parts
     FROM actors a WHERE a.id = ${ctx.actor.personId}::uuid`;
   const parts = person?.parts ?? [];
   const answer = mayApprove({
-    approverPerson: ctx.actor.personId,
+    // A token that nobody stands behind, such as the set-up token, is no second pair of eyes.
+    approverPerson: person?.kind === "person" ? ctx.actor.personId : null,
     approverNames: person?.email ? [person.email] : [],
     registrantPerson: release.registrantPerson,
     // What was resolved to a person at registration counts under any address.
@@ -70,7 +71,7 @@ async function refuseOwnWork(tx: Tx, ctx: Ctx, release: FoundRelease, environmen
 /** Where a release stands in one environment now. */
 export async function describeApproval(tx: Tx, release: FoundRelease, environment: FoundEnvironment, seq: bigint): Promise<ApprovalDto> {
   const [row] = await tx.$queryRaw<{ standing: bigint }[]>`
-    SELECT count(*) AS standing FROM approvals WHERE release_id = ${release.id}::uuid AND environment_id = ${environment.id}::uuid AND withdrawn_at IS NULL`;
+    SELECT ${standingSql("r.id", "e")} AS standing FROM releases r, environments e WHERE r.id = ${release.id}::uuid AND e.id = ${environment.id}::uuid`;
   const standing = Number(row?.standing ?? 0);
   return {
     service: release.serviceName,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { releaseDto, type ReleaseDto } from "@/lib/contract/releases";
 import type { Db, Tx } from "@/server/db";
-import { approvedSql, recalledSql } from "./approved-sql";
+import { approvedSql, recalledSql, standingSql } from "./approved-sql";
 
 const fromJson = z.object({ components: releaseDto.shape.components, approvals: releaseDto.shape.approvals, commits: releaseDto.shape.commits, migrations: releaseDto.shape.migrations });
 
@@ -33,7 +33,7 @@ export async function loadReleases(db: Db | Tx, ids: readonly string[]): Promise
             FROM artifact_digests d WHERE d.artifact_id = a.id)) ORDER BY c.name)
         FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id = r.id) AS components,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('environment', e.name,
-          'standing', (SELECT count(*) FROM approvals ap WHERE ap.release_id = r.id AND ap.environment_id = e.id AND ap.withdrawn_at IS NULL),
+          'standing', ${standingSql("r.id", "e")},
           'required', e.required_approvals, 'approved', ${approvedSql("r.id", "e")}) ORDER BY e.ordinal), '[]')
         FROM environments e WHERE e.retired_at IS NULL) AS approvals
     FROM releases r JOIN services s ON s.id = r.service_id JOIN actors ac ON ac.id = r.registered_by

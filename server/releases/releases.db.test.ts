@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { registerReleaseRequest } from "@/lib/contract/releases";
+import { putEnvironment } from "@/server/access/put-environment";
 import type { Ctx } from "@/server/context";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { fakeImage, registerVersion } from "@/server/testing/fake-fleet";
@@ -142,6 +143,22 @@ describe("four eyes", () => {
     expect(await approve(ctx, "staging")).toMatchObject({ required: 0, approved: true });
     await expect(approve(await test.ctx("viewer"), "staging")).rejects.toMatchObject({ kind: "forbidden" });
     await expect(approveRelease({ ctx, input: { service: "payments", version: "nope", environment: "staging" } })).rejects.toMatchObject({ kind: "not-found" });
+  });
+
+  it("counts no approval of one's own that was given before the environment was protected, and none of a token that nobody stands behind", async () => {
+    const admin = await test.ctx("admin");
+    await putEnvironment({ ctx: admin, input: { name: "staging", protected: false } });
+    await putEnvironment({ ctx: admin, input: { name: "staging", protected: true, requiredApprovals: 1 } });
+    const inStaging = async () => (await listReleases({ ctx, input: { service: "payments", limit: 100 } })).items.find(({ version }) => version === "1.0.0")?.approvals.find(({ environment }) => environment === "staging");
+    expect(await inStaging()).toMatchObject({ standing: 0, approved: false });
+    const [token] = await test.db.$queryRaw<{ id: string }[]>`INSERT INTO actors (kind, display_name) VALUES ('token', 'set-up') RETURNING id`;
+    const id = token?.id ?? "";
+    const nobody: Ctx = { ...ctx, actor: { ...ctx.actor, id, kind: "token", personId: id } };
+    await expect(approve(nobody, "staging")).rejects.toMatchObject({ kind: "forbidden", extras: { reasons: [{ reason: "no-person" }] } });
+    await expect(test.db.$executeRaw`
+      INSERT INTO approvals (release_id, environment_id, actor_id, person_id, entry_seq)
+      SELECT r.id, e.id, ${id}::uuid, ${id}::uuid, 0 FROM environments e, releases r JOIN services s ON s.id = r.service_id WHERE e.name = 'staging' AND s.name = 'payments' LIMIT 1`).rejects.toThrow(/needs a person/);
+    expect(await approve(await test.ctx("approver"), "staging")).toMatchObject({ standing: 1, approved: true });
   });
 
   it("recalls once, and approves nothing that is recalled", async () => {

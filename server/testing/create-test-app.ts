@@ -28,7 +28,7 @@ export type TestApp = {
   ctx: (...roles: Role[]) => Promise<Ctx>;
   /** The same with roles in scopes. */
   ctxWith: (roles: RoleInScope[]) => Promise<Ctx>;
-  /** A new API token of that context's actor's rights, as an Authorization header. */
+  /** A new API token with these roles, of a new person without any, as an Authorization header. */
   bearer: (...roles: Role[]) => Promise<{ authorization: string }>;
   /** A superuser's connection beside the app's own. */
   asOwner: () => Promise<Client>;
@@ -71,6 +71,8 @@ export async function createTestApp({ demo = false, genesis = true }: { demo?: b
     ctxWith,
     bearer: async (...roles) => {
       const actor = await makeActor(app, "token", (roles.length === 0 ? ROLES : roles).map(everywhere));
+      const person = await makeActor(app, "person", []);
+      await app.db.$executeRaw`UPDATE actors SET person_id = ${person.id}::uuid WHERE id = ${actor.id}::uuid`;
       const token = makeSecret("api");
       await app.db.$executeRaw`
         INSERT INTO api_tokens (name, actor_id, token_hash, expires_at) VALUES ('test', ${actor.id}::uuid, ${hashSecret(token)}, now() + interval '1 hour')`;
