@@ -1,0 +1,161 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { problem } from "@/lib/contract/problem";
+import { rolesFor, type Verb } from "@/lib/domain/access/permissions";
+import { ROLES, type Role } from "@/lib/domain/access/roles";
+import { hashSecret, makeSecret } from "@/server/access/secret-token";
+import type { RouteHandler } from "@/server/http/handle";
+import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
+import { fakeImage, FakeAgent, registerVersion } from "@/server/testing/fake-fleet";
+import { promoteRelease } from "@/server/rollouts/promote-release";
+import { routes } from "./openapi.json/routes";
+
+/** What each route asks of the one table: a verb; `signed-in` for whoever has a token; `open`; `agent`. */
+type Ask = Verb | "signed-in" | "open" | "agent";
+type Call = { ask: Ask; body?: unknown; query?: string };
+
+const place = { service: "payments", environment: "staging" };
+const version = { service: "payments", version: "1.0.0" };
+const reason = "because";
+const unknown = randomUUID();
+const image = fakeImage("another");
+
+const CALLS: Record<string, Call> = {
+  "GET /api/v1/agents": { ask: "fleet.read" },
+  "POST /api/v1/agents/revoke": { ask: "agents.revoke", body: { agent: unknown, reason } },
+  "POST /api/v1/approvals": { ask: "releases.approve", body: { ...version, environment: "staging" } },
+  "POST /api/v1/approvals/withdraw": { ask: "releases.withdraw", body: { ...version, environment: "staging", reason } },
+  "POST /api/v1/enrolments": { ask: "agents.enrol", body: { pool: "hosts" } },
+  "GET /api/v1/environments": { ask: "fleet.read" },
+  "PUT /api/v1/environments": { ask: "environments.write", body: { name: "staging" } },
+  "GET /api/v1/events": { ask: "fleet.read" },
+  "GET /api/v1/findings": { ask: "findings.read" },
+  "GET /api/v1/findings/list": { ask: "findings.read" },
+  "GET /api/v1/fleet/map": { ask: "fleet.read" },
+  "GET /api/v1/fleet/matrix": { ask: "fleet.read" },
+  "POST /api/v1/holds/lift": { ask: "holds.lift", body: { ...place, reason } },
+  "GET /api/v1/instances": { ask: "instances.read" },
+  "GET /api/v1/instances/{id}": { ask: "instances.read" },
+  "POST /api/v1/invitations": { ask: "users.invite", body: { name: "Ada", email: "ada@example.org", role: "viewer" } },
+  "GET /api/v1/ledger/checkpoint": { ask: "ledger.read" },
+  "GET /api/v1/ledger/entries": { ask: "ledger.read" },
+  "GET /api/v1/ledger/export": { ask: "ledger.export" },
+  "GET /api/v1/ledger/proof/consistency": { ask: "ledger.read", query: "from=1&to=2" },
+  "GET /api/v1/ledger/proof/inclusion": { ask: "ledger.read", query: "index=0&size=2" },
+  "GET /api/v1/pools": { ask: "fleet.read" },
+  "POST /api/v1/pools": { ask: "pools.create", body: { name: "hosts", environments: ["staging"] } },
+  "POST /api/v1/promotions": { ask: "rollouts.promote", body: { ...place, version: "1.0.0" } },
+  "POST /api/v1/recalls": { ask: "releases.recall", body: { service: "payments", version: "0.9.0", reason } },
+  "POST /api/v1/reconverge": { ask: "rollouts.reconverge", body: { ...place, reason } },
+  "GET /api/v1/releases": { ask: "releases.read" },
+  "POST /api/v1/releases": { ask: "releases.register", body: { service: "payments", version: "3.0.0", components: [{ digest: image.digest, manifests: image.manifests }] } },
+  "GET /api/v1/releases/{id}": { ask: "releases.read" },
+  "POST /api/v1/rollbacks": { ask: "rollouts.rollback", body: { ...place, version: "1.0.0", reason } },
+  "GET /api/v1/rollbacks/preview": { ask: "rollouts.read", query: "service=payments&environment=staging" },
+  "GET /api/v1/rollouts": { ask: "rollouts.read" },
+  "GET /api/v1/rollouts/{id}": { ask: "rollouts.read" },
+  "POST /api/v1/rollouts/{id}/abort": { ask: "rollouts.abort", body: {} },
+  "POST /api/v1/rollouts/{id}/pause": { ask: "rollouts.pause", body: {} },
+  "POST /api/v1/rollouts/{id}/resume": { ask: "rollouts.pause", body: {} },
+  "GET /api/v1/services": { ask: "fleet.read" },
+  "GET /api/v1/services/{service}": { ask: "fleet.read" },
+  "GET /api/v1/session": { ask: "signed-in" },
+  "POST /api/v1/setup": { ask: "open", body: { token: "x".repeat(43), name: "Eve", email: "eve@example.org", password: "correct horse battery" } },
+  "POST /api/v1/setup/link": { ask: "open", body: {} },
+  "GET /api/v1/status": { ask: "fleet.read" },
+  "GET /api/v1/tokens": { ask: "tokens.create" },
+  "POST /api/v1/tokens": { ask: "tokens.create", body: { name: "ci", role: "viewer" } },
+  "DELETE /api/v1/tokens/{id}": { ask: "tokens.revoke" },
+  "POST /api/agent/v1/enroll": { ask: "open", body: { v: 1, token: makeSecret("enrolment"), name: "host", runtime: "exec", agentVersion: "1" } },
+  "POST /api/agent/v1/inventory": { ask: "agent", body: { v: 1, bootId: "boot-0001", seq: 1, observedAt: new Date(0).toISOString(), scope: "namespace/none", kind: "full", coverage: { complete: true, errors: [] } } },
+  "GET /api/agent/v1/desired": { ask: "agent", query: "nonce=0123456789abcdef" },
+  "POST /api/agent/v1/progress": { ask: "agent", body: { v: 1 } },
+  "POST /api/agent/v1/leave": { ask: "agent", body: { v: 1, reason: "" } },
+};
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+const all = routes.flatMap(({ path, handlers }) => METHODS.flatMap((method) => {
+  const handler = handlers[method];
+  return handler ? [{ name: `${method} ${path}`, method, path, handler }] : [];
+}));
+const callers = ["anonymous", "stranger", "agent", "nobody", ...ROLES] as const;
+type Caller = (typeof callers)[number];
+
+let test: TestApp;
+const tokens = new Map<Caller, Record<string, string>>();
+const ids: Record<string, string> = { id: unknown, service: "payments" };
+
+beforeAll(async () => {
+  test = await createTestApp();
+  const ctx = await test.ctx();
+  for (const each of ["0.9.0", "1.0.0", "2.0.0"]) await registerVersion(ctx, "payments", each);
+  const agent = await FakeAgent.make(test, "staging");
+  await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
+  ids.rollout = (await promoteRelease({ ctx, input: { ...place, partition: "default", version: "2.0.0" } })).id;
+  const [release] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM releases WHERE version = '1.0.0'`;
+  const [instance] = await test.db.$queryRaw<{ id: string }[]>`SELECT public_id::text AS id FROM instances`;
+  Object.assign(ids, { release: release?.id, instance: instance?.id });
+
+  const secret = makeSecret("agent");
+  await test.db.$executeRaw`UPDATE agents SET token_hash = ${hashSecret(secret)} WHERE id = ${agent.ctx.actor.id}::uuid`;
+  await signCheckpoint(test.app);
+  tokens.set("anonymous", {});
+  tokens.set("stranger", { authorization: `Bearer ${makeSecret("api")}` });
+  tokens.set("agent", { authorization: `Bearer ${secret}` });
+  const nobody = await test.bearer("viewer");
+  await test.db.$executeRaw`UPDATE role_bindings SET revoked_at = now() WHERE actor_id = (SELECT actor_id FROM api_tokens ORDER BY created_at DESC LIMIT 1)`;
+  tokens.set("nobody", nobody);
+  for (const role of ROLES) tokens.set(role, await test.bearer(role));
+});
+afterAll(() => test.drop());
+
+function idFor(path: string, name: string): string {
+  if (name !== "id") return ids[name] ?? "";
+  return (path.includes("/releases/") ? ids.release : path.includes("/rollouts/") ? ids.rollout : path.includes("/instances/") ? ids.instance : ids.id) ?? "";
+}
+
+async function ask(caller: Caller, { method, path, handler }: { method: string; path: string; handler: RouteHandler }, { body, query }: Call): Promise<{ status: number; text: string }> {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
+  const params = Object.fromEntries(names.map((name) => [name, idFor(path, name)]));
+  const url = `http://127.0.0.1:4600${path.replaceAll(/\{(\w+)\}/g, (_, name: string) => params[name] ?? "")}${query ? `?${query}` : ""}`;
+  const headers = { ...tokens.get(caller), "x-plumbline-peer": `10.0.0.${callers.indexOf(caller) + 1}`, ...(body !== undefined && { "content-type": "application/json" }) };
+  const response = await handler(new Request(url, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }), { params: Promise.resolve(params) });
+  if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
+    await response.body?.cancel();
+    return { status: response.status, text: "" };
+  }
+  return { status: response.status, text: await response.text() };
+}
+
+/** Which refusal a caller gets before anything else is looked at; null for none. */
+function refusalFor(caller: Caller, asked: Ask): 401 | 403 | null {
+  if (asked === "open") return null;
+  if (asked === "agent") return caller === "agent" ? null : 401;
+  if (caller === "anonymous" || caller === "stranger" || caller === "agent") return 401;
+  if (asked === "signed-in") return null;
+  return caller !== "nobody" && rolesFor(asked).includes(caller satisfies Role) ? null : 403;
+}
+
+it("names every route", () => {
+  expect(Object.keys(CALLS).toSorted()).toEqual(all.map(({ name }) => name).toSorted());
+});
+
+describe.each(all)("$name", (route) => {
+  it.each(callers)("%s", async (caller) => {
+    const call = CALLS[route.name];
+    if (!call) throw new Error(`${route.name} is not in the table`);
+    const refusal = refusalFor(caller, call.ask);
+    // One agent is left for the rest: a successful goodbye ends it.
+    if (route.path.endsWith("/leave") && refusal === null) return;
+    const { status, text } = await ask(caller, route, call);
+    expect(status).toBeLessThan(500);
+    if (status >= 400) expect(problem.parse(JSON.parse(text)).status).toBe(status);
+    // What nobody may even see is not there.
+    const hidden = caller === "nobody" && route.path.startsWith("/api/v1/rollouts/{id}/");
+    if (refusal !== null) expect([hidden ? 404 : refusal, text]).toEqual([status, expect.any(String)]);
+    else if (call.ask !== "open") expect([401, 403], text).not.toContain(status);
+    // Whoever may, gets through to what is there: reads of it succeed.
+    if (refusal === null && route.method === "GET") expect([200, 204], text).toContain(status);
+  });
+});
