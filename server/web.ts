@@ -6,7 +6,9 @@ import { changeWatcher } from "./changes/watch-changes";
 import { agentRoutes } from "./http/agent-routes";
 import { startListener } from "./http/listen";
 import { startHeartbeat } from "./jobs/heartbeat";
+import { runJobs } from "./jobs/run-jobs";
 import { ensureGenesis } from "./ledger/genesis";
+import { signCheckpoint } from "./ledger/sign-checkpoint";
 import { endInOrder } from "./process-end";
 import { beginShutdown } from "./shutdown";
 
@@ -22,10 +24,13 @@ async function start(): Promise<void> {
   await next.prepare();
   const listener = await startListener(app, { agentRoutes, next: next.getRequestHandler() });
   const stopHeartbeat = startHeartbeat(app, "web");
+  // The worker signs sooner. This process tries as well, so that it knows why nothing is signed and can say so.
+  const signing = runJobs(app, [{ name: "sign-checkpoint", everyMs: 2_000, leased: false, run: signCheckpoint }]);
   endInOrder(log, async () => {
     beginShutdown();
     stopHeartbeat();
     await listener.close();
+    await signing.stop();
     changeWatcher().stop();
     await app.db.$disconnect();
   });

@@ -56,7 +56,7 @@ export function Frame({ theme, children }: { theme: Theme; children: ReactNode }
       theme={theme}
       counts={{ drift: findings?.groups.length, rollouts: rollouts.size }}
       live={<Pill state={live} />}
-      checkpoint={matrix ? { size: matrix.ledger.size, root: matrix.ledger.root } : null}
+      checkpoint={matrix?.ledger ?? null}
       demo={session?.demo}
       signOut={session && !session.demo ? { action: "/sign-out" } : undefined}
     >

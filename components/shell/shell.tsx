@@ -25,6 +25,8 @@ export interface Checkpoint {
   root: string | null;
   heldBy?: number;
   agents?: number;
+  /** Why nothing is signed now. */
+  fault?: string | null;
   at?: Moment | null;
 }
 
@@ -129,9 +131,14 @@ export function Shell({ user, theme, counts = {}, live, checkpoint, demo, signOu
                 </>
               ) : null}
             </span>
+            {checkpoint.fault ? (
+              <strong className="ledger-fault" role="alert">
+                {checkpoint.fault}
+              </strong>
+            ) : null}
             {checkpoint.agents ? (
               <span>
-                Checkpoint held by {formatCount(checkpoint.heldBy ?? 0)} of {formatCount(checkpoint.agents)} agents
+                Checkpoints held by {formatCount(checkpoint.heldBy ?? 0)} of {formatCount(checkpoint.agents)} agents
                 {checkpoint.at ? (
                   <>
                     , <Age at={checkpoint.at} suffix="ago" />

@@ -37,7 +37,8 @@ export const matrixDto = z.strictObject({
   rows: z.array(matrixRow),
   totals: z.strictObject({ instances: count, inSync: count, silent: count, deviating: count, unmapped: count, agents: count, silentAgents: count }),
   coverage: z.strictObject({ complete: z.boolean(), scopes: count, incomplete: count }),
-  ledger: z.strictObject({ size: z.int(), root: z.string().nullable() }),
+  /** The newest signed checkpoint, how many agents hold one that it extends, and in words why nothing newer is signed. */
+  ledger: z.strictObject({ size: z.int(), root: z.string().nullable(), heldBy: count, agents: count, fault: z.string().nullable() }),
 });
 export type MatrixDto = z.infer<typeof matrixDto>;
 

@@ -4,6 +4,7 @@ import { desiredQuery } from "@/lib/contract/agent";
 import { promoteRequest } from "@/lib/contract/rollouts";
 import { verifyDesired } from "@/lib/domain/ledger/desired-state";
 import type { Ctx } from "@/server/context";
+import { getMatrix } from "@/server/drift/get-matrix";
 import { serverVkey } from "@/server/ledger/signing-key";
 import { recallRelease } from "@/server/releases/recall-release";
 import { promoteRelease } from "@/server/rollouts/promote-release";
@@ -62,6 +63,20 @@ it("carries what is recalled, which the agent then refuses", async () => {
   if (!answer) throw new Error("no document");
   const verdict = verifyDesired({ ...answer, trust: { origin: test.app.keys.origin, vkey: serverVkey(test.app.keys), epoch: 1, agentId: agent.ctx.actor.id, nonce, lastVersion: 1, checkpoint: null, obeyed: {} } });
   expect(verdict).toMatchObject({ ok: true, state: { recalled: [v1.digest, v1.config].toSorted(), targets: [] }, refusedTargets: [{ target: "app", reason: "recalled-digest" }] });
+});
+
+it("keeps the largest checkpoint that an agent says it holds, and believes no more than there is", async () => {
+  const [, agent, other] = agents;
+  if (!agent || !other) throw new Error("no agent");
+  const kept = async (of: FakeAgent) => (await test.db.$queryRaw<{ size: number }[]>`SELECT checkpoint_size::int AS size FROM agents WHERE id = ${of.ctx.actor.id}::uuid`)[0]?.size;
+  await ask(agent, { checkpoint: 3 });
+  await expect.poll(() => kept(agent)).toBe(3);
+  await ask(other, { checkpoint: 1_000_000 });
+  const [head] = await test.db.$queryRaw<{ size: number }[]>`SELECT size::int FROM ledger_head`;
+  await expect.poll(() => kept(other)).toBe(head?.size);
+  await ask(agent, { checkpoint: 2 });
+  expect(await kept(agent)).toBe(3);
+  expect((await getMatrix({ ctx })).ledger).toMatchObject({ heldBy: 2, agents: agents.length, fault: null });
 });
 
 it("tells a retired agent nothing", async () => {

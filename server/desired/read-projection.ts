@@ -18,12 +18,14 @@ export type ProjectedTarget = {
 /** What the database's rows say about one agent; every target of it is held against its entry before it is sent. */
 export type Projection = {
   version: number;
+  /** The largest tree size that the agent was known to hold. */
+  checkpointSize: number;
   targets: ProjectedTarget[];
   /** Digests of recalled releases of the services that it runs. */
   recalled: string[];
 };
 type Waiting = { agentId: string; resolve: (projection: Projection | null) => void; reject: (error: unknown) => void };
-type Row = { agent_id: string; version: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type Row = { agent_id: string; version: bigint; checkpoint_size: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 
 const queues = processWide("desired.queues", () => new WeakMap<Db, Waiting[]>());
 
@@ -43,7 +45,7 @@ export function readProjection(app: App, agentId: string): Promise<Projection | 
 
 async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
   const rows = await app.db.$queryRaw<Row[]>`
-    SELECT a.id AS agent_id, a.desired_version AS version, x.*
+    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, x.*
     FROM agents a
     LEFT JOIN LATERAL (
       SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
@@ -53,7 +55,7 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
     WHERE a.id = ANY(${[...new Set(waiting.map(({ agentId }) => agentId))]}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
-    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), targets: [], recalled: [] };
+    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), checkpointSize: Number(row.checkpoint_size), targets: [], recalled: [] };
     projections.set(row.agent_id, projection);
     // An agent names a target once; the same key in two scopes is told about the first.
     if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;

@@ -5,6 +5,7 @@ import { subscribeDesired } from "@/server/changes/watch-changes";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
 import { buildDesired } from "./build-desired";
+import { noteCheckpoint } from "./note-checkpoint";
 import { readProjection } from "./read-projection";
 
 /** While the ledger is not signed far enough, how soon to look again. */
@@ -28,6 +29,7 @@ export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.o
     for (;;) {
       const projection = await readProjection(ctx, agentId);
       if (!projection) throw notFound("agent");
+      if (input.checkpoint > projection.checkpointSize) void noteCheckpoint(ctx, agentId, input.checkpoint);
       const isNewer = projection.version > input.after;
       const answer = isNewer ? await buildDesired(ctx, projection, { agentId, nonce: input.nonce, seen: input.checkpoint }) : null;
       if (answer) return answer;

@@ -2,7 +2,7 @@ import type { MatrixCell, MatrixDto, MatrixRow } from "@/lib/contract/fleet";
 import { SEVERITIES, type Severity } from "@/lib/domain/drift/categories";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
-import { readNewestCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { ledgerFault, readNewestCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { readCells, sortCategories, worseSeverity, worstOf, type Cell } from "./read-cells";
 import { environmentDtoOf, readEnvironments, readReleases, refOf, type ReleaseFacts } from "./read-references";
 
@@ -38,7 +38,7 @@ export async function getMatrix({ ctx, now = new Date() }: { ctx: Ctx; now?: Dat
       silentAgents: reporting.silent_agents,
     },
     coverage: { complete: reporting.incomplete === 0, scopes: reporting.scopes, incomplete: reporting.incomplete },
-    ledger: { size: checkpoint?.size ?? 0, root: checkpoint ? Buffer.from(checkpoint.root).toString("base64") : null },
+    ledger: { size: checkpoint?.size ?? 0, root: checkpoint ? Buffer.from(checkpoint.root).toString("base64") : null, heldBy: reporting.witnesses, agents: reporting.agents, fault: ledgerFault(ctx)?.message ?? null },
   };
 }
 
@@ -57,12 +57,12 @@ function cellDto(cell: Cell, releases: ReadonlyMap<string, ReleaseFacts>): Matri
   };
 }
 
-type Reporting = { agents: number; silent_agents: number; scopes: number; incomplete: number };
+type Reporting = { agents: number; silent_agents: number; witnesses: number; scopes: number; incomplete: number };
 
 async function readReporting({ db }: Ctx): Promise<Reporting> {
   const [row] = await db.$queryRaw<Reporting[]>`
     SELECT count(DISTINCT a.id)::int AS agents, (count(DISTINCT a.id) FILTER (WHERE a.state = 'silent'))::int AS silent_agents,
-      count(s.id)::int AS scopes, (count(s.id) FILTER (WHERE NOT s.coverage_complete))::int AS incomplete
+      (count(DISTINCT a.id) FILTER (WHERE a.checkpoint_size > 0))::int AS witnesses, count(s.id)::int AS scopes, (count(s.id) FILTER (WHERE NOT s.coverage_complete))::int AS incomplete
     FROM agents a LEFT JOIN agent_scopes s ON s.agent_id = a.id WHERE a.state <> 'retired'`;
-  return row ?? { agents: 0, silent_agents: 0, scopes: 0, incomplete: 0 };
+  return row ?? { agents: 0, silent_agents: 0, witnesses: 0, scopes: 0, incomplete: 0 };
 }

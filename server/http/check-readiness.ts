@@ -6,6 +6,8 @@ export type Readiness = {
   database: "ok" | "unavailable";
   migrations: "ok" | "missing" | "unknown";
   ledger: "open" | "not-open" | "fault" | "unknown";
+  /** Why nothing is signed now, in words; reads are served all the same. */
+  ledgerFault: string | null;
   /** When a worker last showed life; jobs wait while none does, requests do not. */
   worker: { lastSeenAt: string | null; alive: boolean };
 };
@@ -22,15 +24,17 @@ export async function checkReadiness(app: App): Promise<Readiness> {
         coalesce((SELECT at > clock_timestamp() - make_interval(secs => ${WORKER_ALIVE_SECONDS}::float8) FROM heartbeats WHERE role = 'worker'), false) AS alive`;
     const migrated = row?.migrated ?? false;
     const opened = row?.opened ?? false;
+    const fault = ledgerFault(app);
     return {
       ready: migrated && opened,
       database: "ok",
       migrations: migrated ? "ok" : "missing",
-      ledger: !opened ? "not-open" : ledgerFault(app) ? "fault" : "open",
+      ledger: !opened ? "not-open" : fault ? "fault" : "open",
+      ledgerFault: fault?.message ?? null,
       worker: { lastSeenAt: row?.worker?.toISOString() ?? null, alive: row?.alive ?? false },
     };
   } catch (error) {
     app.log.warn({ err: error }, "not ready");
-    return { ready: false, database: "unavailable", migrations: "unknown", ledger: "unknown", worker: { lastSeenAt: null, alive: false } };
+    return { ready: false, database: "unavailable", migrations: "unknown", ledger: "unknown", ledgerFault: null, worker: { lastSeenAt: null, alive: false } };
   }
 }

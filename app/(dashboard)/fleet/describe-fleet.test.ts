@@ -31,7 +31,7 @@ function fleet(rows: MatrixDto["rows"], over: Partial<MatrixDto["totals"]> = {},
     rows,
     totals: { instances: 10, inSync: 10, silent: 0, deviating: 0, unmapped: 0, agents: 2, silentAgents: 0, ...over },
     coverage,
-    ledger: { size: 4, root: null },
+    ledger: { size: 4, root: null, heldBy: 0, agents: 0, fault: null },
   };
 }
 
