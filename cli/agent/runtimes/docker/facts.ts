@@ -61,15 +61,20 @@ export function whyNotReplaceable(container: InspectedContainer, labels: Record<
   return null;
 }
 
+/** Whether its process still runs. While Podman stops a container it says "stopping" and not running, for as long as the process takes. */
+export function isRunning(state: ContainerState): boolean {
+  return state.Running === true || state.Status === "stopping";
+}
+
 export function instanceState(state: ContainerState): "starting" | "running" | "waiting" | "exited" {
   if (state.Restarting || state.Status === "restarting") return "starting";
   if (state.Paused || state.Status === "paused") return "waiting";
-  if (state.Running) return state.Health?.Status === "starting" ? "starting" : "running";
+  if (isRunning(state)) return state.Health?.Status === "starting" ? "starting" : "running";
   return state.Status === "created" || state.Status === "initialized" || state.Status === "configured" ? "waiting" : "exited";
 }
 
 export function instanceHealth(state: ContainerState): "healthy" | "unhealthy" | "unknown" {
-  const status = state.Running ? state.Health?.Status : undefined;
+  const status = isRunning(state) ? state.Health?.Status : undefined;
   return status === "healthy" || status === "unhealthy" ? status : "unknown";
 }
 

@@ -8,7 +8,7 @@ import type { CoverageError, Observation, ObservedInstance, ReportedEvent, Repor
 import { filterChanges } from "./changed-paths";
 import type { Engine } from "./engine";
 import type { EngineEvent, InspectedContainer, ListedContainer } from "./engine-types";
-import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, managerOf, ownName, targetKey, whyNotReplaceable } from "./facts";
+import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, isRunning, managerOf, ownName, targetKey, whyNotReplaceable } from "./facts";
 import { collectImageDigests } from "./image-digests";
 
 export interface ObserverOptions {
@@ -157,7 +157,7 @@ export class ContainerObserver {
       },
       mounts: (inspected.Mounts ?? []).map((mount) => mount.Destination),
       healthCommand: (inspected.Config.Healthcheck?.Test ?? []).slice(1).join(" "),
-      running: inspected.State.Running === true,
+      running: isRunning(inspected.State),
       changesReadAt: before && !restarted ? before.changesReadAt : 0,
     });
   }

@@ -5,7 +5,7 @@ import { GENERATION_LABEL, REPLACES_LABEL, containerName, planCreation } from ".
 import { filterChanges } from "./changed-paths";
 import type { Engine } from "./engine";
 import type { InspectedContainer, InspectedImage } from "./engine-types";
-import { asideName, engineTime, instanceHealth, isAside, ownName, targetKey, whyNotReplaceable } from "./facts";
+import { asideName, engineTime, instanceHealth, isAside, isRunning, ownName, targetKey, whyNotReplaceable } from "./facts";
 import { collectImageDigests } from "./image-digests";
 import type { ContainerObserver } from "./observer";
 import { carryReplacement } from "./replacement";
@@ -46,7 +46,7 @@ export class ContainerReplacer {
     const mine = await this.containersOf(task.target);
     if (task.components.length === 0) {
       execution.progress("stopping");
-      for (const container of mine) if (container.State.Running) await this.engine.stop(container.Id);
+      for (const container of mine) if (isRunning(container.State)) await this.engine.stop(container.Id);
       return { ok: true };
     }
     if (mine.length === 0) return { ok: false, reason: "cannot-act", message: "there is no container here to take name, volumes and settings from" };
@@ -57,7 +57,7 @@ export class ContainerReplacer {
       if (done.has(name)) continue;
       // A spare part of an interrupted replacement beside its successor.
       if (isAside(containerName(old)) && names.includes(name)) {
-        if (!old.State.Running) await this.engine.remove(old.Id);
+        if (!isRunning(old.State)) await this.engine.remove(old.Id);
         continue;
       }
       const outcome = await this.replaceOne(task, old, name, closed.filter((record) => record.phase === "done"), execution);
@@ -91,7 +91,7 @@ export class ContainerReplacer {
       oldId: old.Id,
       name,
       asideName: asideName(name, task.generation),
-      wasRunning: old.State.Running === true,
+      wasRunning: isRunning(old.State),
       plan,
       restorePlan: { ...planCreation({ old, oldImage, newImage: oldImage, image: old.Image, labels: {} }), name },
       phase: "forward",
@@ -138,7 +138,7 @@ export class ContainerReplacer {
     const startedAt = engineTime(state?.StartedAt);
     const health = state?.Health?.Status;
     return {
-      old: old ? { name: containerName(old), running: old.State.Running === true } : null,
+      old: old ? { name: containerName(old), running: isRunning(old.State) } : null,
       next:
         other && state && isNext
           ? {
@@ -152,7 +152,7 @@ export class ContainerReplacer {
               output: (state.Health?.Log?.at(-1)?.Output ?? "").trim().slice(0, 4_000),
             }
           : null,
-      remade: other && !isNext ? { id: other.Id, running: other.State.Running === true } : null,
+      remade: other && !isNext ? { id: other.Id, running: isRunning(other.State) } : null,
     };
   }
 
