@@ -37,10 +37,11 @@ describe("planCreation", () => {
         Labels: { version: "1", team: "other", "com.docker.compose.image": "sha256:old", "plumbline.replacing": "earlier", "plumbline.generation": "3" },
         ExposedPorts: { "8080/tcp": {}, "9090/tcp": {} },
         StopSignal: "SIGQUIT",
+        StopTimeout: 10,
         Healthcheck: { Test: ["CMD", "/ok"], Interval: 1_000_000_000 },
       }),
     );
-    expect(body).toMatchObject({ Env: ["MODE=mine", "COLOR=blue"], Cmd: ["serve", "--fast"], User: "root", WorkingDir: "/work", Hostname: "pay-1", ExposedPorts: { "9090/tcp": {} }, StopSignal: "SIGQUIT", Healthcheck: { Test: ["CMD", "/ok"] } });
+    expect(body).toMatchObject({ Env: ["MODE=mine", "COLOR=blue"], Cmd: ["serve", "--fast"], User: "root", WorkingDir: "/work", Hostname: "pay-1", ExposedPorts: { "9090/tcp": {} }, StopSignal: "SIGQUIT", StopTimeout: 10, Healthcheck: { Test: ["CMD", "/ok"] } });
     expect(body).not.toHaveProperty("Entrypoint");
     expect(body.Labels).toEqual({ team: "other", "com.docker.compose.image": "sha256:new", "plumbline.replacing": id });
   });

@@ -43,7 +43,8 @@ export function planCreation(input: { old: InspectedContainer; oldImage: Inspect
   if ((was.User ?? "") !== (defaults.User ?? "")) body.User = was.User ?? "";
   if ((was.WorkingDir || "/") !== (defaults.WorkingDir || "/")) body.WorkingDir = was.WorkingDir ?? "/";
   if (signalName(was.StopSignal) !== signalName(defaults.StopSignal)) body.StopSignal = was.StopSignal;
-  if (was.StopTimeout != null && was.StopTimeout !== 10) body.StopTimeout = was.StopTimeout;
+  // Also when it is the usual 10 s: Podman takes an absent one for none at all, and would kill at the next stop.
+  if (was.StopTimeout != null) body.StopTimeout = was.StopTimeout;
   if (was.Healthcheck && JSON.stringify(healthKey(was.Healthcheck)) !== JSON.stringify(healthKey(defaults.Healthcheck ?? {}))) body.Healthcheck = was.Healthcheck;
   if (was.MacAddress) body.MacAddress = was.MacAddress;
   if (!joined) {
