@@ -1,7 +1,7 @@
 import type { App } from "@/server/context";
 
 /** A process that has not been seen for longer was not there: time in which Plumbline did not listen. */
-const GAP_SECONDS = 10;
+export const GAP_SECONDS = 10;
 
 /**
  * Says that a process of this role lives. When the web's last sign of life is old, nobody listened meanwhile: that time

@@ -51,6 +51,14 @@ it("blames nobody for the time in which Plumbline did not listen", async () => {
   expect(await state()).toEqual({ freshness: "silent", state: "silent", open: 1 });
 });
 
+it("blames nobody while the web is not up yet, though the worker is", async () => {
+  await agent.report({}, after(380));
+  await test.db.$executeRaw`INSERT INTO heartbeats (role, at) VALUES ('web', ${after(385)}) ON CONFLICT (role) DO UPDATE SET at = excluded.at`;
+  await watchSilence(test.app, after(3_600));
+  expect(await state()).toEqual({ freshness: "fresh", state: "active", open: 0 });
+  await test.db.$executeRaw`DELETE FROM heartbeats WHERE role = 'web'`;
+});
+
 it("opens `missing` when the settle time is over, though nothing new was reported", async () => {
   await test.db.$executeRaw`INSERT INTO target_desired (target_id, release_id, entry_seq) SELECT t.id, r.id, r.entry_seq FROM targets t, releases r ON CONFLICT (target_id) DO UPDATE SET release_id = excluded.release_id`;
   const { target } = container("quiet", { labels: { "plumbline.service": "quiet" } });

@@ -4,6 +4,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { retireAgent } from "@/server/inventory/retire-agent";
+import { GAP_SECONDS } from "./heartbeat";
 
 type Row = {
   agent_id: string; state: AgentState; interval_ms: number; ttl_ms: bigint | null; enrolled_at: Date;
@@ -29,7 +30,7 @@ export async function watchSilence(app: App, now = new Date()): Promise<void> {
       WHERE a.state <> 'retired' AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => 2 * a.interval_ms / 1000.0)
         AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND NOT p.ephemeral)
       ORDER BY a.id, s.id LIMIT ${BATCH}`;
-    const retiring = rows.length > 0 ? await moveOn(tx, rows, await readGaps(tx, rows), now) : [];
+    const retiring = rows.length > 0 ? await moveOn(tx, rows, await readGaps(tx, rows, now), now) : [];
     await tx.$executeRaw`
       UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'only one is heard'
       FROM agent_scopes s JOIN agents a ON a.id = s.agent_id
@@ -41,10 +42,14 @@ export async function watchSilence(app: App, now = new Date()): Promise<void> {
   for (const id of overdue) await transact(app.db, (tx) => retireAgent(tx, id, { reason: "silent for its time to live", now }));
 }
 
-async function readGaps(tx: Tx, rows: readonly Row[]): Promise<ListeningGap[]> {
+/** When nobody listened: what is recorded, and what still lasts because the web has given no sign of life. */
+async function readGaps(tx: Tx, rows: readonly Row[], now: Date): Promise<ListeningGap[]> {
   const oldest = rows.map((row) => row.last_report_at ?? row.enrolled_at).reduce((a, b) => (a < b ? a : b));
-  const gaps = await tx.$queryRaw<{ started_at: Date; ended_at: Date }[]>`SELECT started_at, ended_at FROM gaps WHERE ended_at >= ${oldest} ORDER BY started_at LIMIT 10000`;
-  return gaps.map((gap) => ({ from: gap.started_at.getTime(), to: gap.ended_at.getTime() }));
+  // A worker that is up before the web would otherwise blame the agents for a gap that nobody has written yet.
+  const gaps = await tx.$queryRaw<{ started_at: Date; ended_at: Date | null }[]>`
+    SELECT at AS started_at, NULL::timestamptz AS ended_at FROM heartbeats WHERE role = 'web' AND at < ${now}::timestamptz - make_interval(secs => ${GAP_SECONDS}::float8)
+    UNION ALL (SELECT started_at, ended_at FROM gaps WHERE ended_at >= ${oldest} ORDER BY started_at LIMIT 10000)`;
+  return gaps.map((gap) => ({ from: gap.started_at.getTime(), to: gap.ended_at?.getTime() ?? null }));
 }
 
 /** Writes what has become late and silent; returns the agents that are to retire. */
