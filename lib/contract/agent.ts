@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DIGEST_KINDS } from "@/lib/domain/fleet/digests";
 import { HEALTH, INSTANCE_STATES, REPORTED_EVENT_KINDS } from "@/lib/domain/fleet/health";
 import { TARGET_KINDS } from "@/lib/domain/rollout/statuses";
-import { count, counter, digest, instant, shortText, uuid } from "./primitives";
+import { count, counter, digest, instant, shortText, shownText, uuid } from "./primitives";
 
 /** The agents' door, /api/agent/v1 (domain.md "Wire formats"). Unknown fields are refused: strictness is per `v`. */
 
@@ -16,7 +16,7 @@ export const AGENT_RUNTIMES = ["docker", "exec", "kubernetes", "systemd", "simul
 
 const key = z.string().min(1).max(400);
 const v = z.literal(1);
-const labels = z.record(z.string().min(1).max(200), z.string().max(500)).refine((map) => Object.keys(map).length <= 16, "at most 16 labels");
+const labels = z.record(z.string().min(1).max(200), shownText.max(500)).refine((map) => Object.keys(map).length <= 16, "at most 16 labels");
 export const scopeName = z.string().min(1).max(200).regex(/^(engine|namespace\/[a-z0-9]([a-z0-9.-]{0,62}))$/, "must be `engine` or `namespace/<name>`");
 
 export const enrolRequest = z.strictObject({
@@ -69,7 +69,7 @@ export const reportedTarget = z.strictObject({
   ready: z.int().min(0).max(1_000_000).optional(),
   managedBy: z.strictObject({ tool: shortText, name: shortText.optional(), autoSync: z.boolean().optional() }).nullable().optional(),
   canAct: z.boolean().default(false),
-  cannotActReason: z.string().max(500).optional(),
+  cannotActReason: shownText.max(500).optional(),
 });
 
 export const reportedInstance = z.strictObject({
@@ -164,17 +164,17 @@ export const progressReport = z.strictObject({
         step: z.enum(PROGRESS_STEPS),
         at: instant,
         reason: z.enum(["cannot-fetch", "start-failed", "crash-loop", "unhealthy", "not-allowed", "cannot-act", "timeout", "interrupted", "older-entry", "runtime-error"]).optional(),
-        message: z.string().max(2_000).optional(),
+        message: shownText.max(2_000).optional(),
         exitCode: z.int().optional(),
         oom: z.boolean().optional(),
-        healthOutput: z.string().max(4_000).optional(),
-        logs: z.array(z.string().max(2_000)).max(50).optional(),
+        healthOutput: shownText.max(4_000).optional(),
+        logs: z.array(shownText.max(2_000)).max(50).optional(),
       }),
     )
     .max(1_000)
     .default([]),
   /** A desired-state document that the agent refused, and why (desired-state.ts DesiredRefusal). */
-  refusal: z.strictObject({ reason: z.string().max(100), detail: z.string().max(1_000), version: counter.optional() }).nullable().optional(),
+  refusal: z.strictObject({ reason: shownText.max(100), detail: shownText.max(1_000), version: counter.optional() }).nullable().optional(),
 });
 export type ProgressReport = z.input<typeof progressReport>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, cursor, digest, freeText, httpUrl, instant, limit, name, page, shortText, uuid } from "./primitives";
+import { count, cursor, digest, freeText, httpUrl, instant, limit, name, page, shortText, shownText, stripHidden, uuid } from "./primitives";
 
 const digestFact = z.strictObject({ digest, kind: z.enum(["index", "manifest", "config", "file"]), platform: z.string().max(100).default("") });
 
@@ -26,7 +26,7 @@ export const migration = z.strictObject({
 
 export const registerReleaseRequest = z.strictObject({
   service: name,
-  version: z.string().trim().min(1).max(128).regex(/^[!-~\u00a1-\uffff]+$/, "must not contain spaces or control characters"),
+  version: z.string().trim().min(1).max(128).regex(/^[!-~\u00a1-\uffff]+$/, "must not contain spaces or control characters").refine((text) => stripHidden(text) === text, "must not contain hidden characters"),
   components: z.array(registerComponent).min(1).max(50),
   kind: z.enum(["planned", "hotfix"]).default("planned"),
   settingsDigest: digest.optional(),
@@ -36,7 +36,7 @@ export const registerReleaseRequest = z.strictObject({
   triggeredBy: shortText.optional(),
   tickets: z.array(shortText).max(100).default([]),
   sourceUrl: httpUrl.optional(),
-  notes: z.string().max(10_000).optional(),
+  notes: shownText.max(10_000).optional(),
   links: z.array(z.strictObject({ title: shortText, url: httpUrl })).max(50).default([]),
   /** Absent means not declared; an empty list means declared: none. */
   migrations: z.array(migration).max(100).optional(),
