@@ -36,6 +36,11 @@ function Pill({ state }: { state: LiveState }) {
   return <LivePill state={{ kind: "live", lagMs }} />;
 }
 
+/** A root travels as in the checkpoint, in base64; people compare hashes in hexadecimal. */
+function toHex(base64: string): string {
+  return Array.from(atob(base64), (byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}
+
 /** What stands under the name in the menu: who this is, by what they may. */
 function describeRoles(session: SessionDto): string {
   const roles = ROLES.filter((role) => session.roles.some((held) => held.role === role));
@@ -56,7 +61,7 @@ export function Frame({ theme, children }: { theme: Theme; children: ReactNode }
       theme={theme}
       counts={{ drift: findings?.groups.length, rollouts: rollouts.size }}
       live={<Pill state={live} />}
-      checkpoint={matrix?.ledger ?? null}
+      checkpoint={matrix ? { ...matrix.ledger, root: matrix.ledger.root === null ? null : toHex(matrix.ledger.root) } : null}
       demo={session?.demo}
       signOut={session && !session.demo ? { action: "/sign-out" } : undefined}
     >

@@ -28,8 +28,8 @@ describe("prepareBlast", () => {
     ]);
   });
 
-  it("says when some must be done elsewhere", () => {
-    expect(prepareBlast({ ...blast, actable: 96 })[0]?.label).toBe("instances, 1 target managed elsewhere");
+  it("says when some hosts do not let Plumbline act", () => {
+    expect(prepareBlast({ ...blast, actable: 96 })[0]?.label).toBe("instances, 1 target does not allow acting (--act)");
   });
 });
 

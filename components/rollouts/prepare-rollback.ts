@@ -3,7 +3,7 @@ import { formatCount } from "@/components/ui/format";
 /** What a rollback reaches. Estimate in ms. */
 export interface BlastRadius {
   instances: number;
-  /** What an agent here can replace; the rest must be done where it is managed. */
+  /** Of which so many on hosts that let Plumbline act. */
   targets: number;
   actable: number;
   regions: readonly { region: string; instances: number }[];
@@ -39,7 +39,7 @@ export function prepareBlast(blast: BlastRadius): BlastFigure[] {
   return [
     {
       value: formatCount(blast.instances),
-      label: others > 0 ? `instances, ${plural(others, "target", "targets")} managed elsewhere` : `instances, on ${plural(blast.targets, "target", "targets")}`,
+      label: others > 0 ? `instances, ${plural(others, "target does", "targets do")} not allow acting (--act)` : `instances, on ${plural(blast.targets, "target", "targets")}`,
     },
     { value: plural(blast.regions.length, "region", "regions"), label: regions.join(", ") || "no region reported" },
     {
@@ -70,4 +70,13 @@ export function sortEvidence(items: readonly EvidenceItem[]): EvidenceItem[] {
 export function summariseEvidence(items: readonly EvidenceItem[]): string {
   const required = items.filter((item) => item.required);
   return `${required.filter((item) => item.ok === true).length} of ${required.length} required hold`;
+}
+
+/** The same act in the title, on the button and in the receipt. */
+export function rollbackWords(view: { kind: "rollback" | "reconverge"; service: string; environment: string; to: { version: string | null } }): { title: string; act: string; under: string } {
+  const { service, environment } = view;
+  const to = view.to.version ?? "another release";
+  return view.kind === "reconverge"
+    ? { title: `Put ${service} back on ${to} in ${environment}`, act: `put back on ${to}`, under: `${service} in ${environment} is being put back on ${to}` }
+    : { title: `Roll back ${service} in ${environment}`, act: `roll back to ${to}`, under: `${service} in ${environment} is rolling back to ${to}` };
 }

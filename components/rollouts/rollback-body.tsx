@@ -12,7 +12,7 @@ import { HoldButton } from "@/components/ui/hold-button";
 import { announce } from "@/components/ui/live-region";
 import { StatusShape } from "@/components/ui/status-shape";
 import { TypeToConfirm } from "@/components/ui/type-to-confirm";
-import { prepareBlast, sortEvidence, summariseEvidence } from "./prepare-rollback";
+import { prepareBlast, rollbackWords, sortEvidence, summariseEvidence } from "./prepare-rollback";
 import type { BlastRadius, EvidenceItem } from "./prepare-rollback";
 import { RolloutSteps } from "./rollout-steps";
 import type { RolloutStep } from "./rollout-steps";
@@ -25,6 +25,8 @@ export interface RollbackRelease {
 }
 
 export interface RollbackView {
+  /** Another release, or the assigned one put back where something else runs. */
+  kind: "rollback" | "reconverge";
   service: string;
   environment: string;
   from: RollbackRelease;
@@ -71,6 +73,10 @@ export interface RollbackBodyProps {
   /** Other releases to go to: a select, usually. */
   chooser?: ReactNode;
   initialReason?: string;
+}
+
+function capitalise(words: string): string {
+  return words.replace(/^./, (letter) => letter.toUpperCase());
 }
 
 function Move({ release }: { release: RollbackRelease }) {
@@ -178,8 +184,7 @@ export function RollbackBody(props: RollbackBodyProps) {
   const [reason, setReason] = useState(initialReason);
   const [reasonMissing, setReasonMissing] = useState(false);
   const [hold, setHold] = useState(view.holdVersion !== null);
-  const verb = `roll back ${view.service}`;
-  const to = view.to.version ?? "";
+  const words = rollbackWords(view);
 
   if (progress.kind === "accepted") return <Receipt progress={progress} onCancel={onCancel} />;
 
@@ -272,12 +277,12 @@ export function RollbackBody(props: RollbackBodyProps) {
             {elevate.label}
           </ButtonLink>
         ) : view.confirm === "hold" ? (
-          <HoldButton label={`Hold to roll back to ${to}`} action={verb} onFire={decide} disabledReason={disabledReason} />
+          <HoldButton label={`Hold to ${words.act}`} action={words.act} onFire={decide} disabledReason={disabledReason} />
         ) : view.confirm === "type" ? (
-          <TypeToConfirm expected={view.service} label={`Roll back to ${to}`} onFire={decide} disabledReason={disabledReason} />
+          <TypeToConfirm expected={view.service} label={capitalise(words.act)} onFire={decide} disabledReason={disabledReason} />
         ) : (
           <Button type="submit" look="act" size="large" disabledReason={disabledReason}>
-            <StatusShape kind="back" size={20} /> Roll back to {to}
+            <StatusShape kind="back" size={20} /> {capitalise(words.act)}
           </Button>
         )}
         {onCancel ? (

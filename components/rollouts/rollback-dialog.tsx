@@ -1,6 +1,7 @@
 "use client";
 
 import { Dialog } from "@/components/ui/dialog";
+import { rollbackWords } from "./prepare-rollback";
 import { RollbackBody } from "./rollback-body";
 import type { RollbackBodyProps } from "./rollback-body";
 
@@ -12,12 +13,9 @@ export interface RollbackDialogProps extends RollbackBodyProps {
 /** The rollback in a modal: the page stays legible behind the decision. */
 export function RollbackDialog({ open, onClose, ...body }: RollbackDialogProps) {
   const { view, progress } = body;
-  const title =
-    progress.kind === "accepted"
-      ? `${view.service} in ${view.environment} is rolling back to ${view.to.version ?? "it"}`
-      : `Roll back ${view.service} in ${view.environment}`;
+  const { title, under } = rollbackWords(view);
   return (
-    <Dialog open={open} onClose={onClose} title={title} width="960px" flush>
+    <Dialog open={open} onClose={onClose} title={progress.kind === "accepted" ? under : title} width="960px" flush>
       <RollbackBody {...body} onCancel={onClose} />
     </Dialog>
   );

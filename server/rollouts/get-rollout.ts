@@ -24,8 +24,10 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
     SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at
     FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
     WHERE rt.rollout_id = ${input.id}::uuid ORDER BY rt.wave, t.id`;
-  const events = await ctx.db.$queryRaw<{ at: Date; kind: string; key: string | null; detail: unknown }[]>`
-    SELECT ev.at, ev.kind, t.key, ev.detail FROM rollout_events ev LEFT JOIN targets t ON t.id = ev.target_id WHERE ev.rollout_id = ${input.id}::uuid ORDER BY ev.id DESC LIMIT 200`;
+  const events = await ctx.db.$queryRaw<{ at: Date; kind: string; key: string | null; agent: string | null; detail: unknown }[]>`
+    SELECT ev.at, ev.kind, t.key, a.name AS agent, ev.detail FROM rollout_events ev LEFT JOIN targets t ON t.id = ev.target_id
+    LEFT JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN agents a ON a.id = s.agent_id
+    WHERE ev.rollout_id = ${input.id}::uuid ORDER BY ev.id DESC LIMIT 200`;
   const worst = (status: TargetStatus): number => WORST_FIRST.indexOf(CELL[status]);
   return {
     ...rollout,
@@ -87,9 +89,9 @@ function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> 
 
 const eventDetail = z.object({ by: z.string(), reason: z.string(), message: z.string(), targets: z.number(), from: z.string(), wave: z.number() }).partial().catch({});
 
-function describeEvent({ kind, key, detail }: { kind: string; key: string | null; detail: unknown }): string {
+function describeEvent({ kind, key, agent, detail }: { kind: string; key: string | null; agent: string | null; detail: unknown }): string {
   const { by, reason, targets, message, wave } = eventDetail.parse(detail);
-  const where = key ?? "a target";
+  const where = key === null ? "a target" : `${key} on ${agent ?? "a host that left"}`;
   switch (kind) {
     case "started":
       return `Started for ${targets ?? 0} target${targets === 1 ? "" : "s"}.`;
@@ -107,8 +109,13 @@ function describeEvent({ kind, key, detail }: { kind: string; key: string | null
     case "failed":
       return reason ?? kind;
     default:
-      return [`${where}: ${kind}`, reason && `(${reason.replaceAll("-", " ")})`, message && `— ${message.slice(0, 200)}`].filter(Boolean).join(" ");
+      return `${where}: ${kind}${reason ? ` (${reason.replaceAll("-", " ")})` : ""}${message ? `: ${message.slice(0, 200)}` : ""}`;
   }
+}
+
+/** `2026-11-20 02:14:31 UTC`: people paste it where no page says the zone. */
+function formatUtc(iso: string): string {
+  return `${iso.slice(0, 19).replace("T", " ")} UTC`;
 }
 
 /** One paragraph to paste into an incident channel. */
@@ -118,9 +125,9 @@ function summarise(rollout: RolloutDto): string {
   const { counts } = rollout;
   const open = [counts.inFlight && `${counts.inFlight} in flight`, counts.stuck && `${counts.stuck} stuck`, counts.failed && `${counts.failed} failed`].filter(Boolean).join(", ");
   return [
-    `${what} #${rollout.number} of ${rollout.service} in ${rollout.environment}: ${versions}, ${rollout.status}.`,
+    `${what} R-${rollout.number} of ${rollout.service} in ${rollout.environment}: ${versions}, ${rollout.status}.`,
     `${counts.verified} of ${counts.total} targets verified${open ? `, ${open}` : ""}.`,
-    `Started by ${rollout.startedBy} at ${rollout.createdAt}${rollout.incident ? ` for ${rollout.incident}` : ""}; ledger entry ${rollout.entry}.`,
+    `Started by ${rollout.startedBy} at ${formatUtc(rollout.createdAt)}${rollout.incident ? ` for ${rollout.incident}` : ""}; ledger entry ${rollout.entry}.`,
     rollout.holdEntry === null ? null : "Promotions are held here.",
     rollout.reason ? `Reason: ${rollout.reason}` : null,
   ]

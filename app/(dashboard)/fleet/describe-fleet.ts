@@ -60,7 +60,7 @@ export function describeFleet(dto: MatrixDto): VerdictPart[] {
   }
   const parts = deviating.slice(0, NAMED).flatMap(describeCellState);
   const rest = deviating.length - NAMED;
-  if (rest > 0) parts.push(`${formatCount(rest)} more ${plural(rest, "deviates", "deviate")}.`);
+  if (rest > 0) parts.push(rest === 1 ? "One more deviates." : `${formatCount(rest)} more deviate.`);
   return parts;
 }
 

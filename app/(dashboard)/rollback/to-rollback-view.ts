@@ -18,6 +18,7 @@ export function toRollbackView(preview: RollbackPreview): RollbackView {
   const from = preview.assigned ?? (most ? { version: most.version, digest: most.digest } : null);
   const toLabel = preview.kind === "reconverge" ? "To, as assigned" : isLastKnownGood ? "To, last known good" : "To";
   return {
+    kind: preview.kind,
     service: preview.service,
     environment: preview.environment,
     from: { label: preview.kind === "reconverge" ? "Assigned" : "From", version: from?.version ?? null, digest: from?.digest ?? null },

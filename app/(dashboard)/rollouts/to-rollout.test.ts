@@ -42,7 +42,7 @@ describe("toSteps", () => {
   it.each<[string, RolloutDto, string[]]>([
     ["nobody heard yet", rollout({ acknowledgedAt: null, counts: { ...COUNTS, verified: 0 } }), ["Requested done", "Accepted done", "Acknowledged now", "Verifying next", "Done next"]],
     ["verifying", rollout(), ["Requested done", "Accepted done", "Acknowledged done", "Verifying now", "Done next"]],
-    ["done", rollout({ status: "succeeded", counts: all, finishedAt: "2026-11-20T02:21:52.000Z" }), ["Requested done", "Accepted done", "Acknowledged done", "Verifying done", "Done done"]],
+    ["done", rollout({ status: "succeeded", counts: all, finishedAt: "2026-11-20T02:21:52.000Z" }), ["Requested done", "Accepted done", "Acknowledged done", "Verified done", "Done done"]],
     ["stopped before anybody heard", rollout({ status: "aborted", acknowledgedAt: null, counts: { ...COUNTS, verified: 0 } }), ["Requested done", "Accepted done", "Acknowledged failed", "Verifying failed", "Stopped failed"]],
     ["paused", rollout({ status: "paused" }), ["Requested done", "Accepted done", "Acknowledged done", "Verifying now", "Paused now"]],
   ])("%s", (_name, given, expected) => {

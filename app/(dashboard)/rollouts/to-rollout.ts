@@ -102,7 +102,7 @@ export function toSteps(rollout: RolloutDto): RolloutStep[] {
       state: heard ? "done" : active ? "now" : "failed",
       detail: rollout.acknowledgedAt ? `${formatTime(rollout.acknowledgedAt)}, by an agent` : heard ? "by what runs" : active ? "waiting for an agent" : "by nobody",
     },
-    { name: "Verifying", state: done || all ? "done" : !active ? "failed" : heard ? "now" : "next", detail: tally },
+    { name: done || all ? "Verified" : "Verifying", state: done || all ? "done" : !active ? "failed" : heard ? "now" : "next", detail: tally },
     done
       ? { name: "Done", state: "done", detail: end }
       : active

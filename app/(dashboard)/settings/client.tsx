@@ -201,7 +201,7 @@ function Agents() {
               <td data-phone="end">{agent.pool}</td>
               <td>{agent.environments.join(", ")}</td>
               <td data-phone="hide">
-                {agent.runtime}, {agent.version}
+                {agent.version === agent.runtime ? agent.runtime : `${agent.runtime}, ${agent.version}`}
               </td>
               <td className="num" data-phone="end">
                 {formatCount(agent.instances)}

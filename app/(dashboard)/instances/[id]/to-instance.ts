@@ -20,11 +20,12 @@ export function describeInstance(instance: InstanceDetail): VerdictPart[] {
   const runs = instance.running.version ?? "bytes that no release names";
   if (instance.freshness === "silent") return [{ shape: "unknown" }, key, ` is silent. It last ran ${runs}; what runs now is unknown.`];
   const worst = instance.categories.filter((category) => category !== "in-sync");
-  if (worst.length === 0) return [key, ` runs ${runs}, as assigned.`];
+  const ill: VerdictPart[] = instance.health === "unhealthy" ? [" ", { shape: "alert" }, "It is unhealthy."] : [];
+  if (worst.length === 0) return [key, ` runs ${runs}, as assigned.`, ...ill];
   const [first, ...others] = worst;
   const more = others.length > 0 ? ` Also: ${others.map(conditionWord).join(", ")}.` : "";
   const assigned = instance.assigned ? `; assigned is ${instance.assigned.version}` : "; nothing is assigned";
-  return [{ shape: tone === "neutral" || tone === "match" ? "neutral" : tone }, key, ` ${first ? conditionVerb(first) : "deviates"}: ${runs}${assigned}.${more}`];
+  return [{ shape: tone === "neutral" || tone === "match" ? "neutral" : tone }, key, ` ${first ? conditionVerb(first) : "deviates"}: ${runs}${assigned}.${more}`, ...ill];
 }
 
 const DAY_MS = 86_400_000;

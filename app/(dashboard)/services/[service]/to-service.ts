@@ -24,6 +24,14 @@ function countOff(row: ServiceEnvironment): number {
   return row.running.filter((running) => deviates(toneOfSeverity(running.severity))).reduce((sum, running) => sum + running.instances, 0);
 }
 
+/** Where copies are unhealthy: another matter than what runs there, and the first thing that somebody on call looks for. */
+function describeHealth(service: ServiceDto): VerdictPart[] {
+  return service.environments.flatMap((row): VerdictPart[] => {
+    const unhealthy = row.running.reduce((sum, running) => sum + running.unhealthy, 0);
+    return unhealthy > 0 ? [" ", { shape: "alert" }, { strong: `${formatCount(unhealthy)} of ${formatCount(row.instances)}` }, ` ${plural(unhealthy, "is", "are")} unhealthy in ${row.environment.name}.`] : [];
+  });
+}
+
 /** The service in a sentence: where it is as assigned, and where it is not. */
 export function describeService(service: ServiceDto): VerdictPart[] {
   const name = { strong: service.name };
@@ -33,7 +41,7 @@ export function describeService(service: ServiceDto): VerdictPart[] {
   if (off.length === 0 && silent.length === 0) {
     const assigned = service.environments.filter((row) => row.assigned !== null).length;
     if (assigned === 0) return [name, " is seen in ", { strong: `${service.environments.length} ${plural(service.environments.length, "environment")}` }, "; nothing is assigned to it yet."];
-    return [name, " runs as assigned everywhere."];
+    return [name, " runs as assigned everywhere.", ...describeHealth(service)];
   }
   const parts: VerdictPart[] = [name];
   const ranked = [...off].sort((a, b) => TONES.indexOf(toneOfEnvironment(a)) - TONES.indexOf(toneOfEnvironment(b)));
@@ -50,7 +58,7 @@ export function describeService(service: ServiceDto): VerdictPart[] {
     }
   });
   for (const row of silent) parts.push(` ${formatCount(row.silent)} of ${formatCount(row.instances)} in ${row.environment.name} are silent.`);
-  return parts;
+  return [...parts, ...describeHealth(service)];
 }
 
 /** One row per environment and partition; the page adds its buttons. */

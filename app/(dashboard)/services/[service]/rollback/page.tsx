@@ -8,6 +8,7 @@ import type { SearchParams } from "nuqs/server";
 import { orNotFound } from "@/app/prefetched";
 import { parsePlace } from "@/app/(dashboard)/rollback/place";
 import { describeDisabled, toRollbackView } from "@/app/(dashboard)/rollback/to-rollback-view";
+import { rollbackWords } from "@/components/rollouts/prepare-rollback";
 import { RollbackBody } from "@/components/rollouts/rollback-body";
 import { Input } from "@/components/ui/field";
 import { Verdict } from "@/components/ui/verdict";
@@ -36,6 +37,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
   const first = await orNotFound(previewRollback({ ctx, input: input.data }));
   // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
   const preview = first.to === null && first.assigned && version === null ? await previewRollback({ ctx, input: { ...input.data, version: first.assigned.version } }) : first;
+  const view = toRollbackView(preview);
   const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
   const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;
   return (
@@ -49,11 +51,11 @@ export default async function Page({ params, searchParams }: { params: Promise<{
             / {place.environment}
           </>
         }
-        parts={["Roll back ", { strong: place.service }, ` in ${place.environment}`]}
+        parts={[rollbackWords(view).title]}
       />
       <div className="rollback-page">
         <RollbackBody
-          view={toRollbackView(preview)}
+          view={view}
           progress={{ kind: "ready" }}
           formAction="/api/v1/rollbacks/form"
           hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision, formToken: makeFormToken(ctx.keys, await headers()), idempotencyKey: randomUUID() }}
