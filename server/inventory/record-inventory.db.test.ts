@@ -61,7 +61,9 @@ describe("what runs, held against what is assigned", () => {
     await registerVersion(test, { service, version: "1.0.0", image: older });
     await registerVersion(test, { service, version: "1.1.0", image: newer });
     const { target, instance } = container("payments-1", { labels: { "plumbline.service": service } });
-    await agent.report({ images: [pulled(older)], targets: [target], instances: [instance] });
+    const layers = [`sha256:${"1".repeat(64)}`, `sha256:${"2".repeat(64)}`];
+    await agent.report({ images: [{ ...pulled(older), layers }], targets: [target], instances: [instance] });
+    expect(await test.db.$queryRaw`SELECT layers::text[] FROM images`).toEqual([{ layers }]);
     await approveRelease({ ctx: await test.ctx(), input: { service, version: "1.0.0", environment: "production" } });
     await promoteRelease({ ctx: await test.ctx(), input: { service, environment: "production", partition: "default", version: "1.0.0" } });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;

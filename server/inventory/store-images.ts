@@ -62,12 +62,13 @@ async function insert(tx: Tx, missing: readonly (readonly [string, ReportedImage
   const digests = rows.map(({ image }) => JSON.stringify(image.digests.map(({ digest, kind, repository }) => ({ digest, kind, repository: repository ?? null }))));
   await tx.$executeRaw`
     WITH stored AS (
-      INSERT INTO images (fingerprint, digests, repositories, reference, local)
-      SELECT decode(n.hex, 'hex'), n.digests::jsonb, ARRAY(SELECT jsonb_array_elements_text(n.repositories::jsonb)), n.reference, n.local
+      INSERT INTO images (fingerprint, digests, repositories, reference, local, layers)
+      SELECT decode(n.hex, 'hex'), n.digests::jsonb, ARRAY(SELECT jsonb_array_elements_text(n.repositories::jsonb)), n.reference, n.local, ARRAY(SELECT jsonb_array_elements_text(n.layers::jsonb))
       FROM unnest(${rows.map(({ fingerprint }) => fingerprint)}::text[], ${digests}::text[],
         ${rows.map(({ image }) => JSON.stringify([...new Set(repositoriesOf(image).map(normalizeRepository))].sort()))}::text[],
         ${rows.map(({ image }) => image.reference ?? null)}::text[],
-        ${rows.map(({ image }) => image.digests.every(({ kind, repository }) => kind !== "file" && isLocalRepository(repository)))}::boolean[]) n(hex, digests, repositories, reference, local)
+        ${rows.map(({ image }) => image.digests.every(({ kind, repository }) => kind !== "file" && isLocalRepository(repository)))}::boolean[],
+        ${rows.map(({ image }) => JSON.stringify(image.layers ?? []))}::text[]) n(hex, digests, repositories, reference, local, layers)
       ON CONFLICT (fingerprint) DO NOTHING RETURNING id, digests)
     INSERT INTO image_digests (image_id, digest, kind)
     SELECT stored.id, d ->> 'digest', d ->> 'kind' FROM stored, jsonb_array_elements(stored.digests) d
