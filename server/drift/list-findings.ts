@@ -14,7 +14,7 @@ import { decodeTextCursor, encodeTextCursor } from "./text-cursor";
 type Query = z.output<typeof findingsQuery>;
 type GroupRow = {
   kind: FindingKind; service: string | null; environment_id: string | null; environment: string | null; partition: string | null; image_id: bigint | null; running_release_id: string | null;
-  findings: number; instances: number; since: Date; ids: string[];
+  findings: number; instances: number; counted_here: number; since: Date; ids: string[];
 };
 
 const MOST_GROUPS = 200;
@@ -41,7 +41,8 @@ export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx;
   return {
     asOf: now.toISOString(),
     total: groups.reduce((sum, group) => sum + group.findings, 0),
-    instances: groups.reduce((sum, group) => sum + group.instances, 0),
+    // What deviates in two ways is one instance.
+    instances: groups.reduce((sum, group) => sum + group.counted_here, 0),
     checkedInstances: cells.reduce((sum, cell) => sum + cell.instances - cell.silent, 0) + (input.service === undefined && input.environment === undefined ? unmapped : 0),
     groups: shown.map((group, at): FindingGroup => {
       const own = group.ids.slice(0, perGroup).flatMap((id) => byId.get(id) ?? []);
@@ -109,18 +110,21 @@ function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
   return ctx.db.$queryRaw<GroupRow[]>`
     WITH counted AS (
       SELECT f.id, f.kind, f.service_name, f.environment_id, f.partition, f.image_id, f.since, f.opened_at,
+        coalesce(f.target_id || '/' || f.image_id, f.combination_id::text, f.id::text) AS place,
         CASE WHEN f.combination_id IS NULL OR f.resolved_at IS NOT NULL THEN f.count
           ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS instances
       FROM findings f LEFT JOIN environments e ON e.id = f.environment_id
       WHERE (${input.state} = 'all' OR (f.resolved_at IS NULL) = (${input.state} = 'open'))
         AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})
         AND (${input.kind ?? null}::text IS NULL OR f.kind = ${input.kind ?? null})
+    ), placed AS (
+      SELECT *, row_number() OVER (PARTITION BY place ORDER BY instances DESC, id) = 1 AS first_here FROM counted WHERE instances > 0
     ), grouped AS (
-      SELECT kind, service_name, environment_id, partition, image_id, count(*)::int AS findings, sum(instances)::int AS instances, min(since) AS since,
+      SELECT kind, service_name, environment_id, partition, image_id, count(*)::int AS findings, sum(instances)::int AS instances, coalesce(sum(instances) FILTER (WHERE first_here), 0)::int AS counted_here, min(since) AS since,
         (array_agg(id::text ORDER BY instances DESC, opened_at DESC, id))[1:${MOST_ROWS}::int] AS ids
-      FROM counted WHERE instances > 0 GROUP BY 1, 2, 3, 4, 5
+      FROM placed GROUP BY 1, 2, 3, 4, 5
       ORDER BY 7 DESC LIMIT 2000)
-    SELECT g.kind, g.service_name AS service, g.environment_id::text, e.name::text AS environment, g.partition, g.image_id, g.findings, g.instances, g.since, g.ids,
+    SELECT g.kind, g.service_name AS service, g.environment_id::text, e.name::text AS environment, g.partition, g.image_id, g.findings, g.instances, g.counted_here, g.since, g.ids,
       (SELECT c.running_release_id::text FROM combinations c WHERE c.image_id = g.image_id AND c.environment_id = g.environment_id AND c.service_name IS NOT DISTINCT FROM g.service_name
         ORDER BY c.judged_at DESC LIMIT 1) AS running_release_id
     FROM grouped g LEFT JOIN environments e ON e.id = g.environment_id`;
@@ -131,7 +135,7 @@ function mergeByCause(rows: readonly GroupRow[]): GroupRow[] {
   const groups = new Map<string, GroupRow>();
   for (const row of rows) {
     const before = groups.get(keyOf(row));
-    groups.set(keyOf(row), before ? { ...before, findings: before.findings + row.findings, instances: before.instances + row.instances, since: before.since < row.since ? before.since : row.since, ids: [...before.ids, ...row.ids] } : row);
+    groups.set(keyOf(row), before ? { ...before, findings: before.findings + row.findings, instances: before.instances + row.instances, counted_here: before.counted_here + row.counted_here, since: before.since < row.since ? before.since : row.since, ids: [...before.ids, ...row.ids] } : row);
   }
   return [...groups.values()];
 }
