@@ -39,6 +39,7 @@ describe("whyNotReconverge", () => {
     ["no service", group({ service: null }), /belongs to no service/],
     ["nothing assigned", group({ assigned: null }), /Nothing is assigned/],
     ["nothing may act", group({ canReconverge: false }), /--act/],
+    ["a copy that nobody decided", group({ kind: "unexpected", canReconverge: false }), /end it on its host/],
   ])("%s", (_name, given, reason) => {
     if (reason === null) expect(whyNotReconverge(given)).toBeNull();
     else expect(whyNotReconverge(given)).toMatch(reason);
