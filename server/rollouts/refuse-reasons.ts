@@ -22,7 +22,7 @@ export function refusal(reasons: readonly RefusalReason[]): AppError {
 }
 
 /** What is said instead of "no such release" when none was named, and none could be offered. */
-export const NO_CANDIDATE = "No earlier release is known to have run here that may run again. Name a version.";
+export const NO_CANDIDATE = "No earlier release is known to have run here that may run again. Name a version, or reconverge what left the assigned one.";
 
 function kindOf({ reason }: RefusalReason): ErrorKind {
   switch (reason) {
