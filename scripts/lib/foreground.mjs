@@ -87,7 +87,7 @@ function printWelcome({ stack, known, demo }) {
   // The demo signs everyone in.
   const link = demo ? undefined : setup?.link;
   if (link && !known) lines.push("", `Set it up here (works once${setup.expiresAt ? `, until ${setup.expiresAt}` : ""}):`, `  ${link}`);
-  else if (link) lines.push(`Not set up yet: ${link}`);
+  else if (link) lines.push(`A set-up link is still unused: ${link}`);
   lines.push("", "Ctrl-C stops it.", "");
   console.log(lines.join("\n"));
 }
