@@ -37,7 +37,7 @@ export function LivePill({ state }: { state: LiveState }) {
       ) : (
         <>
           <StatusShape kind="unknown" size={12} />
-          <b aria-hidden="true">Offline</b> <span className="muted">data from {formatTime(toMs(state.since))}</span>
+          <b aria-hidden="true">Offline</b> {Number.isNaN(toMs(state.since)) ? null : <span className="muted">data from {formatTime(toMs(state.since))}</span>}
         </>
       )}
     </span>

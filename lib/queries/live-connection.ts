@@ -23,12 +23,21 @@ export function connectLive(url: string, { onChange, onReset, onState, onServerT
   let lastAt: number | null = null;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   let wasConnected = false;
+  /** Quiet for so long that another attempt is not "catching up" any more. */
+  let overdue = false;
 
   const alive = () => {
     lastAt = Date.now();
     onState({ status: "live", at: lastAt });
+    watch();
+  };
+  const watch = () => {
+    overdue = false;
     clearTimeout(watchdog);
-    watchdog = setTimeout(() => onState({ status: "offline", at: lastAt }), OFFLINE_AFTER_MS);
+    watchdog = setTimeout(() => {
+      overdue = true;
+      onState({ status: "offline", at: lastAt });
+    }, OFFLINE_AFTER_MS);
   };
   const heardTime = (text: string) => {
     const at = parseServerTime(text);
@@ -37,6 +46,7 @@ export function connectLive(url: string, { onChange, onReset, onState, onServerT
   const open = () => {
     if (source) return;
     source = new EventSource(url);
+    if (watchdog === undefined) watch();
     source.addEventListener("hello", (event) => {
       alive();
       heardTime(event.data);
@@ -59,7 +69,7 @@ export function connectLive(url: string, { onChange, onReset, onState, onServerT
     });
     source.addEventListener("error", () => {
       const closed = source?.readyState === EventSource.CLOSED;
-      onState({ status: closed ? "offline" : "catching-up", at: lastAt });
+      onState({ status: closed || overdue ? "offline" : "catching-up", at: lastAt });
       if (closed) {
         source = null;
         setTimeout(() => document.visibilityState === "visible" && open(), 3_000 + Math.random() * 2_000);
@@ -68,6 +78,7 @@ export function connectLive(url: string, { onChange, onReset, onState, onServerT
   };
   const close = () => {
     clearTimeout(watchdog);
+    watchdog = undefined;
     source?.close();
     source = null;
   };
