@@ -37,18 +37,23 @@ export function environmentDtoOf({ id: _id, ...environment }: KnownEnvironment):
   return environment;
 }
 
-export type ImageRow = { digests: { digest: string; kind: string; repository: string | null }[]; reference: string | null };
+export type ImageRow = { digests: { digest: string; kind: string; repository: string | null }[]; reference: string | null; known: string[] };
 
-/** The digest to show for an image: an index or a manifest before its config. */
+/** The digest to show for an image: one that the ledger knows before those that only its host does, an index or a manifest before a config. */
 export function digestOfImage(image: ImageRow | undefined): string | null {
   const order = ["index", "manifest", "unspecified", "file", "config"];
-  const [first] = (image?.digests ?? []).filter(({ digest }) => isDigest(digest)).toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+  const known = new Set(image?.known);
+  const [first] = (image?.digests ?? [])
+    .filter(({ digest }) => isDigest(digest))
+    .toSorted((a, b) => Number(known.has(b.digest)) - Number(known.has(a.digest)) || order.indexOf(a.kind) - order.indexOf(b.kind));
   return first?.digest ?? null;
 }
 
 export async function readImages(db: Db | Tx, ids: readonly (bigint | null)[]): Promise<Map<bigint, ImageRow>> {
   const wanted = [...new Set(ids.flatMap((id) => id ?? []))];
   if (wanted.length === 0) return new Map();
-  const rows = await db.$queryRaw<(ImageRow & { id: bigint })[]>`SELECT id, digests, reference FROM images WHERE id = ANY(${wanted}::bigint[])`;
+  const rows = await db.$queryRaw<(ImageRow & { id: bigint })[]>`
+    SELECT i.id, i.digests, i.reference, ARRAY(SELECT g.digest::text FROM image_digests g WHERE g.image_id = i.id AND EXISTS (SELECT FROM artifact_digests d WHERE d.digest = g.digest)) AS known
+    FROM images i WHERE i.id = ANY(${wanted}::bigint[])`;
   return new Map(rows.map((row) => [row.id, row]));
 }
