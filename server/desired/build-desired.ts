@@ -29,8 +29,9 @@ export async function buildDesired(app: App, projection: Projection, question: D
   const checkpoint = await cache.checkpoint(Math.max(1, question.seen, (indexes.at(-1) ?? -1) + 1));
   if (!checkpoint) return null;
   const entries = await cache.entries(indexes);
+  const held = await readHeldComponents(app, question.agentId, projection.targets.filter(({ entry }) => (entries.get(entry)?.assignment?.to?.components.length ?? 0) > 1));
   const targets = projection.targets.flatMap((target) => {
-    const told = describeTarget(target, entries, fallbacks.get(target.key) ?? null);
+    const told = describeTarget(target, entries, fallbacks.get(target.key) ?? null, held.get(target.key));
     if (!told) app.log.error({ target: target.key, entry: target.entry, agent: question.agentId }, "A desired row does not say what its ledger entry says; it is not sent");
     return told ?? [];
   });
@@ -57,12 +58,26 @@ export async function buildDesired(app: App, projection: Projection, question: D
   return { ...signed, consistency: grows ? { from: question.seen, to: checkpoint.size, proof: await cache.consistency(question.seen, checkpoint.size) } : null };
 }
 
+/** Which components the copies of these targets count for, by the target's key: a host is told only of those that it has. */
+async function readHeldComponents(app: App, agentId: string, targets: readonly ProjectedTarget[]): Promise<Map<string, string[]>> {
+  if (targets.length === 0) return new Map();
+  const rows = await app.db.$queryRaw<{ key: string; components: string[] }[]>`
+    SELECT t.key, array_agg(DISTINCT c.component::text) AS components
+    FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL
+    JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id AND c.service_id = t.service_id
+    WHERE s.agent_id = ${agentId}::uuid AND t.key = ANY(${targets.map(({ key }) => key)}::text[]) GROUP BY t.key`;
+  return new Map(rows.map((row) => [row.key, row.components]));
+}
+
 /** What an agent is told about a target: the entry's own words. Null when the row says something else. */
-function describeTarget(target: ProjectedTarget, entries: ReadonlyMap<number, CachedEntry>, fallback: Fallback | null): DesiredTarget | null {
+function describeTarget(target: ProjectedTarget, entries: ReadonlyMap<number, CachedEntry>, fallback: Fallback | null, held: readonly string[] = []): DesiredTarget | null {
   const assignment = assignmentHere(target, entries.get(target.entry), target.releaseId);
   if (!assignment) return null;
-  const components = (assignment.to?.components ?? []).map(({ name, digests }) => ({ name, digests }));
-  const main = assignment.to?.components.find(({ name }) => name === "main") ?? assignment.to?.components[0];
+  const assigned = assignment.to?.components ?? [];
+  const here = assigned.filter(({ name }) => held.includes(name));
+  const wanted = here.length > 0 ? here : assigned;
+  const components = wanted.map(({ name, digests }) => ({ name, digests }));
+  const main = wanted.find(({ name }) => name === "main") ?? wanted[0];
   return {
     target: target.key,
     service: assignment.service,

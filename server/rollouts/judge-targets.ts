@@ -42,7 +42,8 @@ type Row = {
   last_report_at: Date;
   observed_at: Date;
 };
-type Copy = { target_id: bigint; key: string; component: string; image_id: bigint; state: InstanceState; health: Health; restarts: number; started_at: Date | null; first_seen_at: Date };
+/** One copy: the component of the service that it counts for, and the name that its container has. */
+type Copy = { target_id: bigint; key: string; component: string; container: string; image_id: bigint; state: InstanceState; health: Health; restarts: number; started_at: Date | null; first_seen_at: Date };
 
 const declaredComponents = z.array(z.object({ name: z.string(), declared: z.string().nullable().default(null) })).catch([]);
 
@@ -115,7 +116,7 @@ async function readComponents(tx: Tx, rows: readonly Row[]): Promise<Map<string,
 
 async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promise<(row: Row, detail: TargetDetail) => TargetObservation> {
   const copies = await tx.$queryRaw<Copy[]>`
-    SELECT i.target_id, i.key, i.component, i.image_id, i.state, i.health, i.restarts, i.started_at, i.first_seen_at
+    SELECT i.target_id, i.key, c.component::text AS component, i.component::text AS container, i.image_id, i.state, i.health, i.restarts, i.started_at, i.first_seen_at
     FROM instances i JOIN targets t ON t.id = i.target_id JOIN combinations c ON c.id = i.combination_id
     WHERE i.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND c.service_id = t.service_id`;
   const digests = await tx.$queryRaw<{ image_id: bigint; digest: string; kind: DigestKind }[]>`
@@ -137,6 +138,8 @@ async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promis
     else byTarget.set(copy.target_id, [copy]);
   }
 
+  const componentOf = new Map(copies.map((copy) => [`${copy.target_id} ${copy.container}`, copy.component]));
+
   return (row, detail) => ({
     present: !row.gone,
     kind: row.kind,
@@ -156,7 +159,7 @@ async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promis
         uptimeMs: copy.started_at ? row.observed_at.getTime() - copy.started_at.getTime() + (now.getTime() - row.last_report_at.getTime()) : now.getTime() - copy.first_seen_at.getTime(),
       }),
     ),
-    declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: component.name, candidates: lookUp(component.declared) }])),
+    declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: componentOf.get(`${row.target_id} ${component.name}`) ?? component.name, candidates: lookUp(component.declared) }])),
     progress: detail.progress ?? null,
     reportedAt: row.last_report_at.getTime(),
   });

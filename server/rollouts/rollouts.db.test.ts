@@ -145,6 +145,45 @@ describe("the whole line", () => {
     expect(await waiting).toMatchObject({ document: expect.stringContaining(v1.digest) });
   });
 
+  it("tells a container its own component, and verifies it by that one alone", async () => {
+    const register = async (version: string) => {
+      const web = fakeImage(`${service} web ${version}`);
+      const jobs = fakeImage(`${service} jobs ${version}`);
+      await registerVersion(ctx, service, version, {
+        components: [
+          { name: "web", repository: `registry.test/${service}-web`, digest: web.digest, manifests: web.manifests },
+          { name: "jobs", repository: `registry.test/${service}-jobs`, digest: jobs.digest, manifests: jobs.manifests },
+        ],
+      });
+      return { web, jobs };
+    };
+    const old = await register("3.0.0");
+    const young = await register("3.1.0");
+    const agent = await FakeAgent.make(test, "staging");
+    // The containers' own names are no components; their repositories say which they are.
+    const shown = (key: "web" | "jobs", image: FakeImage) => ({ key, service, image, container: `${key}-1`, repository: `${service}-${key}` });
+    await promote("3.0.0");
+    await agent.report(shown("web", old.web), shown("jobs", old.jobs));
+    const { id } = await promote("3.1.0");
+    const told = await fetchDesired(agent);
+    expect(told?.refusedTargets).toEqual([]);
+    expect(told?.state.targets).toMatchObject([
+      { target: "jobs", repository: `registry.test/${service}-jobs`, components: [{ name: "jobs" }] },
+      { target: "web", repository: `registry.test/${service}-web`, components: [{ name: "web" }] },
+    ]);
+    for (const target of ["web", "jobs"]) await progress(agent, id, "done", 1, { target });
+    await agent.report(shown("web", young.jobs), shown("jobs", young.jobs));
+    await advanceRollouts(test.app);
+    const wrong = await detail(id);
+    expect(new Map(wrong.targets.map(({ key, status }) => [key, status]))).toEqual(new Map([["web", "failed"], ["jobs", "verified"]]));
+
+    const again = await startReconverge({ ctx, input: reconvergeRequest.parse({ ...place(), reason: "the wrong bytes" }) });
+    await progress(agent, again.id, "done", 2, { target: "web" });
+    await agent.report(shown("web", young.web), shown("jobs", young.jobs));
+    await advanceRollouts(test.app);
+    expect(await detail(again.id)).toMatchObject({ status: "succeeded", targets: [{ key: "web", status: "verified" }] });
+  });
+
   it("names why a target failed, and fails with it", async () => {
     const agent = await running2();
     const back = await rollback();

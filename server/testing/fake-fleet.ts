@@ -25,7 +25,7 @@ export async function registerVersion(ctx: Ctx, service: string, version: string
   return { ...image, id: release.id, created };
 }
 
-export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; copy?: string };
+export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; copy?: string; container?: string; repository?: string };
 
 /** An agent that exists in the database, and reports what it is told to have. */
 export class FakeAgent {
@@ -59,9 +59,9 @@ export class FakeAgent {
       scope: "engine",
       kind: "full",
       coverage: { complete: true, errors: [] },
-      images: targets.map(({ service, image }) => ({ digests: [{ digest: image.digest, kind: "manifest", repository: `registry.test/${service}` }, { digest: image.config, kind: "config" }] })),
-      targets: targets.map(({ key, service, canAct = true, image }) => ({ key, labels: { "plumbline.service": service }, components: [{ name: "main", declared: image.digest }], desired: 1, canAct })),
-      instances: targets.map(({ key, health = "healthy", copy, image }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, image: at, state: "running", health, startedAt: new Date(this.#clock - 600_000).toISOString() })),
+      images: targets.map(({ service, image, repository = service }) => ({ digests: [{ digest: image.digest, kind: "manifest", repository: `registry.test/${repository}` }, { digest: image.config, kind: "config" }] })),
+      targets: targets.map(({ key, service, canAct = true, image, container = "main" }) => ({ key, labels: { "plumbline.service": service }, components: [{ name: container, declared: image.digest }], desired: 1, canAct })),
+      instances: targets.map(({ key, health = "healthy", copy, image, container = "main" }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, component: container, image: at, state: "running", health, startedAt: new Date(this.#clock - 600_000).toISOString() })),
     };
     const parsed: z.output<typeof inventoryReport> = inventoryReport.parse(input);
     await recordInventory({ ctx: this.ctx, input: parsed, ...(this.receivedAt && { now: this.receivedAt }) });
