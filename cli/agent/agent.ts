@@ -92,7 +92,11 @@ async function assemble(options: AgentOptions, patient: boolean) {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { signal } = options;
   const { journal, wakeup, progress, converger, reporter, desired, pause, close } = await assemble(options, true);
-  const stopReports = () => wakeup.wake(0);
+  const askAgain = createWakeup();
+  const stopReports = () => {
+    wakeup.wake(0);
+    askAgain.wake(0);
+  };
   signal.addEventListener("abort", stopReports);
   try {
     const watching = options.runtime.watch(
@@ -111,6 +115,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
         const lookedAt = Date.now();
         const result = await reporter.send();
         if (result.delivered) await noteTold(options.stateDir, lookedAt).catch((error: unknown) => options.log(`the state folder cannot be written: ${messageOf(error)}`));
+        // Reports come back soonest; what is desired would else be asked for a minute later.
+        if (result.delivered && desired.isAway()) askAgain.wake(0);
         // A server that is away is not asked more often because much happens here.
         if (result.retryMs !== null) await pause(result.retryMs);
         else await wakeup.next(jitteredMs(options.intervalMs, Math.random()));
@@ -120,7 +126,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       converger.resume();
       while (!signal.aborted) {
         const waitMs = await desired.poll(undefined, signal);
-        if (waitMs > 0) await pause(waitMs);
+        if (waitMs > 0 && !signal.aborted) await askAgain.next(waitMs);
       }
     })();
     await Promise.all([watching, reporting, following]);

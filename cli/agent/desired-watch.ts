@@ -39,6 +39,7 @@ export class DesiredWatch {
   private failures = 0;
   private held: HeldState;
   private lastSaid = "";
+  private away = false;
 
   constructor(private readonly options: DesiredOptions) {
     this.held = options.held;
@@ -49,6 +50,11 @@ export class DesiredWatch {
     this.after = 0;
   }
 
+  /** Whether the last request found no server at all, so that any other sign of it is a reason to ask at once. */
+  isAway(): boolean {
+    return this.away;
+  }
+
   /** One request. Resolves with how long to wait before the next one. Never rejects. */
   async poll(waitS: number = WAIT_S, signal?: AbortSignal): Promise<number> {
     const nonce = randomBytes(24).toString("base64url");
@@ -56,6 +62,7 @@ export class DesiredWatch {
     try {
       const sentAt = this.options.monotonic();
       const answer = await this.options.transport.get(`/api/agent/v1/desired?${query}`, (waitS + 15) * 1_000, signal);
+      this.away = false;
       if (answer.status === 204) {
         this.recovered();
         // A server that answers at once instead of waiting is not asked again at once.
@@ -68,6 +75,7 @@ export class DesiredWatch {
       return answer.retryAfterS === undefined ? backoffMs(this.failures, this.options.random()) : Math.min(answer.retryAfterS, 300) * 1_000;
     } catch (error) {
       if (signal?.aborted) return 0;
+      this.away = true;
       this.failures += 1;
       this.say(`the desired state is not reached: ${messageOf(error)}`);
       return backoffMs(this.failures, this.options.random());
