@@ -72,7 +72,7 @@ export function createClient(options: ClientOptions): Client {
       throw new CliError(`Plumbline at ${url} does not answer (${reasonOf(error)}). Set PLUMBLINE_URL to where it runs.`, EXIT.unreachable);
     }
     if (response.ok) return response;
-    throw await refusal(response, token !== undefined);
+    throw await refusal(response, Boolean(token));
   };
   const json = async <T>(response: Response): Promise<T> => (response.status === 204 ? null : await response.json()) as T;
   return {

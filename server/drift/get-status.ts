@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { StatusDto, statusQuery } from "@/lib/contract/fleet";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
+import { notFound } from "@/server/errors";
 import { readCells, worstOf } from "./read-cells";
 import { readEnvironments, readReleases } from "./read-references";
 
@@ -10,7 +11,11 @@ const NO_DRIFT = new Set(["match", "neutral", "rolling", "warning"]);
 /** For scripts: whether everything that the actor may see is as assigned. What is silent is unknown, so never in sync. */
 export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; input: z.output<typeof statusQuery>; now?: Date }): Promise<StatusDto> {
   authorise(ctx, "fleet.read", input);
-  const { cells } = await readCells(ctx, await readEnvironments(ctx.db), input);
+  const environments = await readEnvironments(ctx.db);
+  // A name that is misspelt must not look as if it were in sync.
+  if (input.environment !== undefined && !environments.some(({ name }) => name === input.environment)) throw notFound("environment");
+  const { cells } = await readCells(ctx, environments, input);
+  if (input.service !== undefined && cells.length === 0 && !(await isService(ctx, input.service))) throw notFound("service");
   const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
   const rows = cells.map((cell) => ({
     service: cell.service,
@@ -29,4 +34,9 @@ export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; in
   const shown = new Set(rows.map((row) => `${row.service} ${row.environment}`));
   const open = findings.some((row) => (row.service === null ? input.service === undefined && input.environment === undefined : shown.has(`${row.service} ${row.environment}`)));
   return { inSync: !open && rows.every((row) => row.silent === 0 && NO_DRIFT.has(row.severity)), asOf: now.toISOString(), instances: rows.reduce((sum, row) => sum + row.instances, 0), cells: rows.slice(0, 2_000) };
+}
+
+async function isService({ db }: Ctx, name: string): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`SELECT 1 FROM services WHERE name = ${name} UNION ALL SELECT 1 FROM service_aliases WHERE name = ${name} LIMIT 1`;
+  return rows.length > 0;
 }

@@ -77,6 +77,9 @@ describe("what is read", () => {
 
     expect(servicePage.parse(await listServices({ ctx, input: { limit: 10 } })).items.map(({ name }) => name)).toEqual(["cron", "payments"]);
     expect(statusDto.parse(await getStatus({ ctx, input: {} }))).toMatchObject({ inSync: false, instances: 4 });
+    expect(await getStatus({ ctx, input: { service: "payments", environment: "dev" } })).toMatchObject({ inSync: true, cells: [] });
+    await expect(getStatus({ ctx, input: { service: "paymets" } })).rejects.toMatchObject({ kind: "not-found" });
+    await expect(getStatus({ ctx, input: { service: "payments", environment: "stagging" } })).rejects.toMatchObject({ kind: "not-found" });
     expect(agentPage.parse(await listAgents({ ctx, input: { limit: 10 } })).items).toMatchObject([{ name: "eu-1", instances: 4, state: "active", coverageComplete: true }]);
   });
 
