@@ -34,7 +34,9 @@ export function registerAdminCommands(program: Command): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Common & { role: string; service: string; environment: string; team?: string; expiresInHours: string }>();
       const result = await createClient(options).post<CreatedToken>("tokens", { name, role: options.role, service: options.service, environment: options.environment, expiresInHours: Number(options.expiresInHours), ...(options.team ? { team: options.team } : {}) });
-      print(options.json, result, [result.token, `  ${result.role}, until ${result.expiresAt}. It is not shown again.`]);
+      print(options.json, result, [result.token]);
+      // Beside it, so that $(plumbline token create …) is the token alone.
+      if (!options.json) process.stderr.write(`${result.role}, until ${result.expiresAt}. It is not shown again.\n`);
     });
 
   const pool = program.command("pool").description("Which hosts may report");
