@@ -35,6 +35,8 @@ async function advanceOne(tx: Tx, id: string): Promise<void> {
   const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
   const now = clock?.now ?? new Date();
   await judgeTargets(tx, { rolloutId: id }, now);
+  // Once more, at most twice: judging says `contested` after that.
+  if (rollout.status === "running") await offerTargets(tx, { rolloutId: id, wave: null, now });
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const moves = advanceRollout(await readState(tx, rollout), await readTargetStates(tx, id), now.getTime());
     if (!moves.rollout && moves.waves.length === 0 && moves.offer.length === 0) return;

@@ -3,16 +3,16 @@ import { raiseDesired } from "@/server/desired/raise-desired";
 import { regroupTargets } from "@/server/drift/regroup-targets";
 
 /**
- * Moves the desired rows of a wave's pending targets to what the rollout brings, one generation up, and wakes their
- * agents. Called when a wave opens, on a locked rollout.
+ * Moves the desired rows of targets to what the rollout brings, one generation up, and wakes their agents: the pending
+ * ones of a wave that opens, or (without a wave) those that regressed. Called on a locked rollout.
  */
-export async function offerTargets(tx: Tx, { rolloutId, wave, now }: { rolloutId: string; wave: number; now: Date }): Promise<void> {
+export async function offerTargets(tx: Tx, { rolloutId, wave, now }: { rolloutId: string; wave: number | null; now: Date }): Promise<void> {
   const rows = await tx.$queryRaw<{ target_id: bigint; agent_id: string }[]>`
     WITH offered AS (
       INSERT INTO target_desired AS d (target_id, release_id, entry_seq, rollout_id, generation, updated_at)
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id, 1, ${now}::timestamptz
       FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
-      WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.wave = ${wave} AND rt.status = 'pending' ORDER BY rt.target_id
+      WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave = ${wave}::int) OR (rt.status = 'regressed' AND ${wave}::int IS NULL)) ORDER BY rt.target_id
       ON CONFLICT (target_id) DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, rollout_id = excluded.rollout_id,
         generation = d.generation + 1, updated_at = excluded.updated_at
       RETURNING d.target_id, d.generation

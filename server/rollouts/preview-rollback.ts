@@ -8,7 +8,7 @@ import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { notFound } from "@/server/errors";
-import { decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow } from "./read-decision";
+import { membersOf, decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow } from "./read-decision";
 import { readHistory } from "./read-history";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
 import { NO_CANDIDATE } from "./refuse-reasons";
@@ -40,14 +40,15 @@ export async function previewRollback({ ctx, input }: { ctx: Ctx; input: z.outpu
     const shownEvidence = chosenRecord ? chooseLastKnownGood({ records: [chosenRecord], currentReleaseId: null }) : null;
     const evidence = chosen?.id === good.release?.id ? good : shownEvidence;
     const [now] = await tx.$queryRaw<{ at: Date; size: bigint }[]>`SELECT clock_timestamp() AS at, size FROM ledger_head`;
-    const { targets } = decision;
+    const kind = chosen !== null && chosen.id === decision.assigned?.releaseId ? "reconverge" : "rollback";
+    const targets = membersOf(decision, kind);
     return {
       service: place.service.name,
       environment: place.environment.name,
       partition: place.names.partition,
       protected: place.environment.protected,
       allowed: check.ok,
-      kind: chosen !== null && chosen.id === decision.assigned?.releaseId ? "reconverge" : "rollback",
+      kind,
       reasons: check.ok
         ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) }))
         : check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && input.version === undefined ? NO_CANDIDATE : explainReason(reason) })),

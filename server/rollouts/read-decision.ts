@@ -42,6 +42,11 @@ export type Decision = {
 
 const managedBy = z.object({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional() }).nullable();
 
+/** Whom a rollout of this kind acts on: a rollback on every target here, a reconverge on those that deviate. */
+export function membersOf(decision: Pick<Decision, "targets">, kind: "rollback" | "reconverge"): TargetRow[] {
+  return kind === "reconverge" ? decision.targets.filter((target) => !target.verifiedOnAssigned) : [...decision.targets];
+}
+
 /** Reads the state of a place; parts that do not exist leave everything else empty. */
 export async function readDecision(db: Db | Tx, place: Place): Promise<Decision> {
   const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, decisions: 0, lastRollouts: [] };

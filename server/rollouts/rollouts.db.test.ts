@@ -320,3 +320,38 @@ describe("steering", () => {
     expect((await fetchDesired(agent))?.state.targets).toMatchObject([{ generation: 2, entry: rollout.entry, components: [{ digests: expect.arrayContaining([v2.digest]) }] }]);
   });
 });
+
+describe("a target that leaves what was verified while the rollout is open", () => {
+  it("is offered it again twice, and is contested after that", async () => {
+    const [agent, other] = [await FakeAgent.make(test, "staging"), await FakeAgent.make(test, "staging")];
+    await promote("1.0.0");
+    for (const one of [agent, other]) await one.report({ key: "app", service, image: v1 });
+    const { id } = await promote("2.0.0");
+    const state = async () => {
+      const [row] = await test.db.$queryRaw<{ status: string; generation: bigint }[]>`
+        SELECT rt.status, rt.generation FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id
+        WHERE rt.rollout_id = ${id}::uuid AND s.agent_id = ${agent.ctx.actor.id}::uuid`;
+      return { status: row?.status, generation: Number(row?.generation) };
+    };
+    const obey = async () => {
+      await progress(agent, id, "done", (await state()).generation);
+      await agent.report({ key: "app", service, image: v2 });
+      await advanceRollouts(test.app);
+    };
+    const leave = async () => {
+      await agent.report({ key: "app", service, image: v1 });
+      await advanceRollouts(test.app);
+    };
+    await obey();
+    const { status, generation } = await state();
+    expect(status).toBe("verified");
+    for (const again of [1, 2]) {
+      await leave();
+      expect(await state()).toEqual({ status: "offered", generation: generation + again });
+      await obey();
+      expect((await state()).status).toBe("verified");
+    }
+    await leave();
+    expect(await state()).toEqual({ status: "contested", generation: generation + 2 });
+  });
+});

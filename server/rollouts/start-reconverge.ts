@@ -8,7 +8,7 @@ import { AppError } from "@/server/errors";
 import { loadRollout } from "./load-rollouts";
 import { oncePerPlace } from "./once-per-place";
 import { openRollout } from "./open-rollout";
-import { decisionState, readDecision, readReleasesHere } from "./read-decision";
+import { membersOf, decisionState, readDecision, readReleasesHere } from "./read-decision";
 import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 import { refusal } from "./refuse-reasons";
 
@@ -31,7 +31,7 @@ export async function startReconverge({ ctx, input }: { ctx: Ctx; input: z.outpu
       if (foreign >= 0) {
         throw new AppError("unprocessable", "One of the targets is not here.", { fields: [{ path: `targets[${foreign}]`, message: "is not a target of this service here" }] });
       }
-      const members = input.targets ? [...new Set(input.targets)].flatMap((id) => here.get(id) ?? []) : decision.targets.filter((target) => !target.verifiedOnAssigned);
+      const members = input.targets ? [...new Set(input.targets)].flatMap((id) => here.get(id) ?? []) : membersOf(decision, "reconverge");
       const { id } = await openRollout(tx, ctx, { kind: "reconverge", place, decision, release, members, reason: input.reason, incident: input.incident, hold: false });
       return loadRollout(tx, id);
     }),

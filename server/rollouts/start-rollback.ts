@@ -9,7 +9,7 @@ import { AppError } from "@/server/errors";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { loadRollout } from "./load-rollouts";
 import { openRollout } from "./open-rollout";
-import { decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
+import { membersOf, decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
 import { readHistory } from "./read-history";
 import { isKnownPlace, lockPlace, readPlace, type Place } from "./read-place";
 import { NO_CANDIDATE, refusal } from "./refuse-reasons";
@@ -41,7 +41,7 @@ export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<
         const nothingNamed = input.version === undefined && refused.extras.type === "release-unknown";
         throw nothingNamed ? new AppError("unprocessable", NO_CANDIDATE, { type: "release-unknown", reasons: [{ reason: "release-unknown", sentence: NO_CANDIDATE }] }) : refused;
       }
-      const members = check.kind === "reconverge" ? decision.targets.filter((target) => !target.verifiedOnAssigned) : decision.targets;
+      const members = membersOf(decision, check.kind);
       const { id } = await openRollout(tx, ctx, { kind: check.kind, place, decision, release, members, reason: input.reason, incident: input.incident, hold: input.hold });
       return loadRollout(tx, id);
     }),

@@ -129,7 +129,7 @@ export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetSt
   stuck: ["acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
   gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck"],
   withdrawn: [],
-  regressed: ["acknowledged", "replacing", "verified", "contested", "gone"],
+  regressed: ["offered", "acknowledged", "replacing", "verified", "contested", "gone"],
   contested: ["verified", "gone"],
 };
 
