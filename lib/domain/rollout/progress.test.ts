@@ -187,7 +187,8 @@ describe("judgeTarget", () => {
           if (next.status === current.status) return;
           expect([current.status, next.status, canTargetMove(current.status, next.status)]).toEqual([current.status, next.status, true]);
           seen.push(next.status);
-          current = { ...current, status: next.status, reason: next.reason };
+          // As the store does: the time of a status is when it was entered.
+          current = { ...current, status: next.status, reason: next.reason, statusSince: NOW };
         }
         expect(seen).toEqual("it came to rest");
       }),
