@@ -126,4 +126,5 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect(results.violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(" | ")}`)).toEqual([]);
 }
 
+export { makeImage } from "../cli/simulate/image";
 export { expect };

@@ -3,8 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { makeImage } from "../cli/simulate/image";
-import { expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
+import { makeImage, expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
 
 const SERVICE = "orders";
 const REPOSITORY = "registry.example/shop/orders";
