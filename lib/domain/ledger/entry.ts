@@ -49,6 +49,12 @@ export const ENTRY_TYPES = [
   "text-redacted",
   "user-created",
   "user-disabled",
+  "strategy-changed",
+  "wave-approved",
+  "rollback-cleared",
+  "recall-lift-agreed",
+  "channel-changed",
+  "executor-changed",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
