@@ -28,7 +28,7 @@ export async function promoteRelease({ ctx, input }: { ctx: Ctx; input: z.output
         ...decisionState(ctx, "rollouts.promote", decision, release ?? null, null),
         release: release ?? null,
         hold: decision.hold && { id: decision.hold.id, detail: `entry ${decision.hold.entry}` },
-        freeze: decision.freeze && { name: decision.freeze.id, until: decision.freeze.until.toISOString(), overridden: false },
+        freeze: decision.freeze && { name: decision.freeze.name, until: decision.freeze.until?.toISOString() ?? null, overridden: false },
       });
       if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
       const { id } = await openRollout(tx, ctx, { kind: "promote", place, decision, release, members: decision.targets, reason: input.reason, hold: false });

@@ -5,6 +5,7 @@ import type { DecisionState, OfferedRelease, ReleaseHere, TargetHere } from "@/l
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import type { Ctx } from "@/server/context";
 import type { Db, Tx } from "@/server/db";
+import { readFreeze, type FreezeInForce } from "@/server/policies/read-freeze";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
 import { compareRevision, type Revision } from "./revision";
 import { isKnownPlace, type KnownPlace, type Place } from "./read-place";
@@ -34,7 +35,7 @@ export type Decision = {
   running: RunningRow[];
   activeRollout: ActiveRollout | null;
   hold: { id: string; entry: bigint } | null;
-  freeze: { id: string; until: Date } | null;
+  freeze: FreezeInForce | null;
   /** Entries about this service and environment. */
   decisions: number;
   lastRollouts: { id: string; status: string }[];
@@ -61,13 +62,11 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
     WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
     ORDER BY (status IN ('planned', 'running', 'paused')) DESC, created_at DESC, number DESC LIMIT 1`;
   const [latest] = rollouts;
-  const [rest] = await db.$queryRaw<{ hold_id: string | null; hold_entry: bigint | null; freeze_id: string | null; freeze_until: Date | null; decisions: bigint }[]>`
-    SELECT h.id AS hold_id, h.entry_seq AS hold_entry, f.id AS freeze_id, f.ends_at AS freeze_until,
+  const [rest] = await db.$queryRaw<{ hold_id: string | null; hold_entry: bigint | null; now: Date; decisions: bigint }[]>`
+    SELECT h.id AS hold_id, h.entry_seq AS hold_entry, clock_timestamp() AS now,
       (SELECT count(*) FROM ledger_entries WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid) AS decisions
     FROM (SELECT) one
-    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL
-    LEFT JOIN LATERAL (SELECT id, ends_at FROM freezes WHERE environment_id = ${environment.id}::uuid AND (service_id IS NULL OR service_id = ${service.id}::uuid)
-      AND lifted_seq IS NULL AND clock_timestamp() >= starts_at AND clock_timestamp() < ends_at ORDER BY ends_at DESC LIMIT 1) f ON true`;
+    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL`;
   return {
     place,
     assigned,
@@ -78,7 +77,7 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
         ? { id: latest.id, number: latest.number, kind: latest.kind, status: latest.status, toReleaseId: latest.to_release_id }
         : null,
     hold: rest?.hold_id && rest.hold_entry !== null ? { id: rest.hold_id, entry: rest.hold_entry } : null,
-    freeze: rest?.freeze_id && rest.freeze_until ? { id: rest.freeze_id, until: rest.freeze_until } : null,
+    freeze: rest ? await readFreeze(db, { environmentId: environment.id, serviceId: service.id }, rest.now) : null,
     decisions: Number(rest?.decisions ?? 0),
     lastRollouts: rollouts.map(({ id, status }) => ({ id, status })),
   };
