@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { FAILURE_ACTIONS, type EnvironmentStrategy, type Strategy } from "@/lib/domain/rollout/strategy";
+import { shortText } from "./primitives";
+
+const DAY_MS = 86_400_000;
+const share = z.number().min(0).max(1);
+const checkTimes = {
+  /** How long one question may take. */
+  timeoutMs: z.int().min(100).max(60_000).default(10_000),
+  /** How soon it is asked again when nothing came back. */
+  everyMs: z.int().min(500).max(3_600_000).default(10_000),
+  /** How long nothing may come back before that is said, and the rollout pauses. */
+  withinMs: z.int().min(1_000).max(DAY_MS).default(5 * 60_000),
+};
+const url = z.url({ protocol: /^https?$/ }).max(2_000);
+
+export const externalCheckSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("webhook"), url, ...checkTimes }),
+  z.strictObject({ kind: z.literal("prometheus"), url, query: z.string().min(1).max(4_000), op: z.enum(["<", "<=", ">", ">=", "==", "!="]), threshold: z.number(), ...checkTimes }),
+]);
+
+const gateFields = {
+  passShare: share.gt(0, "more than 0: a wave of which nothing is verified never passes"),
+  soakMs: z.int().min(0).max(7 * DAY_MS),
+  failureThreshold: share,
+  maxFailures: z.int().min(0).max(100_000),
+  health: z.boolean(),
+  goAhead: z.boolean(),
+  check: externalCheckSchema.nullable(),
+};
+export const waveGateSchema = z.strictObject({
+  passShare: gateFields.passShare.default(1),
+  soakMs: gateFields.soakMs.default(0),
+  failureThreshold: gateFields.failureThreshold.default(0),
+  maxFailures: gateFields.maxFailures.default(0),
+  health: gateFields.health.default(true),
+  goAhead: gateFields.goAhead.default(false),
+  check: gateFields.check.default(null),
+});
+
+const label = z.string().min(1).max(200);
+export const cutSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("all-at-once") }),
+  z.strictObject({
+    kind: z.literal("percentages"),
+    steps: z.array(z.number().gt(0).max(100)).min(1).max(20).refine((steps) => steps.every((step, at) => at === 0 || step > (steps[at - 1] ?? 0)), "must grow from step to step"),
+  }),
+  z.strictObject({ kind: z.literal("groups"), by: z.union([z.enum(["region", "partition"]), z.strictObject({ label })]), order: z.array(label).max(100).default([]) }),
+  z.strictObject({ kind: z.literal("targets"), waves: z.array(z.strictObject({ name: shortText, targets: z.array(z.string().min(1).max(400)).min(1).max(10_000) })).min(1).max(20) }),
+]);
+
+/** One way to roll out; what is left out is as the default says. Its output is the domain's Strategy. */
+export const strategySchema = z.strictObject({
+  cut: cutSchema,
+  gate: waveGateSchema.default(waveGateSchema.parse({})),
+  waves: z.array(z.strictObject({ wave: z.int().min(1).max(100) }).extend(z.strictObject(gateFields).partial().shape)).max(100).default([]),
+  onFailure: z.enum(FAILURE_ACTIONS).default("pause"),
+  maxInFlight: z.int().min(1).max(100_000).nullable().default(null),
+  minUptimeMs: z.int().min(0).max(3_600_000).default(5_000),
+}) satisfies z.ZodType<Strategy>;
+
+export const environmentStrategySchema = z.strictObject({ promote: strategySchema, rollback: strategySchema }) satisfies z.ZodType<EnvironmentStrategy>;
