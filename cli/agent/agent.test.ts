@@ -9,7 +9,7 @@ import { inventoryReport, leaveRequest, progressReport } from "@/lib/contract/ag
 import { toBase64 } from "@/lib/domain/ledger/bytes";
 import { signCheckpoint } from "@/lib/domain/ledger/checkpoint";
 import { signDesired } from "@/lib/domain/ledger/desired-state";
-import type { DesiredTarget } from "@/lib/domain/ledger/desired-state";
+import type { DesiredPrefetch, DesiredTarget } from "@/lib/domain/ledger/desired-state";
 import { encodeEntry } from "@/lib/domain/ledger/entry";
 import { leafHash } from "@/lib/domain/ledger/merkle";
 import { createSigner, encodeVkey } from "@/lib/domain/ledger/signed-note";
@@ -46,6 +46,7 @@ class FakeServer {
   left = false;
   version = 0;
   generation = 1;
+  prefetch: DesiredPrefetch[] = [];
   signedBy = signer;
   problems: string[] = [];
   answer: { status: number; body: string } | null = null;
@@ -109,7 +110,7 @@ class FakeServer {
     if (Number(url.searchParams.get("after")) >= this.version) return { status: 204, body: "" };
     const target: DesiredTarget = { target: "payments", service: "payments", environment: "production", partition: "default", entry: 0, repository: "team/payments", components: [{ name: "main", digests: [digest("a")] }], stop: false, generation: this.generation, rollout: null, fallback: null };
     const signed = signDesired(
-      { v: 1, origin: ORIGIN, epoch: 1, agent: "4b0c9a52-8f13-4f9e-9a35-0a3f7a2f9f10", version: this.version, nonce: url.searchParams.get("nonce") ?? "", issuedAt: "2026-01-31T12:00:00.000Z", ttlMs: 60_000, checkpoint, entries: [{ index: 0, bytes: toBase64(entry), proof: [] }], targets: [target], recalled: [] },
+      { v: 1, origin: ORIGIN, epoch: 1, agent: "4b0c9a52-8f13-4f9e-9a35-0a3f7a2f9f10", version: this.version, nonce: url.searchParams.get("nonce") ?? "", issuedAt: "2026-01-31T12:00:00.000Z", ttlMs: 60_000, checkpoint, entries: [{ index: 0, bytes: toBase64(entry), proof: [] }], targets: [target], prefetch: this.prefetch, recalled: [] },
       this.signedBy,
     );
     return ok({ ...signed, consistency: null });

@@ -67,7 +67,8 @@ export const reportedTarget = z.strictObject({
   /** How many instances the runtime itself wants; null is never judged. */
   desired: z.int().min(0).max(1_000_000).nullable(),
   ready: z.int().min(0).max(1_000_000).optional(),
-  managedBy: z.strictObject({ tool: shortText, name: shortText.optional(), autoSync: z.boolean().optional() }).nullable().optional(),
+  /** Who else keeps it as it is; `autoSync`: it puts its own version back without anybody's command. `detail` is the file or unit to change there. */
+  managedBy: z.strictObject({ tool: shortText, name: shortText.optional(), autoSync: z.boolean().optional(), detail: shownText.min(1).max(300).optional() }).nullable().optional(),
   canAct: z.boolean().default(false),
   cannotActReason: shownText.max(500).optional(),
 });
@@ -148,7 +149,9 @@ export const desiredResponse = z.strictObject({
 });
 export type DesiredResponse = z.infer<typeof desiredResponse>;
 
-export const PROGRESS_STEPS = ["acknowledged", "pulling", "pulled", "creating", "stopping", "starting", "started", "put-back", "done", "failed", "refused"] as const;
+export const PROGRESS_STEPS = ["acknowledged", "pulling", "pulled", "creating", "stopping", "starting", "started", "put-back", "pre-hook", "post-hook", "done", "failed", "refused", "prefetched", "prefetch-failed"] as const;
+/** What is said about bytes that a later wave will need. It moves no target, and its generation is 0: nothing was offered yet. */
+export const PREFETCH_STEPS = ["prefetched", "prefetch-failed"] as const satisfies readonly (typeof PROGRESS_STEPS)[number][];
 
 export const progressReport = z.strictObject({
   v,
@@ -163,7 +166,7 @@ export const progressReport = z.strictObject({
         generation: counter,
         step: z.enum(PROGRESS_STEPS),
         at: instant,
-        reason: z.enum(["cannot-fetch", "start-failed", "crash-loop", "unhealthy", "not-allowed", "cannot-act", "timeout", "interrupted", "older-entry", "runtime-error"]).optional(),
+        reason: z.enum(["cannot-fetch", "start-failed", "crash-loop", "unhealthy", "not-allowed", "cannot-act", "timeout", "interrupted", "older-entry", "hook-failed", "runtime-error"]).optional(),
         message: shownText.max(2_000).optional(),
         exitCode: z.int().optional(),
         oom: z.boolean().optional(),

@@ -154,7 +154,7 @@ export const instanceDetail = instanceDto.extend({
   digests: z.array(z.strictObject({ digest, kind: z.string(), repository: z.string().nullable() })),
   mutated: z.strictObject({ count, paths: z.array(z.string()) }).nullable(),
   lastExit: z.strictObject({ code: z.int(), at: instant.optional(), oom: z.boolean().optional() }).nullable(),
-  managedBy: z.strictObject({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional() }).nullable(),
+  managedBy: z.strictObject({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional(), detail: z.string().optional() }).nullable(),
   canAct: z.boolean(),
   cannotActReason: z.string().nullable(),
   generation: z.int().nullable(),

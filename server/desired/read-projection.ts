@@ -15,17 +15,21 @@ export type ProjectedTarget = {
   generation: number;
   rolloutId: string | null;
 };
+/** What a target will be told to run when its wave of a rollout opens. */
+export type ProjectedPrefetch = Omit<ProjectedTarget, "generation" | "releaseId" | "rolloutId"> & { releaseId: string; rolloutId: string };
 /** What the database's rows say about one agent; every target of it is held against its entry before it is sent. */
 export type Projection = {
   version: number;
   /** The largest tree size that the agent was known to hold. */
   checkpointSize: number;
   targets: ProjectedTarget[];
+  prefetch: ProjectedPrefetch[];
   /** Digests of recalled releases of the services that it runs. */
   recalled: string[];
 };
 type Waiting = { agentId: string; resolve: (projection: Projection | null) => void; reject: (error: unknown) => void };
 type Row = { agent_id: string; version: bigint; checkpoint_size: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type PrefetchRow = { agent_id: string; key: string; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string; entry_seq: bigint; rollout_id: string };
 
 const queues = processWide("desired.queues", () => new WeakMap<Db, Waiting[]>());
 
@@ -55,7 +59,7 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
     WHERE a.id = ANY(${[...new Set(waiting.map(({ agentId }) => agentId))]}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
-    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), checkpointSize: Number(row.checkpoint_size), targets: [], recalled: [] };
+    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), checkpointSize: Number(row.checkpoint_size), targets: [], prefetch: [], recalled: [] };
     projections.set(row.agent_id, projection);
     // An agent names a target once; the same key in two scopes is told about the first.
     if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;
@@ -72,11 +76,29 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
       rolloutId: row.rollout_id,
     });
   }
-  const recalled = await readRecalled(app, [...new Set(rows.flatMap((row) => (row.key === null ? [] : row.service_id)))]);
+  await addPrefetch(app, projections);
+  const told = ({ targets, prefetch }: Projection): string[] => [...new Set([...targets, ...prefetch].map(({ serviceId }) => serviceId))];
+  const recalled = await readRecalled(app, [...new Set([...projections.values()].flatMap(told))]);
   for (const projection of projections.values()) {
-    projection.recalled = [...new Set(projection.targets.flatMap(({ serviceId }) => recalled.get(serviceId) ?? []))].sort();
+    projection.recalled = [...new Set(told(projection).flatMap((serviceId) => recalled.get(serviceId) ?? []))].sort();
   }
   for (const { agentId, resolve } of waiting) resolve(projections.get(agentId) ?? null);
+}
+
+/** Adds the targets whose wave of an active rollout is still to open. A target that left the rollout's place is not its business any more. */
+async function addPrefetch(app: App, projections: ReadonlyMap<string, Projection>): Promise<void> {
+  const rows = await app.db.$queryRaw<PrefetchRow[]>`
+    SELECT s.agent_id, t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, r.to_release_id AS release_id, r.entry_seq, r.id AS rollout_id
+    FROM rollouts r JOIN rollout_targets rt ON rt.rollout_id = r.id AND rt.status = 'pending'
+    JOIN targets t ON t.id = rt.target_id AND t.gone_at IS NULL AND t.service_id = r.service_id AND t.environment_id = r.environment_id AND t.partition = r.partition
+    JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
+    WHERE r.status IN ('running', 'paused') AND r.origin = 'plumbline' AND r.to_release_id IS NOT NULL AND r.executor_id IS NULL AND s.agent_id = ANY(${[...projections.keys()]}::uuid[])
+    ORDER BY t.key, t.id`;
+  for (const row of rows) {
+    const prefetch = projections.get(row.agent_id)?.prefetch;
+    if (!prefetch || prefetch.at(-1)?.key === row.key) continue;
+    prefetch.push({ key: row.key, serviceId: row.service_id, service: row.service, environmentId: row.environment_id, environment: row.environment, partition: row.partition, releaseId: row.release_id, entry: Number(row.entry_seq), rolloutId: row.rollout_id });
+  }
 }
 
 /**

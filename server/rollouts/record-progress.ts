@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { progressReport, PROGRESS_STEPS } from "@/lib/contract/agent";
+import { PREFETCH_STEPS, type progressReport, type PROGRESS_STEPS } from "@/lib/contract/agent";
 import type { ProgressPhase, TargetReason } from "@/lib/domain/rollout/statuses";
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
@@ -9,10 +9,14 @@ import { judgeTargets } from "./judge-targets";
 
 type Input = z.output<typeof progressReport>;
 type Step = (typeof PROGRESS_STEPS)[number];
-type Word = Input["targets"][number];
+type PrefetchStep = (typeof PREFETCH_STEPS)[number];
+type Said = Input["targets"][number];
+type Word = Said & { step: Exclude<Step, PrefetchStep> };
+type PrefetchWord = Said & { step: PrefetchStep };
 
-const PHASE: Record<Step, ProgressPhase> = {
+const PHASE: Record<Word["step"], ProgressPhase> = {
   acknowledged: "acknowledged",
+  "pre-hook": "acknowledged",
   pulling: "fetching",
   pulled: "fetching",
   creating: "replacing",
@@ -20,6 +24,7 @@ const PHASE: Record<Step, ProgressPhase> = {
   starting: "replacing",
   "put-back": "replacing",
   started: "started",
+  "post-hook": "started",
   done: "done",
   failed: "failed",
   refused: "refused",
@@ -34,6 +39,7 @@ const REASON: Record<NonNullable<Word["reason"]>, TargetReason> = {
   timeout: "start-failed",
   interrupted: "start-failed",
   "older-entry": "ledger-refused",
+  "hook-failed": "start-failed",
   "runtime-error": "start-failed",
 };
 
@@ -43,10 +49,12 @@ const REASON: Record<NonNullable<Word["reason"]>, TargetReason> = {
  */
 export async function recordProgress({ ctx, input }: { ctx: Ctx; input: Input }): Promise<void> {
   authorise(ctx, "agent.progress");
+  // By itself: it locks other rows than what follows, in an order of its own.
+  await transact(ctx.db, (tx) => storePrefetch(tx, ctx.actor.id, input.targets.filter(isPrefetchWord)));
   await transact(ctx.db, async (tx) => {
     const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
     const now = clock?.now ?? new Date();
-    const targetIds = await storeWords(tx, ctx.actor.id, input.targets, now);
+    const targetIds = await storeWords(tx, ctx.actor.id, input.targets.filter((word): word is Word => !isPrefetchWord(word)), now);
     if (targetIds.length > 0) await judgeTargets(tx, { targetIds }, now);
     await recordHeld(tx, ctx.actor.id, input, now);
   });
@@ -82,6 +90,35 @@ async function storeWords(tx: Tx, agentId: string, words: readonly Word[], now: 
       WHERE rt.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND r.status IN ('running', 'paused')`;
   }
   return rows.map((row) => row.target_id);
+}
+
+function isPrefetchWord(word: Said): word is PrefetchWord {
+  return PREFETCH_STEPS.some((step) => step === word.step);
+}
+
+/** Keeps whether an agent has the bytes that a later wave needs. It tells something about the wave to come and moves no target. */
+async function storePrefetch(tx: Tx, agentId: string, words: readonly PrefetchWord[]): Promise<void> {
+  const last = new Map(words.flatMap((word) => (word.rollout === null ? [] : [[`${word.scope}\n${word.target}\n${word.rollout}`, word] as const])));
+  if (last.size === 0) return;
+  const column = <T>(pick: (word: PrefetchWord) => T): T[] => [...last.values()].map(pick);
+  await tx.$executeRaw`
+    WITH words AS (
+      SELECT rt.rollout_id, rt.target_id, w.prefetch, w.message
+      FROM unnest(${column(({ scope }) => scope)}::text[], ${column(({ target }) => target)}::text[], ${column(({ rollout }) => rollout)}::uuid[],
+        ${column(({ step }) => (step === "prefetched" ? "done" : "failed"))}::text[], ${column(({ message }) => message ?? null)}::text[]) w(scope, target, rollout_id, prefetch, message)
+      JOIN agent_scopes s ON s.agent_id = ${agentId}::uuid AND s.scope = w.scope
+      JOIN targets t ON t.agent_scope_id = s.id AND t.key = w.target
+      JOIN rollout_targets rt ON rt.target_id = t.id AND rt.rollout_id = w.rollout_id
+      JOIN rollouts r ON r.id = rt.rollout_id AND r.status IN ('running', 'paused')
+      WHERE rt.prefetch IS DISTINCT FROM w.prefetch OR rt.detail->>'prefetchMessage' IS DISTINCT FROM w.message),
+    locked AS MATERIALIZED (
+      SELECT rt.rollout_id, rt.target_id FROM rollout_targets rt JOIN words w USING (rollout_id, target_id) ORDER BY rt.rollout_id, rt.target_id FOR NO KEY UPDATE OF rt),
+    stored AS (
+      UPDATE rollout_targets rt SET prefetch = w.prefetch,
+        detail = CASE WHEN w.message IS NULL THEN rt.detail - 'prefetchMessage' ELSE coalesce(rt.detail, '{}') || jsonb_build_object('prefetchMessage', w.message) END
+      FROM words w JOIN locked USING (rollout_id, target_id) WHERE rt.rollout_id = w.rollout_id AND rt.target_id = w.target_id RETURNING rt.rollout_id)
+    INSERT INTO changes (topic, service_id, environment_id, key)
+    SELECT DISTINCT 'rollout', r.service_id, r.environment_id, r.id::text FROM stored JOIN rollouts r ON r.id = stored.rollout_id`;
 }
 
 function describe(word: Word, now: Date): Record<string, unknown> {

@@ -6,6 +6,7 @@ import {
   signDesired,
   verifyDesired,
   type ConsistencyProof,
+  type DesiredPrefetch,
   type DesiredState,
   type DesiredTarget,
   type DesiredTrust,
@@ -93,8 +94,10 @@ const target: DesiredTarget = {
 };
 const other: DesiredTarget = { ...target, target: "compose/other", fallback: null };
 
+const ahead: DesiredPrefetch = { target: "compose/payments", service: "payments", environment: "production", partition: "default", entry: PAYMENTS_C, repository: REPOSITORY, components: [{ name: "main", digests: [digest("c")] }], rollout: "r-1" };
+
 function stateOf(targets: DesiredTarget[], change: Partial<DesiredState> = {}): DesiredState {
-  const named = new Set(targets.flatMap(({ entry, fallback }) => (fallback ? [entry, fallback.entry] : [entry])));
+  const named = new Set([...targets.flatMap(({ entry, fallback }) => (fallback ? [entry, fallback.entry] : [entry])), ...(change.prefetch ?? []).map(({ entry }) => entry)]);
   return {
     v: 1,
     origin: ORIGIN,
@@ -107,6 +110,7 @@ function stateOf(targets: DesiredTarget[], change: Partial<DesiredState> = {}): 
     checkpoint: log.checkpoint(log.size),
     entries: [...named].map((index) => log.entry(index, log.size)),
     targets,
+    prefetch: [],
     recalled: [],
     ...change,
   };
@@ -135,7 +139,7 @@ function accepted(verdict: DesiredVerdict) {
 describe("accepted", () => {
   it("a whole document, with the checkpoint to keep", () => {
     const state = stateOf([target, other]);
-    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [] });
+    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [], refusedPrefetch: [] });
   });
 
   it("the same version again, and the same checkpoint without a proof", () => {
@@ -159,6 +163,20 @@ describe("accepted", () => {
   it("a reconverge, at the entry that was obeyed before", () => {
     const canary: DesiredTarget = { ...target, partition: "canary", entry: CANARY_A, components: [{ name: "main", digests: [digest("a")] }], fallback: null };
     expect(accepted(ask(stateOf([canary]), { obeyed: { "compose/payments": CANARY_A } })).refusedTargets).toEqual([]);
+  });
+
+  it("what a later wave will need, beside what its target runs now", () => {
+    const runs: DesiredTarget = { ...target, entry: PAYMENTS_AB, components: [{ name: "main", digests: [digest("a")] }], fallback: null };
+    const verdict = accepted(ask(stateOf([runs], { prefetch: [ahead] })));
+    expect([verdict.state.targets, verdict.state.prefetch, verdict.refusedPrefetch]).toEqual([[runs], [ahead], []]);
+  });
+
+  it("a document that tells nothing ahead", () => {
+    const { document } = signDesired(stateOf([target]), signer);
+    const without = document.replace('"prefetch":[],', "");
+    expect(without).not.toBe(document);
+    const signature = signLine(joinBytes(encodeUtf8("plumbline-desired-v1\n"), encodeUtf8(without)), signer);
+    expect(accepted(verifyDesired({ document: without, signature, consistency: log.consistency(5, log.size), trust })).state).toMatchObject({ targets: [target], prefetch: [] });
   });
 
   it("rotation: a line of a key that the agent does not know yet", () => {
@@ -201,6 +219,7 @@ describe("the whole document is refused", () => {
     ["with an entry beyond the checkpoint", "bad-proof", () => ask({ ...state, entries: [first, second, { ...second, index: 99 }] })],
     ["without the entry that a target names", "bad-proof", () => ask({ ...state, entries: [first] })],
     ["without the entry that a fallback names", "bad-proof", () => ask({ ...state, entries: [second] })],
+    ["without the entry that a prefetch names", "bad-proof", () => ask({ ...stateOf([]), prefetch: [ahead] })],
   ];
   it.each(cases)("%s: %s", (_, reason, verdict) => {
     expect(verdict()).toMatchObject({ ok: false, reason });
@@ -250,6 +269,7 @@ describe("the whole document is refused", () => {
     expect(() => signDesired({ ...state, entries: [first, first] }, signer)).toThrow(LedgerFormatError);
     expect(() => signDesired(stateOf([{ ...target, stop: true }]), signer)).toThrow(LedgerFormatError);
     expect(() => signDesired(stateOf([{ ...target, fallback: { entry: 1, components: [] } }]), signer)).toThrow(LedgerFormatError);
+    for (const prefetch of [[ahead, ahead], [{ ...ahead, components: [] }], [{ ...ahead, components: [{ name: "main", digests: [] }] }]]) expect(() => signDesired(stateOf([], { prefetch }), signer)).toThrow(LedgerFormatError);
   });
 });
 
@@ -287,6 +307,20 @@ describe("one target is refused", () => {
     expect(verdict.refusedTargets).toEqual([]);
     expect(verdict.refusedFallbacks).toMatchObject([{ target: "compose/payments", reason }]);
     expect(verdict.state.targets).toEqual([{ ...target, fallback: null }]);
+  });
+
+  it.each<[string, TargetRefusal, Partial<DesiredPrefetch>, string[]]>([
+    ["below the entry that its target obeyed", "older-entry", { entry: PAYMENTS_AB, components: main("a") }, []],
+    ["of another service", "wrong-service", { entry: SEARCH_A, components: main("a") }, []],
+    ["of a digest that the entry lacks", "digest-not-in-entry", { components: main("a") }, []],
+    ["of another repository", "repository-not-in-entry", { repository: "evil.example/payments" }, []],
+    ["of a recalled digest", "recalled-digest", {}, [digest("c")]],
+  ])("only what would be fetched ahead: %s", (_, reason, change, recalled) => {
+    const valid: DesiredTarget = { ...target, entry: CANARY_A, partition: "canary", components: main("a"), fallback: null };
+    const other: DesiredPrefetch = { ...ahead, target: "compose/other", entry: CANARY_A, partition: "canary", components: main("a") };
+    const verdict = accepted(ask(stateOf([valid], { prefetch: [{ ...ahead, ...change }, other], recalled }), { obeyed: { "compose/payments": PAYMENTS_C } }));
+    expect(verdict.refusedPrefetch).toMatchObject([{ target: "compose/payments", reason }]);
+    expect([verdict.state.targets, verdict.state.prefetch, verdict.refusedTargets]).toEqual([[valid], [other], []]);
   });
 
   it("whatever it is called", () => {

@@ -39,7 +39,22 @@ export type DesiredTarget = {
   fallback: DesiredFallback | null;
 };
 
-/** An entry that a target or fallback names: `bytes` in base64, `proof` its inclusion in `checkpoint`, base64 hashes. */
+/**
+ * What a target will be told to run when its wave opens. The agent may fetch it ahead and does nothing else with it; it is
+ * checked as a target is.
+ */
+export type DesiredPrefetch = {
+  target: string;
+  service: string;
+  environment: string;
+  partition: string;
+  entry: number;
+  repository: string;
+  components: DesiredComponent[];
+  rollout: string;
+};
+
+/** An entry that a target, prefetch or fallback names: `bytes` in base64, `proof` its inclusion in `checkpoint`, base64 hashes. */
 export type DesiredEntry = { index: number; bytes: string; proof: string[] };
 
 export type DesiredState = {
@@ -59,6 +74,7 @@ export type DesiredState = {
   checkpoint: string;
   entries: DesiredEntry[];
   targets: DesiredTarget[];
+  prefetch: DesiredPrefetch[];
   /** Digests that may not run anywhere. */
   recalled: string[];
 };
@@ -116,6 +132,8 @@ export type DesiredVerdict =
       refusedTargets: RefusedTarget[];
       /** Their targets are valid, but have no fallback. */
       refusedFallbacks: RefusedTarget[];
+      /** What may not be fetched ahead. */
+      refusedPrefetch: RefusedTarget[];
     }
   | { ok: false; reason: DesiredRefusal; detail: string };
 
@@ -139,6 +157,10 @@ const readTarget = objectOf({
   fallback: orNull(objectOf({ entry: readCount, components: readComponents })),
 });
 
+const readPrefetch = arrayOf(
+  objectOf({ target: readText, service: readText, environment: readText, partition: readText, entry: readCount, repository: readText, components: readComponents, rollout: readText }),
+);
+
 const readState: Reader<DesiredState> = objectOf({
   v: oneOf([1]),
   origin: readText,
@@ -151,6 +173,8 @@ const readState: Reader<DesiredState> = objectOf({
   checkpoint: readText,
   entries: arrayOf(objectOf({ index: readCount, bytes: readBase64Text, proof: arrayOf(readBase64Text) })),
   targets: arrayOf(readTarget),
+  // A server that tells nothing ahead leaves it out.
+  prefetch: (value, path) => (value === undefined ? [] : readPrefetch(value, path)),
   recalled: arrayOf(readDigest),
 });
 
@@ -220,7 +244,14 @@ function decide({ document, signature, consistency, trust, verify }: Answer): De
     if (fallbackRefusal) refusedFallbacks.push({ target: target.target, ...fallbackRefusal });
     targets.push(fallbackRefusal ? { ...target, fallback: null } : target);
   }
-  return { ok: true, state: { ...state, targets }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks };
+  const prefetch: DesiredPrefetch[] = [];
+  const refusedPrefetch: RefusedTarget[] = [];
+  for (const wanted of state.prefetch) {
+    const refusal = checkTarget(wanted, find(assignments, wanted.entry), recalled, trust.obeyed);
+    if (refusal) refusedPrefetch.push({ target: wanted.target, ...refusal });
+    else prefetch.push(wanted);
+  }
+  return { ok: true, state: { ...state, targets, prefetch }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks, refusedPrefetch };
 }
 
 /** What the shape alone cannot say; throws LedgerFormatError. */
@@ -228,6 +259,10 @@ function checkShape(state: DesiredState): DesiredState {
   if (state.ttlMs === 0) refuse("desired.ttlMs", "an integer from 1");
   if (new Set(state.targets.map(({ target }) => target)).size !== state.targets.length) refuse("desired.targets", "each target once");
   if (new Set(state.entries.map(({ index }) => index)).size !== state.entries.length) refuse("desired.entries", "each entry once");
+  if (new Set(state.prefetch.map(({ target }) => target)).size !== state.prefetch.length) refuse("desired.prefetch", "each target once");
+  for (const { target, components } of state.prefetch) {
+    if (components.length === 0 || components.some(({ digests }) => digests.length === 0)) refuse(`desired.prefetch.${target}`, "a component with a digest");
+  }
   for (const { target, stop, components, fallback } of state.targets) {
     if (stop !== (components.length === 0)) refuse(`desired.targets.${target}`, "`stop` exactly when there are no components");
     if (fallback?.components.length === 0) refuse(`desired.targets.${target}.fallback`, "a component");
@@ -279,7 +314,7 @@ function find(assignments: ReadonlyMap<number, Assignment | null>, entry: number
 
 type Reason = { reason: TargetRefusal; detail: string };
 
-function checkTarget(target: DesiredTarget, assignment: Assignment | null, recalled: ReadonlySet<string>, obeyed: DesiredTrust["obeyed"]): Reason | null {
+function checkTarget(target: Pick<DesiredTarget, "target" | "service" | "environment" | "partition" | "entry" | "repository" | "components">, assignment: Assignment | null, recalled: ReadonlySet<string>, obeyed: DesiredTrust["obeyed"]): Reason | null {
   const highest = Object.hasOwn(obeyed, target.target) ? (obeyed[target.target] ?? 0) : 0;
   if (target.entry < highest) return { reason: "older-entry", detail: `entry ${target.entry}, after ${highest}` };
   const refusal = checkComponents(target, target.components, assignment, recalled);
@@ -290,7 +325,7 @@ function checkTarget(target: DesiredTarget, assignment: Assignment | null, recal
 
 /** Whether the entry assigns these components here: the very digests, by component, none of them recalled under any alias. */
 function checkComponents(
-  target: DesiredTarget,
+  target: Pick<DesiredTarget, "service" | "environment" | "partition">,
   components: readonly DesiredComponent[],
   assignment: Assignment | null,
   recalled: ReadonlySet<string>,
