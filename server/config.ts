@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { parseOutboundAllow, type OutboundAllowance } from "./outbound/vet-address";
 
 const schema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -12,6 +13,15 @@ const schema = z.object({
   PLUMBLINE_TLS_KEY: z.string().optional(),
   /** Addresses or CIDR blocks, comma-separated, whose X-Forwarded-* headers are believed. */
   PLUMBLINE_TRUSTED_PROXIES: z.string().default(""),
+  /** Hosts, addresses or CIDR blocks, comma-separated, each with an optional `:port`, that may be private and plain http. */
+  PLUMBLINE_OUTBOUND_ALLOW: z.string().default("").transform((text, context) => {
+    try {
+      return parseOutboundAllow(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : "cannot be read" });
+      return z.NEVER;
+    }
+  }),
   PLUMBLINE_LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
   PLUMBLINE_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(16),
 });
@@ -27,6 +37,8 @@ export type Config = {
   demo: boolean;
   tls: { certFile: string; keyFile: string } | null;
   trustedProxies: string[];
+  /** Where requests to other systems may go though it is not the public internet. */
+  outboundAllow: readonly OutboundAllowance[];
   logLevel: string;
   poolSize: number;
 };
@@ -62,6 +74,7 @@ export function readConfig(env: Record<string, string | undefined> = process.env
     demo,
     tls,
     trustedProxies: v.PLUMBLINE_TRUSTED_PROXIES.split(",").map((part) => part.trim()).filter(Boolean),
+    outboundAllow: v.PLUMBLINE_OUTBOUND_ALLOW,
     logLevel: v.PLUMBLINE_LOG_LEVEL,
     poolSize: v.PLUMBLINE_DATABASE_POOL,
   };

@@ -39,7 +39,7 @@ export type TestApp = {
  * An app on a database of its own, cloned from the migrated template, with a ledger that has been opened. Route handlers
  * in this test process use it too. Call `drop` in `afterAll`.
  */
-export async function createTestApp({ demo = false, genesis = true }: { demo?: boolean; genesis?: boolean } = {}): Promise<TestApp> {
+export async function createTestApp({ demo = false, genesis = true, outboundAllow = "" }: { demo?: boolean; genesis?: boolean; outboundAllow?: string } = {}): Promise<TestApp> {
   const server = inject("testDatabase");
   const name = `plumbline_test_${randomBytes(8).toString("hex")}`;
   await asSuperuser(server.url, `CREATE DATABASE ${name} TEMPLATE ${server.template}`);
@@ -48,7 +48,7 @@ export async function createTestApp({ demo = false, genesis = true }: { demo?: b
   appUrl.searchParams.set("options", "-c role=plumbline_app");
   const url = appUrl.toString();
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-test-"));
-  const config = readConfig({ DATABASE_URL: url, PLUMBLINE_DATA: dataDir, PLUMBLINE_LOG_LEVEL: process.env.PLUMBLINE_LOG_LEVEL ?? "silent", PLUMBLINE_DATABASE_POOL: "8", PLUMBLINE_DEMO: demo ? "1" : "0" });
+  const config = readConfig({ DATABASE_URL: url, PLUMBLINE_DATA: dataDir, PLUMBLINE_LOG_LEVEL: process.env.PLUMBLINE_LOG_LEVEL ?? "silent", PLUMBLINE_DATABASE_POOL: "8", PLUMBLINE_DEMO: demo ? "1" : "0", PLUMBLINE_OUTBOUND_ALLOW: outboundAllow });
   const app: App = {
     config,
     db: openDatabase(url, { poolSize: config.poolSize, name: "plumbline test" }),
