@@ -108,7 +108,7 @@ describe("a hostile name", () => {
   /** The words that a real shell makes of a command, whose program is replaced by one that prints them. */
   function wordsOf(command: string): string[] {
     const prints = TOOLS.map((tool) => `${tool}() { printf '%s\\0' "$@"; }`).join("\n");
-    const printed = execFileSync("/bin/sh", ["-c", `${prints}\n${command}`], { cwd: dir, env: { PATH: "/usr/bin:/bin", HOME: "/root" } });
+    const printed = execFileSync("/bin/sh", ["-c", `${prints}\n${command}`], { cwd: dir, env: { ...process.env, PATH: "/usr/bin:/bin", HOME: "/root" } });
     return printed.toString("utf8").split("\0").slice(0, -1);
   }
   const managers = (name: string): Manager[] => ["argocd", "flux", "github", "compose", "systemd", "nomad", "helm", "swarm", "kubernetes"].map((tool) => ({ tool, name, detail: tool === "github" || tool === "compose" ? name : undefined, autoSync: true }));

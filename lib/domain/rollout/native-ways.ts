@@ -191,7 +191,7 @@ function watchtower({ autoSync }: Manager, to: Wanted): Way {
 }
 
 function systemd({ tool, name, detail }: Manager, to: Wanted): Way {
-  const isQuadlet = tool.toLowerCase() === "quadlet" || /\.container$/.test(detail ?? "");
+  const isQuadlet = tool.toLowerCase() === "quadlet" || (detail ?? "").endsWith(".container");
   return {
     label: isQuadlet ? "Quadlet" : "systemd",
     willRevert: true,

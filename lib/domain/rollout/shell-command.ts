@@ -1,8 +1,9 @@
 /** Commands for people to copy into a shell, made of names that reports brought: whoever names a container writes into them. */
+import { isWellFormed } from "../ledger/bytes";
 
 const MOST_CHARACTERS = 500;
 /** Anything but visible characters and the plain space: a terminal acts on controls, and direction marks make a text read as another. */
-const UNTYPEABLE = /[^\P{C}]|[\u2028\u2029]/u;
+const UNTYPEABLE = /[\p{C}\u2028\u2029]/u;
 const PLAIN = /^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$/;
 
 /**
@@ -10,7 +11,7 @@ const PLAIN = /^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$/;
  * characters that a terminal acts on, or an option where a name belongs.
  */
 export function shellWord(text: string | null | undefined): string | null {
-  if (!text || text.length > MOST_CHARACTERS || text.startsWith("-") || UNTYPEABLE.test(text) || !text.isWellFormed()) return null;
+  if (!text || text.length > MOST_CHARACTERS || text.startsWith("-") || UNTYPEABLE.test(text) || !isWellFormed(text)) return null;
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
