@@ -16,7 +16,8 @@ import { createSigner, encodeVkey } from "@/lib/domain/ledger/signed-note";
 import { runAgent, runAgentOnce } from "./agent";
 import type { AgentOptions } from "./agent";
 import { enrollAgent, leaveFleet } from "./enroll";
-import type { Observation, Runtime, Task, Watcher } from "./runtimes/runtime";
+import { openHooks } from "./hooks";
+import type { Observation, PrefetchTask, Runtime, Task, Watcher } from "./runtimes/runtime";
 import { keyFingerprint } from "./transport";
 
 const ORIGIN = "plumbline.example";
@@ -147,6 +148,12 @@ class FakeRuntime implements Runtime {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   }
 
+  prefetched: string[] = [];
+  async prefetch(task: PrefetchTask): Promise<void> {
+    this.prefetched.push(task.target);
+    if (task.target === "broken") throw new Error("no such host");
+  }
+
   async execute(task: Task): Promise<{ ok: true }> {
     this.tasks.push(task);
     this.running = task.components[0]?.digests[0]?.slice(7, 8) ?? "";
@@ -219,6 +226,30 @@ describe("an agent against a server", () => {
     await runAgentOnce(await options({ mayAct: () => false }));
     expect(runtime.tasks).toEqual([]);
     expect(server.steps).toEqual(["refused not-allowed"]);
+  });
+
+  it("fetches ahead what it may act on and what the ledger proves, and says so", async () => {
+    await enroll();
+    const rollout = "0b0c9a52-8f13-4f9e-9a35-0a3f7a2f9f11";
+    const ahead = (target: string, more: Partial<DesiredPrefetch> = {}): DesiredPrefetch => ({ target, service: "payments", environment: "production", partition: "default", entry: 0, repository: "team/payments", components: [{ name: "main", digests: [digest("a")] }], rollout, ...more });
+    server.prefetch = [ahead("next"), ahead("broken"), ahead("forbidden"), ahead("forged", { components: [{ name: "main", digests: [digest("f")] }] })];
+    server.version = 1;
+    await runAgentOnce(await options({ mayAct: (target) => target !== "forbidden" }));
+    expect(runtime.prefetched.sort()).toEqual(["broken", "next"]);
+    expect(server.steps.sort()).toEqual(["acknowledged", "done", "prefetch-failed", "prefetch-failed", "prefetched"]);
+    expect(runtime.tasks.map((task) => task.target)).toEqual(["payments"]);
+  });
+
+  it("runs its host's hooks around a replacement", async () => {
+    await enroll();
+    server.version = 1;
+    await runAgentOnce(await options({ hooks: openHooks({ pre: `echo pre-$PLUMBLINE_TARGET >> ${dir}/hooks`, post: `echo post >> ${dir}/hooks; exit 1`, timeoutMs: 5_000, env: process.env }) }));
+    expect(await readFile(join(dir, "hooks"), "utf8")).toBe("pre-payments\npost\n");
+    expect(server.steps).toEqual(["acknowledged", "pre-hook", "post-hook", "failed hook-failed"]);
+    server.generation = 2;
+    server.version = 2;
+    await runAgentOnce(await options({ hooks: openHooks({ pre: "exit 1", timeoutMs: 5_000, env: process.env }) }));
+    expect([server.steps.at(-1), runtime.tasks.length]).toEqual(["failed hook-failed", 1]);
   });
 
   it("reports at once when the runtime says so, and outlives the server's absence and its nonsense", async () => {

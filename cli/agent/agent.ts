@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jitteredMs } from "./backoff";
-import { Converger } from "./converge";
+import { Converger, DEFAULT_PARALLEL } from "./converge";
 import { loadHeldState, saveHeldState } from "./desired-store";
 import { DesiredWatch } from "./desired-watch";
+import type { Hooks } from "./hooks";
+import { Prefetcher } from "./prefetcher";
 import { openEventJournal } from "./event-journal";
 import { openExecutionStore } from "./execution-store";
 import { messageOf } from "./error-message";
@@ -11,7 +13,7 @@ import type { Identity } from "./identity";
 import { noteTold, readTold } from "./last-told";
 import { ProgressSender } from "./progress-sender";
 import { Reporter } from "./reporter";
-import type { Runtime } from "./runtimes/runtime";
+import type { ProgressLine, Runtime } from "./runtimes/runtime";
 import { holdStateDir } from "./state-lock";
 import { openTransport } from "./transport";
 
@@ -20,6 +22,10 @@ export interface AgentOptions {
   identity: Identity;
   runtime: Runtime;
   mayAct(target: string): boolean;
+  /** The host's own commands around each replacement. */
+  hooks?: Hooks;
+  /** How many targets are worked on at the same time. */
+  parallel?: number;
   intervalMs: number;
   log(message: string): void;
   /** Ends it: what can be resumed is left, the operator's command gets a moment to finish. */
@@ -46,14 +52,31 @@ async function assemble(options: AgentOptions, patient: boolean) {
     runtime,
     store,
     mayAct: options.mayAct,
+    hooks: options.hooks,
+    parallel: options.parallel ?? DEFAULT_PARALLEL,
     report: (line) => {
       options.log(`${line.target} generation ${line.generation}: ${line.step}${line.message ? ` (${line.message})` : ""}`);
       progress.add(line);
       wakeup.wake(DEBOUNCE_MS);
     },
+    onIdle: () => prefetcher.pump(),
     refetch: () => desired.refetch(),
     now: () => Date.now(),
     monotonic: () => performance.now(),
+  });
+  const tellPrefetch = (line: ProgressLine): void => {
+    options.log(`${line.target}: ${line.step}${line.message ? ` (${line.message})` : ""}`);
+    progress.add(line);
+  };
+  const prefetcher = new Prefetcher({
+    prefetch: runtime.prefetch?.bind(runtime),
+    mayAct: options.mayAct,
+    isBusy: () => converger.isBusy(),
+    report: tellPrefetch,
+    pause,
+    givesUp: () => !patient || options.signal.aborted,
+    now: () => Date.now(),
+    random: Math.random,
   });
   const reporter = new Reporter({ transport, journal, newBootId: randomUUID, observe: () => runtime.observe(), now: () => Date.now(), random: Math.random, log: options.log });
   const desired = new DesiredWatch({
@@ -67,7 +90,9 @@ async function assemble(options: AgentOptions, patient: boolean) {
     onVerified: (state, wishes) => {
       progress.hold(state.version);
       converger.accept(wishes);
+      prefetcher.accept(state.prefetch.map(({ target, rollout, entry, service, environment, repository, components }) => ({ target, rollout, entry, service, environment, repository, components })));
     },
+    onPrefetchRefused: ({ target, rollout, detail }) => tellPrefetch({ scope: "engine", target, rollout, generation: 0, step: "prefetch-failed", at: new Date().toISOString(), message: detail.slice(0, 2_000) }),
     onRefused: ({ reason, detail, version, target, generation, rollout }) => {
       progress.refuse({ reason, detail, ...(version === undefined ? {} : { version }) });
       if (target === undefined || generation === undefined) return;
@@ -82,7 +107,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
     transport.close();
     await release();
   };
-  return { journal, wakeup, progress, converger, reporter, desired, pause, close };
+  return { journal, wakeup, progress, converger, prefetcher, reporter, desired, pause, close };
 }
 
 /**
@@ -91,9 +116,10 @@ async function assemble(options: AgentOptions, patient: boolean) {
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { signal } = options;
-  const { journal, wakeup, progress, converger, reporter, desired, pause, close } = await assemble(options, true);
+  const { journal, wakeup, progress, converger, prefetcher, reporter, desired, pause, close } = await assemble(options, true);
   const askAgain = createWakeup();
   const stopReports = () => {
+    prefetcher.stop();
     wakeup.wake(0);
     askAgain.wake(0);
   };
@@ -140,7 +166,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 /** Observes, reports, obeys what is desired now, reports again; resolves with whether the server took it all. */
 export async function runAgentOnce(options: AgentOptions): Promise<boolean> {
-  const { progress, converger, reporter, desired, close } = await assemble(options, false);
+  const { progress, converger, prefetcher, reporter, desired, close } = await assemble(options, false);
   try {
     let delivered = (await reporter.send()).delivered;
     if (!delivered) delivered = (await reporter.send()).delivered;
@@ -148,6 +174,7 @@ export async function runAgentOnce(options: AgentOptions): Promise<boolean> {
     converger.resume();
     await desired.poll(0);
     await converger.settled();
+    await prefetcher.settled();
     await progress.flush();
     return (await reporter.send()).delivered;
   } finally {

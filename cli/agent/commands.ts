@@ -5,7 +5,9 @@ import { resolve } from "node:path";
 import { allowsTarget, parseActFile } from "./act-rules";
 import { runAgent, runAgentOnce } from "./agent";
 import type { AgentOptions } from "./agent";
+import { DEFAULT_PARALLEL } from "./converge";
 import { enrollAgent, leaveFleet } from "./enroll";
+import { openHooks } from "./hooks";
 import { loadIdentity } from "./identity";
 import type { Identity } from "./identity";
 import { openDockerRuntime } from "./runtimes/docker";
@@ -37,6 +39,11 @@ interface RunOptions extends StateOption {
   region?: string;
   listCommand?: string;
   replaceCommand?: string;
+  prefetchCommand?: string;
+  preHook?: string;
+  postHook?: string;
+  hookTimeout: string;
+  parallel: string;
   pollInterval: string;
   logs?: boolean;
 }
@@ -90,6 +97,11 @@ export function registerAgent(program: Command): void {
       .option("--socket <path>", "the container engine's API socket (default: DOCKER_HOST, else Docker's and Podman's usual ones)")
       .option("--list-command <command>", "exec runtime: prints what runs, one JSON object a line")
       .option("--replace-command <command>", "exec runtime: brings $PLUMBLINE_TARGET to $PLUMBLINE_DIGEST")
+      .option("--prefetch-command <command>", "exec runtime: gets $PLUMBLINE_DIGEST onto this host before it is to run; without one nothing is fetched ahead")
+      .option("--pre-hook <command>", "run before each replacement; when it fails or takes too long the replacement is not begun")
+      .option("--post-hook <command>", "run after each replacement; when it fails or takes too long that is reported, and what was started keeps running")
+      .option("--hook-timeout <seconds>", "how long a hook may take before it is ended with everything that it started", "60")
+      .option("--parallel <number>", "how many targets are worked on at the same time, 1 to 64", String(DEFAULT_PARALLEL))
       .option("--poll-interval <seconds>", "exec runtime: how often it lists to notice a change", "3")
       .option("--interval <seconds>", "how often it reports when nothing changes (default: as enrolled)")
       .option("--region <name>", "where this host is (default: as enrolled)")
@@ -129,7 +141,8 @@ async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<Age
   const mayAct = actRules(options.act, options.actFile);
   const runtime = await openRuntime(options, identity, mayAct);
   const log = (message: string) => console.error(`${new Date().toISOString()} ${message}`);
-  return { stateDir, identity, runtime, mayAct, intervalMs: options.interval === undefined ? identity.intervalMs : secondsToMs(options.interval), log, signal };
+  const hooks = openHooks({ pre: options.preHook, post: options.postHook, timeoutMs: secondsToMs(options.hookTimeout), env: process.env });
+  return { stateDir, identity, runtime, mayAct, hooks, parallel: parallelOf(options.parallel), intervalMs: options.interval === undefined ? identity.intervalMs : secondsToMs(options.interval), log, signal };
 }
 
 async function openRuntime(options: RunOptions, identity: Identity, mayAct: (target: string) => boolean): Promise<Runtime> {
@@ -138,7 +151,7 @@ async function openRuntime(options: RunOptions, identity: Identity, mayAct: (tar
     return openDockerRuntime({ socket: options.socket, env: process.env, region, logs: options.logs ?? false, settingsKey: identity.settingsKey, mayAct, now: () => Date.now() });
   }
   if (!options.listCommand) throw new Error("the exec runtime needs --list-command");
-  return openExecRuntime({ listCommand: options.listCommand, replaceCommand: options.replaceCommand, env: process.env, region, mayAct, pollMs: secondsToMs(options.pollInterval) });
+  return openExecRuntime({ listCommand: options.listCommand, replaceCommand: options.replaceCommand, prefetchCommand: options.prefetchCommand, env: process.env, region, mayAct, pollMs: secondsToMs(options.pollInterval) });
 }
 
 /** The patterns of the flags and of the file; the file counts as it is now, so that a host can change its mind. */
@@ -160,6 +173,12 @@ function actRules(patterns: string[], file: string | undefined): (target: string
 function runtimeName(text: string): "docker" | "exec" {
   if (text === "docker" || text === "exec") return text;
   throw new Error(`unknown runtime ${JSON.stringify(text)}: docker or exec`);
+}
+
+function parallelOf(text: string): number {
+  const parallel = Number(text);
+  if (!Number.isInteger(parallel) || parallel < 1 || parallel > 64) throw new Error(`--parallel ${text} is no number from 1 to 64`);
+  return parallel;
 }
 
 function secondsToMs(text: string): number {

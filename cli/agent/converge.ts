@@ -1,5 +1,7 @@
 import type { ExecutionRecord, ExecutionStore } from "./execution-store";
 import { messageOf } from "./error-message";
+import { interruptedHook } from "./hooks";
+import type { HookName, Hooks } from "./hooks";
 import type { Outcome, ProgressLine, Runtime, Task } from "./runtimes/runtime";
 
 /** A task and until when (monotonic milliseconds) the document that holds it may still be begun. */
@@ -28,21 +30,29 @@ export interface ConvergerOptions {
   runtime: Pick<Runtime, "execute">;
   store: ExecutionStore;
   mayAct(target: string): boolean;
+  /** Run around each execution; none by default. */
+  hooks?: Hooks;
+  /** How many targets of this host are worked on at the same time. */
+  parallel: number;
   report(line: ProgressLine): void;
+  /** Called when nothing is under way any more. */
+  onIdle?(): void;
   /** Asks for the document anew: what was held ran out before it could be begun. */
   refetch(): void;
   now(): number;
   monotonic(): number;
 }
 
-/** How many targets of one host are replaced at the same time. */
-const PARALLEL = 4;
+/** How many targets of one host are worked on at the same time, unless the host says otherwise. */
+export const DEFAULT_PARALLEL = 4;
 
 /** Brings targets to what verified documents say: one execution per target, each begun once and carried to its end. */
 export class Converger {
   private readonly wishes = new Map<string, Wish>();
   private readonly running = new Map<string, Promise<void>>();
   private readonly refused = new Map<string, number>();
+  /** What a killed agent left, by target: it comes before everything new. */
+  private readonly interrupted = new Map<string, ExecutionRecord>();
   private stopped = false;
 
   constructor(private readonly options: ConvergerOptions) {}
@@ -50,9 +60,10 @@ export class Converger {
   /** Goes on with what a crash interrupted, and tells again what the server has not heard. */
   resume(): void {
     for (const record of this.options.store.all()) {
-      if (record.outcome === null) this.launch(record);
+      if (record.outcome === null) this.interrupted.set(record.task.target, record);
       else if (!record.reported) this.reportOutcome(record, record.outcome);
     }
+    this.pump();
   }
 
   /** Takes the targets of a verified document; the newest wish per target counts. */
@@ -72,9 +83,19 @@ export class Converger {
     while (this.running.size > 0) await Promise.all(this.running.values());
   }
 
+  /** Whether a target is being worked on. */
+  isBusy(): boolean {
+    return this.running.size > 0;
+  }
+
   private pump(): void {
+    for (const [target, record] of this.interrupted) {
+      if (this.stopped || this.running.size >= this.options.parallel) return;
+      this.interrupted.delete(target);
+      this.launch(record);
+    }
     for (const [target, wish] of this.wishes) {
-      if (this.stopped || this.running.size >= PARALLEL) return;
+      if (this.stopped || this.running.size >= this.options.parallel) return;
       if (this.running.has(target)) continue;
       const last = this.options.store.get(target);
       const decision = decideStart(wish, last, this.options.mayAct(target), this.options.monotonic());
@@ -89,6 +110,8 @@ export class Converger {
           task: wish.task,
           obeyedEntry: Math.max(wish.task.entry, last?.obeyedEntry ?? 0),
           startedAt: new Date(this.options.now()).toISOString(),
+          stage: this.options.hooks?.pre ? "begun" : "replacing",
+          hook: null,
           saved: null,
           outcome: null,
           reported: false,
@@ -106,26 +129,53 @@ export class Converger {
       .finally(() => {
         this.running.delete(target);
         this.pump();
+        if (!this.isBusy()) this.options.onIdle?.();
       });
     this.running.set(target, work);
   }
 
   private async carry(begun: ExecutionRecord): Promise<void> {
+    const { task } = begun;
     let record = begun;
+    const put = async (change: Partial<ExecutionRecord>): Promise<void> => {
+      record = { ...record, ...change };
+      await this.options.store.put(record);
+    };
+    const end = async (outcome: Outcome): Promise<void> => {
+      await put({ outcome, hook: null });
+      this.reportOutcome(record, outcome);
+    };
+    const runHook = async (name: HookName): Promise<Outcome> => {
+      const failure = await this.options.hooks?.[name]?.run(task, async (hook) => {
+        await put({ stage: `${name}-hook`, hook });
+        this.report(task, `${name}-hook`);
+      });
+      return failure ? { ok: false, ...failure } : { ok: true };
+    };
+
     // Before anything is touched: whatever happens from here on, this generation is not begun a second time.
-    await this.options.store.put(record);
-    this.report(record.task, "acknowledged");
-    const outcome = await this.options.runtime.execute(record.task, {
-      saved: record.saved,
-      save: async (saved) => {
-        record = { ...record, saved };
-        await this.options.store.put(record);
-      },
-      progress: (step) => this.report(record.task, step),
-    });
-    record = { ...record, outcome };
-    await this.options.store.put(record);
-    this.reportOutcome(record, outcome);
+    await put({});
+    this.report(task, "acknowledged");
+    if (record.stage === "pre-hook" || record.stage === "post-hook") {
+      const name = record.stage === "pre-hook" ? "pre" : "post";
+      if (record.hook) await this.options.hooks?.[name]?.outlive(record.hook);
+      return end({ ok: false, ...interruptedHook(name) });
+    }
+    if (record.stage === "begun") {
+      const outcome = await runHook("pre");
+      if (!outcome.ok) return end(outcome);
+      await put({ stage: "replacing", hook: null });
+    }
+    if (record.stage !== "replaced") {
+      const outcome = await this.options.runtime.execute(task, {
+        saved: record.saved,
+        save: (saved) => put({ saved }),
+        progress: (step) => this.report(task, step),
+      });
+      if (!outcome.ok || !this.options.hooks?.post) return end(outcome);
+      await put({ stage: "replaced" });
+    }
+    return end(await runHook("post"));
   }
 
   private reportOutcome(record: ExecutionRecord, outcome: Outcome): void {

@@ -6,7 +6,7 @@ it("knows that no server was found until one answers", async () => {
   const transport = { get: () => (answers.shift() ?? (() => Promise.reject(new Error("asked too often"))))(), post: () => Promise.reject(new Error("not asked")), close: () => undefined };
   const watch = new DesiredWatch({
     transport, agent: "a", origin: "o", vkey: "k", held: { epoch: 1, version: 0, checkpoint: null }, obeyed: () => ({}), saveHeld: () => Promise.resolve(),
-    onVerified: () => undefined, onRefused: () => undefined, monotonic: () => 0, random: () => 0, log: () => undefined,
+    onVerified: () => undefined, onPrefetchRefused: () => undefined, onRefused: () => undefined, monotonic: () => 0, random: () => 0, log: () => undefined,
   });
   expect(await watch.poll()).toBeGreaterThan(0);
   expect(watch.isAway()).toBe(true);

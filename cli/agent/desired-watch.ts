@@ -21,6 +21,8 @@ export interface DesiredOptions {
   /** Durable before it resolves. */
   saveHeld(held: HeldState): Promise<void>;
   onVerified(state: DesiredState, wishes: Wish[]): void;
+  /** Something that may not be fetched ahead. */
+  onPrefetchRefused(refused: { target: string; rollout: string; detail: string }): void;
   /** A document, or one target of it, that is not believed. */
   onRefused(refusal: { reason: string; detail: string; version?: number; target?: string; generation?: number; rollout?: string | null }): void;
   monotonic(): number;
@@ -112,6 +114,7 @@ export class DesiredWatch {
       const told = targetOf(document, refused.target);
       this.options.onRefused({ reason: refused.reason, detail: `${refused.target}: ${refused.detail}`.slice(0, 1_000), version: state.version, target: refused.target, ...told });
     }
+    for (const { target, rollout, reason, detail } of verdict.refusedPrefetch) this.options.onPrefetchRefused({ target, rollout, detail: `${reason}: ${detail}` });
     this.options.onVerified(state, wishesOf(state, validUntilMs));
     return 0;
   }

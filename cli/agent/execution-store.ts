@@ -1,8 +1,17 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readCommandProcess } from "./runtimes/run-command";
+import type { CommandProcess } from "./runtimes/run-command";
 import type { Outcome, Task } from "./runtimes/runtime";
 import { readJsonFile, writeFileDurably } from "./state-files";
+
+/**
+ * What of an execution was begun last: `begun` nothing yet, `pre-hook` and `post-hook` the hook, `replacing` the runtime's
+ * own part, which keeps its notes in `saved`, `replaced` nothing after that.
+ */
+export const STAGES = ["begun", "pre-hook", "replacing", "replaced", "post-hook"] as const;
+export type Stage = (typeof STAGES)[number];
 
 /** The last thing that was begun on one target. That it exists is what keeps it from being begun again. */
 export interface ExecutionRecord {
@@ -10,6 +19,9 @@ export interface ExecutionRecord {
   /** The highest ledger entry that was obeyed here. */
   obeyedEntry: number;
   startedAt: string;
+  stage: Stage;
+  /** The command of the hook that `stage` names. */
+  hook: CommandProcess | null;
   /** The runtime's own notes, to go on after a crash. */
   saved: unknown;
   /** null while it is under way. */
@@ -33,8 +45,9 @@ export async function openExecutionStore(dir: string): Promise<ExecutionStore> {
   for (const name of await readdir(folder)) {
     if (!name.endsWith(".json")) continue;
     const value = await readJsonFile(join(folder, name));
-    if (!isExecutionRecord(value)) throw new Error(`${join(folder, name)} is damaged; it says what was begun, so look at the target before you remove it`);
-    records.set(value.task.target, value);
+    const record = readRecord(value);
+    if (!record) throw new Error(`${join(folder, name)} is damaged; it says what was begun, so look at the target before you remove it`);
+    records.set(record.task.target, record);
   }
   return {
     get: (target) => records.get(target),
@@ -46,7 +59,16 @@ export async function openExecutionStore(dir: string): Promise<ExecutionStore> {
   };
 }
 
-function isExecutionRecord(value: unknown): value is ExecutionRecord {
+function readRecord(value: unknown): ExecutionRecord | null {
+  if (!isExecutionRecord(value)) return null;
+  // Written by an agent that knew no hooks: what it began was the replacement.
+  const stage = STAGES.find((known) => known === value.stage) ?? "replacing";
+  return { ...value, stage, hook: readCommandProcess(value.hook) };
+}
+
+type KeptRecord = Omit<ExecutionRecord, "stage" | "hook"> & { stage?: unknown; hook?: unknown };
+
+function isExecutionRecord(value: unknown): value is KeptRecord {
   if (typeof value !== "object" || value === null || !("task" in value) || !("outcome" in value)) return false;
   const { task } = value;
   return typeof task === "object" && task !== null && "target" in task && typeof task.target === "string" && "generation" in task && typeof task.generation === "number";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Execution, Observation, ObservedInstance, Outcome, ReportedImage, ReportedTarget, Runtime, Task, Watcher } from "@/cli/agent/runtimes/runtime";
+import type { Execution, Observation, ObservedInstance, Outcome, PrefetchTask, ReportedImage, ReportedTarget, Runtime, Task, Watcher } from "@/cli/agent/runtimes/runtime";
 import type { SimulatedImage } from "./image";
 
 export type SimulatedInstance = { key: string; image: SimulatedImage; startedAt: string; health: "healthy" | "unhealthy"; restarts: number; mutated: string[] | null };
@@ -80,7 +80,7 @@ export class SimulatedRuntime implements Runtime {
       this.changed();
       return { ok: true };
     }
-    const image = task.components.flatMap((component) => component.digests).map((digest) => this.options.pull(digest)).find((found) => found !== null);
+    const image = this.find(task);
     execution.progress("pulling");
     if (!image) return { ok: false, reason: "cannot-fetch", message: `No registry has ${task.repository}.` };
     execution.progress("starting");
@@ -94,6 +94,14 @@ export class SimulatedRuntime implements Runtime {
     }
     this.changed();
     return { ok: true };
+  }
+
+  prefetch(task: PrefetchTask): Promise<void> {
+    return this.find(task) ? Promise.resolve() : Promise.reject(new Error(`No registry has ${task.repository}.`));
+  }
+
+  private find(task: PrefetchTask): SimulatedImage | undefined {
+    return task.components.flatMap((component) => component.digests).map((digest) => this.options.pull(digest)).find((found) => found !== null) ?? undefined;
   }
 
   /** Changes instances from outside, as wear and tear does. */

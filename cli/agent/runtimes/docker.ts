@@ -1,4 +1,5 @@
 import { openEngine } from "./docker/engine";
+import type { Engine } from "./docker/engine";
 import { ContainerObserver } from "./docker/observer";
 import type { ObserverOptions } from "./docker/observer";
 import { ContainerReplacer } from "./docker/replacer";
@@ -13,7 +14,11 @@ export interface DockerOptions extends ObserverOptions, ReplacerOptions {
 
 /** Docker Engine or Podman through the API socket. Rejects with a sentence when no engine answers. */
 export async function openDockerRuntime(options: DockerOptions): Promise<Runtime> {
-  const engine = await openEngine(options.socket, options.env);
+  return dockerRuntime(await openEngine(options.socket, options.env), options);
+}
+
+/** The runtime on an engine that is open. */
+export function dockerRuntime(engine: Engine, options: ObserverOptions & ReplacerOptions): Runtime {
   const observer = new ContainerObserver(engine, options);
   const replacer = new ContainerReplacer(engine, observer, options);
   return {
@@ -21,5 +26,6 @@ export async function openDockerRuntime(options: DockerOptions): Promise<Runtime
     observe: () => observer.observe(),
     watch: (watcher, signal) => observer.watch(watcher, signal),
     execute: (task, execution) => replacer.execute(task, execution),
+    prefetch: (task) => replacer.prefetch(task),
   };
 }

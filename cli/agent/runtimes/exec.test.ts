@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openExecRuntime, parseListing } from "./exec";
+import { runCommand } from "./run-command";
+import type { CommandProcess } from "./run-command";
 import type { Execution, Task } from "./runtime";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -67,7 +69,10 @@ describe("the exec runtime", () => {
     const runtime = await open("true", `env | grep ^PLUMBLINE | sort > ${dir}/seen`);
     const one = execution();
     expect(await runtime.execute(task, one)).toEqual({ ok: true });
-    expect(one.saves).toEqual([{ component: "main" }]);
+    expect(one.saves).toEqual([
+      { done: [], running: { component: "main", process: { pid: expect.any(Number), startTime: expect.any(String) } } },
+      { done: ["main"], running: null },
+    ]);
     expect(Object.fromEntries((await readFile(join(dir, "seen"), "utf8")).trim().split("\n").map((line) => line.split("=")))).toEqual({
       PLUMBLINE_ACTION: "replace",
       PLUMBLINE_COMPONENT: "main",
@@ -96,6 +101,39 @@ describe("the exec runtime", () => {
   it("a list command that fails is an incomplete coverage, not an empty host", async () => {
     const runtime = await open("echo no engine >&2; exit 1", "true");
     expect(await runtime.observe()).toMatchObject({ complete: false, errors: [{ message: expect.stringContaining("no engine") }] });
+  });
+  it("fetches ahead with a command of its own, one component after the other, and nothing without one", async () => {
+    const two = { ...task, components: [{ name: "main", digests: [digest("a")] }, { name: "worker", digests: [digest("b")] }] };
+    const { generation: _, force: __, ...ahead } = two;
+    const runtime = await open("true", `touch ${dir}/replaced`, { prefetchCommand: await script("prefetch", `echo $PLUMBLINE_ACTION $PLUMBLINE_COMPONENT $PLUMBLINE_DIGEST $PLUMBLINE_GENERATION $PLUMBLINE_REPOSITORY >> ${dir}/fetched`) });
+    await runtime.prefetch?.(ahead);
+    expect(await readFile(join(dir, "fetched"), "utf8")).toBe(`prefetch main ${digest("a")} 0 team/pay\nprefetch worker ${digest("b")} 0 team/pay\n`);
+    await expect(readFile(join(dir, "replaced"))).rejects.toThrow();
+    const failing = await open("true", "true", { prefetchCommand: "echo no route to host >&2; exit 4" });
+    await expect(failing.prefetch?.(two)).rejects.toThrow("no route to host");
+    const slow = await open("true", "true", { prefetchCommand: "sleep 1000", prefetchTimeoutMs: 100 });
+    await expect(slow.prefetch?.(two)).rejects.toThrow("took too long");
+    expect((await open("true", "true")).prefetch).toBeUndefined();
+  });
+  it("goes on with the components that a killed agent had not begun", async () => {
+    const two = { ...task, components: [{ name: "main", digests: [digest("a")] }, { name: "worker", digests: [digest("b")] }] };
+    const runtime = await open("true", `echo $PLUMBLINE_COMPONENT >> ${dir}/ran`);
+    expect(await runtime.execute(two, execution({ done: ["main"], running: null }))).toEqual({ ok: true });
+    expect(await readFile(join(dir, "ran"), "utf8")).toBe("worker\n");
+  });
+  it("waits for the command that a killed agent left running, and judges by what runs then", async () => {
+    const listed = `[ -e ${dir}/done ] && echo '${JSON.stringify({ target: "pay", digest: digest("a") })}' || true`;
+    const left: CommandProcess[] = [];
+    const running = runCommand(`sleep 0.4; touch ${dir}/done`, { env: process.env, timeoutMs: 5_000, maxStdoutBytes: 100, started: async (process) => void left.push(process) });
+    await expect.poll(() => left.length).toBe(1);
+    const runtime = await open(listed, `touch ${dir}/again`);
+    expect(await runtime.execute(task, execution({ done: [], running: { component: "main", process: left[0] } }))).toEqual({ ok: true });
+    await running;
+    await expect(readFile(join(dir, "again"))).rejects.toThrow();
+  });
+  it("of a forced replacement that was interrupted nobody can tell by the bytes", async () => {
+    const runtime = await open(`echo '${JSON.stringify({ target: "pay", digest: digest("a") })}'`, `touch ${dir}/again`);
+    expect(await runtime.execute({ ...task, force: true }, execution({ done: [], running: { component: "main", process: null } }))).toMatchObject({ ok: false, reason: "interrupted" });
   });
   it("does not run the command again that was interrupted; what runs tells how it ended", async () => {
     const runtime = await open(`echo '${JSON.stringify({ target: "pay", digest: digest("c") })}'`, `touch ${dir}/ran`);

@@ -2,14 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DIGEST_KINDS, isDigest } from "@/lib/domain/fleet/digests";
 import { HEALTH, INSTANCE_STATES } from "@/lib/domain/fleet/health";
 import { messageOf } from "../error-message";
-import { runCommand } from "./run-command";
-import type { CoverageError, Execution, Observation, ObservedInstance, Outcome, ReportedImage, ReportedTarget, Runtime, Task, Watcher } from "./runtime";
+import { outliveCommand, readCommandProcess, runCommand, tailOf } from "./run-command";
+import type { CommandProcess } from "./run-command";
+import type { CoverageError, Execution, Observation, ObservedInstance, Outcome, PrefetchTask, ReportedImage, ReportedTarget, Runtime, Task, Watcher } from "./runtime";
+import { taskEnvironment } from "./task-environment";
 
 export interface ExecOptions {
   /** Prints what runs, one JSON object a line (see `parseListing`). */
   listCommand: string;
   /** Brings one component of one target to a digest; its arguments are the PLUMBLINE_… variables. */
   replaceCommand?: string;
+  /** Gets one component's bytes to this host, for a replacement to come; the same variables. */
+  prefetchCommand?: string;
   env: Record<string, string | undefined>;
   region?: string;
   mayAct(target: string): boolean;
@@ -17,6 +21,13 @@ export interface ExecOptions {
   pollMs: number;
   listTimeoutMs?: number;
   replaceTimeoutMs?: number;
+  prefetchTimeoutMs?: number;
+}
+
+/** What survives the agent's death: the components that were brought there, and the command that runs now. */
+interface ExecNotes {
+  done: string[];
+  running: { component: string; process: CommandProcess | null } | null;
 }
 
 const MAX_LIST_BYTES = 8 * 1024 * 1024;
@@ -38,6 +49,7 @@ export function openExecRuntime(options: ExecOptions): Runtime {
     }
   };
 
+  const { prefetchCommand } = options;
   return {
     name: "exec",
     observe: list,
@@ -52,42 +64,66 @@ export function openExecRuntime(options: ExecOptions): Runtime {
       }
     },
     execute: async (task: Task, execution: Execution): Promise<Outcome> => {
-      const before = await list();
-      const components = task.components.length > 0 ? task.components : [{ name: "", digests: [] }];
-      if (execution.saved !== null) {
-        // Killed in the middle of the operator's command: what it did shows, and it is not run a second time.
-        const holds = task.components.length > 0 ? components.every((component) => runs(before, task.target, component)) : before.instances.every((one) => one.target !== task.target || one.state !== "running");
-        return holds ? { ok: true } : { ok: false, reason: "interrupted", message: "the agent was ended while the replace command ran; it is not run again for this generation" };
+      const replaceCommand = options.replaceCommand;
+      const timeoutMs = options.replaceTimeoutMs ?? 600_000;
+      const stops = task.components.length === 0;
+      const components = stops ? [{ name: "", digests: [] }] : task.components;
+      const isThere = (seen: Observation, component: { name: string; digests: string[] }): boolean =>
+        stops ? seen.errors.length === 0 && seen.instances.every((one) => one.target !== task.target || one.state !== "running") : runs(seen, task.target, component);
+      let notes = readNotes(execution.saved);
+      const note = (change: Partial<ExecNotes>) => execution.save((notes = { ...notes, ...change }));
+      const left = notes.running;
+      if (left) {
+        // Killed in the middle of the operator's command: it may still run; what it did shows, and it is not run a second time.
+        if (left.process) await outliveCommand(left.process, timeoutMs);
+        const seen = await list();
+        const interrupted = components.find((component) => component.name === left.component);
+        // Of a forced one nothing tells whether what runs is the new copy.
+        if (!interrupted || task.force || !isThere(seen, interrupted)) return { ok: false, reason: "interrupted", message: "the agent was ended while the replace command ran; it is not run again for this generation" };
+        await note({ done: [...notes.done, left.component], running: null });
       }
-      if (options.replaceCommand === undefined) return { ok: false, reason: "cannot-act", message: "this agent has no --replace-command" };
+      const before = await list();
       for (const component of components) {
-        if (!task.force && task.components.length > 0 && runs(before, task.target, component)) continue;
-        await execution.save({ component: component.name });
-        execution.progress(task.components.length > 0 ? "creating" : "stopping");
-        const result = await runCommand(options.replaceCommand, {
-          timeoutMs: options.replaceTimeoutMs ?? 600_000,
+        if (notes.done.includes(component.name) || (!task.force && !stops && isThere(before, component))) continue;
+        if (replaceCommand === undefined) return { ok: false, reason: "cannot-act", message: "this agent has no --replace-command" };
+        const result = await runCommand(replaceCommand, {
+          timeoutMs,
           maxStdoutBytes: 64 * 1024,
-          env: {
-            ...options.env,
-            PLUMBLINE_ACTION: task.components.length > 0 ? "replace" : "stop",
-            PLUMBLINE_TARGET: task.target,
-            PLUMBLINE_SERVICE: task.service,
-            PLUMBLINE_ENVIRONMENT: task.environment,
-            PLUMBLINE_COMPONENT: component.name,
-            PLUMBLINE_REPOSITORY: task.repository,
-            PLUMBLINE_DIGEST: component.digests[0] ?? "",
-            PLUMBLINE_DIGESTS: component.digests.join(" "),
-            PLUMBLINE_GENERATION: String(task.generation),
-            PLUMBLINE_ROLLOUT: task.rollout ?? "",
+          env: { ...options.env, ...taskEnvironment(task, stops ? "stop" : "replace", component) },
+          started: async (process) => {
+            await note({ running: { component: component.name, process } });
+            execution.progress(stops ? "stopping" : "creating");
           },
         });
         if (result.timedOut) return { ok: false, reason: "timeout", message: `the replace command took too long: ${result.stderrTail}`.slice(0, 2_000) };
         if (result.code !== 0) return { ok: false, reason: "start-failed", message: (result.stderrTail || `the replace command ended with ${result.code ?? result.signal}`).slice(-2_000), ...(result.code === null ? {} : { exitCode: result.code }) };
+        await note({ done: [...notes.done, component.name], running: null });
         execution.progress("started");
       }
       return { ok: true };
     },
+    ...(prefetchCommand === undefined
+      ? {}
+      : {
+          prefetch: async (task: PrefetchTask): Promise<void> => {
+            for (const component of task.components) {
+              const result = await runCommand(prefetchCommand, { timeoutMs: options.prefetchTimeoutMs ?? 900_000, maxStdoutBytes: 64 * 1024, env: { ...options.env, ...taskEnvironment(task, "prefetch", component) } });
+              if (result.timedOut) throw new Error(`the prefetch command took too long: ${tailOf(result)}`);
+              if (result.code !== 0) throw new Error(tailOf(result) || `the prefetch command ended with ${result.code ?? result.signal}`);
+            }
+          },
+        }),
   };
+}
+
+function readNotes(saved: unknown): ExecNotes {
+  if (typeof saved !== "object" || saved === null) return { done: [], running: null };
+  // Written by an agent that noted only which component it had begun.
+  if ("component" in saved && typeof saved.component === "string") return { done: [], running: { component: saved.component, process: null } };
+  const done = "done" in saved && Array.isArray(saved.done) ? saved.done.filter((name): name is string => typeof name === "string") : [];
+  const running = "running" in saved ? saved.running : null;
+  if (typeof running !== "object" || running === null || !("component" in running) || typeof running.component !== "string") return { done, running: null };
+  return { done, running: { component: running.component, process: "process" in running ? readCommandProcess(running.process) : null } };
 }
 
 function runs(observation: Observation, target: string, component: { name: string; digests: string[] }): boolean {

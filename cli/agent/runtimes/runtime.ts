@@ -33,6 +33,9 @@ export interface Task {
   force: boolean;
 }
 
+/** Bytes that a target will need when its wave opens. */
+export type PrefetchTask = Pick<Task, "target" | "rollout" | "entry" | "service" | "environment" | "repository" | "components">;
+
 export interface Failure {
   reason: NonNullable<ProgressLine["reason"]>;
   message: string;
@@ -67,4 +70,6 @@ export interface Runtime {
   watch(watcher: Watcher, signal: AbortSignal): Promise<void>;
   /** Brings one target to its task, or back to what it ran, saying why. Called again after a crash with what was saved. */
   execute(task: Task, execution: Execution): Promise<Outcome>;
+  /** Gets the bytes and touches nothing that runs; rejects with the reason. A runtime without it gets nothing ahead. */
+  prefetch?(task: PrefetchTask): Promise<void>;
 }

@@ -133,7 +133,7 @@ export type DesiredVerdict =
       /** Their targets are valid, but have no fallback. */
       refusedFallbacks: RefusedTarget[];
       /** What may not be fetched ahead. */
-      refusedPrefetch: RefusedTarget[];
+      refusedPrefetch: (RefusedTarget & { rollout: string })[];
     }
   | { ok: false; reason: DesiredRefusal; detail: string };
 
@@ -245,10 +245,10 @@ function decide({ document, signature, consistency, trust, verify }: Answer): De
     targets.push(fallbackRefusal ? { ...target, fallback: null } : target);
   }
   const prefetch: DesiredPrefetch[] = [];
-  const refusedPrefetch: RefusedTarget[] = [];
+  const refusedPrefetch: (RefusedTarget & { rollout: string })[] = [];
   for (const wanted of state.prefetch) {
     const refusal = checkTarget(wanted, find(assignments, wanted.entry), recalled, trust.obeyed);
-    if (refusal) refusedPrefetch.push({ target: wanted.target, ...refusal });
+    if (refusal) refusedPrefetch.push({ target: wanted.target, rollout: wanted.rollout, ...refusal });
     else prefetch.push(wanted);
   }
   return { ok: true, state: { ...state, targets, prefetch }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks, refusedPrefetch };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../error-message";
-import type { Execution, Failure, Outcome, Task } from "../runtime";
+import type { Execution, Failure, Outcome, PrefetchTask, Task } from "../runtime";
 import { GENERATION_LABEL, REPLACES_LABEL, containerName, planCreation } from "./carry-over";
 import { filterChanges } from "./changed-paths";
 import type { Engine } from "./engine";
@@ -34,6 +34,11 @@ export class ContainerReplacer {
     } finally {
       this.observer.forget();
     }
+  }
+
+  /** Pulls what a replacement would pull. Rejects with the engine's reason. */
+  async prefetch(task: PrefetchTask): Promise<void> {
+    for (const { digests } of task.components) await this.obtain(task.repository, digests);
   }
 
   private async carryOut(task: Task, execution: Execution): Promise<Outcome> {
