@@ -23,3 +23,23 @@ export const waveOrder = z.strictObject({
   entry: z.strictObject({ index: z.int(), at: instant }),
 });
 export type WaveOrder = z.infer<typeof waveOrder>;
+
+/** What a check before a wave is asked, as it is POSTed; the answer is `{"ok": boolean, "reason"?: string}`. */
+export const checkRequest = z.strictObject({
+  type: z.literal("check-asked"),
+  timestamp: instant,
+  data: z.strictObject({
+    rollout: waveOrder.shape.rollout,
+    service: z.string(),
+    environment: z.string(),
+    partition: z.string(),
+    /** The wave that would open. */
+    wave: waveOrder.shape.wave,
+    from: waveOrder.shape.from,
+    to: waveOrder.shape.from,
+    /** Targets of the whole rollout so far. */
+    counts: z.strictObject({ total: count, verified: count, failed: count, inFlight: count }),
+    /** From 1. */
+    attempt: z.int(),
+  }),
+});

@@ -1,3 +1,4 @@
+import { runChecks } from "@/server/executors/run-checks";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
@@ -12,6 +13,7 @@ const MINUTE_MS = 60_000;
 export const jobs: readonly Job[] = [
   { name: "sign-checkpoint", everyMs: 150, leased: false, run: signCheckpoint },
   { name: "advance-rollouts", everyMs: 250, leased: false, run: advanceRollouts },
+  { name: "run-checks", everyMs: 500, leased: false, run: runChecks },
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
   { name: "ensure-span-partitions", everyMs: 12 * 60 * MINUTE_MS, leased: true, run: ensureSpanPartitions },

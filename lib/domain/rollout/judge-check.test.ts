@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isWellFormed } from "../ledger/bytes";
-import { judgeCheck, type CheckAnswer } from "./judge-check";
+import { judgeCheck, settleCheck, type CheckAnswer } from "./judge-check";
 import type { ExternalCheck } from "./strategy";
 
 const times = { timeoutMs: 5_000, everyMs: 10_000, withinMs: 60_000 };
@@ -92,4 +92,20 @@ it("never passes on what it cannot read, and never throws", () => {
       }
     }),
   );
+});
+
+describe("what follows", () => {
+  const startedAt = 1_000_000;
+  const settle = (verdict: "pass" | "fail" | "no-answer", after: number, attempts = 3) => settleCheck(webhook, { verdict, sentence: "Said." }, { startedAt, attempts, now: startedAt + after });
+  it.each([
+    ["a pass ends it", settle("pass", 0), { status: "passed", detail: "Said." }],
+    ["a pass ends it, however late", settle("pass", 900_000), { status: "passed", detail: "Said." }],
+    ["a fail ends it", settle("fail", 0), { status: "failed", detail: "Said." }],
+    ["no answer is asked again", settle("no-answer", 100), { status: "due", detail: "Said.", nextAttemptAt: startedAt + 10_100 }],
+    ["the last time at the end", settle("no-answer", 55_000), { status: "due", detail: "Said.", nextAttemptAt: startedAt + 60_000 }],
+    ["then it is given up", settle("no-answer", 60_000), { status: "unanswered", detail: "Said. It was asked 3 times within 60 s." }],
+    ["a late first answer is one", settle("no-answer", 600_000, 1), { status: "unanswered", detail: "Said. It was asked once within 60 s." }],
+  ])("%s", (_, outcome, expected) => {
+    expect(outcome).toEqual(expected);
+  });
 });

@@ -27,6 +27,26 @@ export function judgeCheck(check: ExternalCheck, answer: CheckAnswer): CheckJudg
   return check.kind === "webhook" ? judgeWebhook(answer) : judgePrometheus(check, answer);
 }
 
+/** Where a check stands: asked again while nothing clear came back, given up when that went on for too long. */
+export type CheckOutcome = { status: "passed" | "failed" | "unanswered"; detail: string } | { status: "due"; detail: string; nextAttemptAt: number };
+
+/**
+ * What follows from a judgement. A clear answer ends the check. Without one it is asked again after `everyMs`, for the last
+ * time when `withinMs` since its start are over. Times are epoch ms.
+ */
+export function settleCheck(check: Pick<ExternalCheck, "everyMs" | "withinMs">, { verdict, sentence }: CheckJudgement, { startedAt, attempts, now }: { startedAt: number; attempts: number; now: number }): CheckOutcome {
+  if (verdict === "pass") return { status: "passed", detail: sentence };
+  if (verdict === "fail") return { status: "failed", detail: sentence };
+  const deadline = startedAt + check.withinMs;
+  if (now < deadline) return { status: "due", detail: sentence, nextAttemptAt: Math.min(now + check.everyMs, deadline) };
+  return { status: "unanswered", detail: `${sentence} It was asked ${attempts === 1 ? "once" : `${attempts} times`} within ${formatSpan(check.withinMs)}.` };
+}
+
+function formatSpan(ms: number): string {
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}
+
 function judgeWebhook({ status, body }: Extract<CheckAnswer, { kind: "response" }>): CheckJudgement {
   if (status < 200 || status > 299) return noAnswer(`No answer: it said ${status}.`);
   const said = parseJson(body);
