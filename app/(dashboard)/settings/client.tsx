@@ -23,6 +23,7 @@ import type { Role } from "@/lib/domain/access/roles";
 import { ApiError, deleteJson, postJson, putJson } from "@/lib/queries/api-client";
 import { agentsQuery, environmentsQuery, poolsQuery, tokensQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
+import { SettingsNav } from "./nav";
 import { ScopeFields } from "./scope-fields";
 import { useAct } from "./use-act";
 import type { Act } from "./use-act";
@@ -32,6 +33,7 @@ export function SettingsPage() {
   return (
     <>
       <Verdict parts={["Settings"]} sub="Who may report, who may act, and where. Every change stands in the ledger." />
+      <SettingsNav />
       <Hosts environments={environments.data?.items ?? []} />
       <Agents />
       <Tokens />
