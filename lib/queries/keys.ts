@@ -30,4 +30,5 @@ export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
   ledger: [["ledger"]],
   settings: [["settings"]],
   access: [["session"], ["settings"]],
+  delivery: [["deliveries"]],
 };

@@ -1,6 +1,6 @@
 import type { Tx } from "@/server/db";
 
-export type ChangeTopic = "fleet" | "findings" | "rollout" | "release" | "assignment" | "agent" | "desired" | "ledger" | "settings" | "access";
+export type ChangeTopic = "fleet" | "findings" | "rollout" | "release" | "assignment" | "agent" | "desired" | "ledger" | "settings" | "access" | "delivery";
 export type Change = { topic: ChangeTopic; serviceId?: string | null; serviceName?: string | null; environmentId?: string | null; key?: string | null };
 
 /** Writes change pointers in the transaction that made the change; readers see them when it has committed. */
