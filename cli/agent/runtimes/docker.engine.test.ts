@@ -190,6 +190,38 @@ describe.skipIf(missing !== null)("the docker runtime on a real Podman engine", 
     engine.podman("pod", "rm", "-f", "-t", "0", "shop");
   }, 60_000);
 
+  it("tells who else looks after a container, and where that is written down", async () => {
+    engine.podman("run", "-d", "--name", "payments-compose", "--label", "com.docker.compose.project=shop", "--label", "com.docker.compose.service=web", "--label", "com.docker.compose.project.config_files=/srv/shop/compose.yaml", reference("1"));
+    engine.podman("run", "-d", "--name", "payments-unit", "--label", "PODMAN_SYSTEMD_UNIT=pay.service", reference("1"));
+    const managers = async () => Object.fromEntries((await runtime.observe()).targets.map((target) => [target.key, target.managedBy]));
+    expect(await managers()).toMatchObject({
+      "shop/web": { tool: "compose", name: "shop", autoSync: false, detail: "/srv/shop/compose.yaml" },
+      "payments-unit": { tool: "systemd", name: "pay.service", autoSync: true, detail: "pay.service" },
+    });
+    engine.podman("run", "-d", "--name", "tower", "--label", "com.centurylinklabs.watchtower=true", "--entrypoint", '["/bin/sleep","1000"]', reference("1"));
+    expect((await managers())["shop/web"]).toEqual({ tool: "watchtower", name: "tower", autoSync: true });
+    const report = buildFull(await runtime.observe(), { bootId: "boot-0002", seq: 1, observedAt: new Date().toISOString(), events: [] })[0];
+    expect(inventoryReport.safeParse(report).error).toBeUndefined();
+    engine.podman("rm", "-f", "-t", "0", "payments-compose", "payments-unit", "tower");
+  }, 60_000);
+
+  it("pulls ahead what is not here, touches no container, and says why it cannot", async () => {
+    engine.podman("run", "-d", "--name", "payments-ahead", reference("1"));
+    const before = inspect("payments-ahead");
+    engine.build({ name: "payments", tag: "4", version: "4", changes: [HTTPD, STOP] });
+    digests["4"] = engine.publish({ name: "payments", tag: "4", repository: "team/payments" }).digest;
+    engine.podman("rmi", reference("4"), "localhost/payments:4");
+    const { generation: _, force: __, ...ahead } = task("payments-ahead", "4", 0);
+    const present = () => engine.podman("images", "--digests", "--format", "{{.Digest}}");
+    expect(present()).not.toContain(digests["4"]);
+    await runtime.prefetch?.(ahead);
+    expect(present()).toContain(digests["4"]);
+    await runtime.prefetch?.(ahead);
+    await expect(runtime.prefetch?.({ ...ahead, components: [{ name: "main", digests: [`sha256:${"0".repeat(64)}`] }] })).rejects.toThrow(/manifest unknown|not found/i);
+    expect(inspect("payments-ahead")).toMatchObject({ Id: before.Id, State: { Running: true } });
+    engine.podman("rm", "-f", "-t", "0", "payments-ahead");
+  }, 60_000);
+
   it("tells of changed files and of who went in, without being asked", async () => {
     await runtime.observe();
     const events: ReportedEvent[] = [];

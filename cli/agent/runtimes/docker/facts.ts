@@ -1,6 +1,5 @@
 import { GENERATION_LABEL } from "./carry-over";
 import type { ContainerState, InspectedContainer } from "./engine-types";
-import type { ReportedTarget } from "../runtime";
 
 const ASIDE = /\.plumbline-old-\d+$/;
 
@@ -37,24 +36,20 @@ export function allowedLabels(labels: Record<string, string>): Record<string, st
   return Object.fromEntries(allowed.map((key) => [key, (labels[key] ?? "").slice(0, 500)]));
 }
 
-/** Which other tool keeps this workload as it is, as far as labels tell. */
-export function managerOf(labels: Record<string, string>): ReportedTarget["managedBy"] {
+/** Who makes this container and would make it again: an orchestrator, or the unit in its label. null when nobody does. */
+export function makerOf(labels: Record<string, string>): { tool: "swarm" | "kubernetes" | "systemd"; name: string } | null {
   const swarm = labels["com.docker.swarm.service.name"];
-  if (swarm) return { tool: "swarm", name: swarm.slice(0, 200), autoSync: true };
+  if (swarm) return { tool: "swarm", name: swarm };
   const pod = labels["io.kubernetes.pod.name"];
-  if (pod) return { tool: "kubernetes", name: pod.slice(0, 200), autoSync: true };
+  if (pod) return { tool: "kubernetes", name: pod };
   const unit = labels.PODMAN_SYSTEMD_UNIT;
-  if (unit) return { tool: "systemd", name: unit.slice(0, 200) };
-  if (labels["com.centurylinklabs.watchtower.enable"] === "true") return { tool: "watchtower", autoSync: true };
-  const project = labels["com.docker.compose.project"];
-  return project ? { tool: "compose", name: project.slice(0, 200) } : null;
+  return unit ? { tool: "systemd", name: unit } : null;
 }
 
 /** Why this container cannot be replaced by the agent, or null. `dependents` share its network namespace. */
 export function whyNotReplaceable(container: InspectedContainer, labels: Record<string, string>, dependents: readonly string[], podOf: string | null): string | null {
-  const manager = managerOf(labels)?.tool;
-  if (manager === "swarm" || manager === "kubernetes") return `${manager} makes and replaces this container`;
-  if (manager === "systemd") return `the systemd unit ${labels.PODMAN_SYSTEMD_UNIT} makes this container`;
+  const maker = makerOf(labels);
+  if (maker) return maker.tool === "systemd" ? `the systemd unit ${maker.name} makes this container` : `${maker.tool} makes and replaces this container`;
   if (podOf !== null) return `it belongs to the pod ${podOf}`;
   if (dependents.length > 0) return `other containers share its network: ${dependents.slice(0, 5).join(", ")}`;
   if (labels["io.podman.compose.project"] && container.HostConfig.NetworkMode?.startsWith("container:")) return "it belongs to a pod";

@@ -8,8 +8,10 @@ import type { CoverageError, Observation, ObservedInstance, ReportedEvent, Repor
 import { filterChanges } from "./changed-paths";
 import type { Engine } from "./engine";
 import type { EngineEvent, InspectedContainer, ListedContainer } from "./engine-types";
-import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, isRunning, managerOf, ownName, targetKey, whyNotReplaceable } from "./facts";
+import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, isRunning, ownName, targetKey, whyNotReplaceable } from "./facts";
 import { collectImageDigests } from "./image-digests";
+import { managerOf, readWatchtower } from "./managers";
+import type { Watchtower } from "./managers";
 
 export interface ObserverOptions {
   region?: string;
@@ -25,7 +27,8 @@ export interface ObserverOptions {
 interface Remembered {
   signature: string;
   instance: ObservedInstance;
-  target: { key: string; labels: Record<string, string>; canAct: boolean; reason?: string; wants: boolean; networkOf: string | null };
+  target: { key: string; name: string; labels: Record<string, string>; reference: string; canAct: boolean; reason?: string; wants: boolean; networkOf: string | null };
+  watchtower: Watchtower | null;
   mounts: string[];
   /** The words of its health check, to know the engine's own runs from a person's. */
   healthCommand: string;
@@ -149,12 +152,15 @@ export class ContainerObserver {
       },
       target: {
         key,
+        name: ownName(name),
         labels,
+        reference: inspected.Config.Image ?? "",
         canAct: false,
         reason: whyNotReplaceable(inspected, labels, [], this.pods.get(container.Id) ?? null) ?? undefined,
         wants: state !== "exited" || (policy !== "" && policy !== "no"),
         networkOf: networkMode.startsWith("container:") ? networkMode.slice("container:".length) : null,
       },
+      watchtower: readWatchtower(inspected),
       mounts: (inspected.Mounts ?? []).map((mount) => mount.Destination),
       healthCommand: (inspected.Config.Healthcheck?.Test ?? []).slice(1).join(" "),
       running: isRunning(inspected.State),
@@ -236,9 +242,11 @@ export class ContainerObserver {
       const reason = container.target.reason ?? (dependents.length > 0 ? `other containers share its network: ${dependents.slice(0, 5).join(", ")}` : undefined);
       byTarget.set(container.target.key, [...(byTarget.get(container.target.key) ?? []), { ...container, target: { ...container.target, reason } }]);
     }
+    const watchtowers = [...this.seen.values()].flatMap(({ watchtower }) => watchtower ?? []);
     const targets = [...byTarget].map(([key, containers]): ReportedTarget => {
       const labels = containers[0]?.target.labels ?? {};
       const reason = containers.find((container) => container.target.reason)?.target.reason ?? (this.options.mayAct(key) ? undefined : "this host does not allow the agent to act here (--act)");
+      const managers = containers.map(({ target }) => managerOf(target, watchtowers));
       const components = new Map(containers.map((container) => [container.instance.component ?? "main", container]));
       const oneshot = containers.every((container) => !container.target.wants);
       return {
@@ -248,7 +256,7 @@ export class ContainerObserver {
         components: [...components].map(([name]) => ({ name, declared: null })),
         desired: containers.filter((container) => container.target.wants).length,
         ready: containers.filter((container) => container.instance.state === "running" && container.instance.health !== "unhealthy").length,
-        managedBy: managerOf(labels) ?? null,
+        managedBy: managers.find((manager) => manager?.autoSync) ?? managers.find((manager) => manager !== null) ?? null,
         canAct: reason === undefined,
         ...(reason === undefined ? {} : { cannotActReason: reason.slice(0, 500) }),
       };
