@@ -5,7 +5,7 @@ import { toneOfSeverity } from "@/components/ui/tone";
 import type { Tone } from "@/components/ui/tone";
 
 /** Everything that a count of instances can be about. */
-export type Condition = DriftCategory | FindingKind;
+export type Condition = DriftCategory | FindingKind | "waived";
 
 const AFTER_COUNT: Record<Condition, string> = {
   "unknown-artifact": "unknown code",
@@ -30,6 +30,7 @@ const AFTER_COUNT: Record<Condition, string> = {
   "duplicate-agent": "duplicate agent",
   "partial-rollout": "left by a partial rollout",
   contested: "contested",
+  waived: "waived",
 };
 
 /** What stands after a count: `9 recalled`. */
@@ -39,7 +40,7 @@ export function conditionWord(condition: Condition): string {
 
 /** The hue of a condition. */
 export function conditionTone(condition: Condition): Tone {
-  return toneOfSeverity(severityOf(condition));
+  return condition === "waived" ? "neutral" : toneOfSeverity(severityOf(condition));
 }
 
 /** The shape of a hue: the tones are shapes as well. */

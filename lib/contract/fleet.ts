@@ -6,7 +6,9 @@ import { AUTHORITIES, ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, instant, limit, name, page, shortText, uuid } from "./primitives";
 import { releaseRef } from "./rollouts";
 
-export const categoryCount = z.strictObject({ category: z.enum([...DRIFT_CATEGORIES, "silent"]), instances: count });
+/** What a cell counts: a category, what is silent, and what deviates only in ways that are waived. */
+const cellCategory = z.enum([...DRIFT_CATEGORIES, "silent", "waived"]);
+export const categoryCount = z.strictObject({ category: cellCategory, instances: count });
 
 /** One cell of service × environment. `categories` are counted by each combination's worst; silent ones apart. */
 export const matrixCell = z.strictObject({
@@ -15,7 +17,7 @@ export const matrixCell = z.strictObject({
   instances: count,
   unhealthy: count,
   categories: z.array(categoryCount),
-  worst: z.enum([...DRIFT_CATEGORIES, "silent"]).nullable(),
+  worst: cellCategory.nullable(),
   severity: z.enum(SEVERITIES),
   rollout: z.strictObject({ id: uuid, number: z.int(), kind: z.enum(ROLLOUT_KINDS), verified: count, total: count }).nullable(),
   held: z.boolean(),
@@ -59,6 +61,8 @@ export const findingsQuery = z.strictObject({
   limit,
   cursor: cursor.optional(),
 });
+/** Who excused a finding, why and until when; a finding without one counts. */
+const waiverRef = z.strictObject({ id: uuid, by: z.string(), reason: z.string().nullable(), until: instant }).nullable();
 export const findingDto = z.strictObject({
   id: uuid,
   kind: z.enum(FINDING_KINDS),
@@ -81,6 +85,7 @@ export const findingDto = z.strictObject({
   openedAt: instant,
   resolvedAt: instant.nullable(),
   canReconverge: z.boolean(),
+  waiver: waiverRef,
 });
 export type FindingDto = z.infer<typeof findingDto>;
 
@@ -102,6 +107,7 @@ export const findingGroup = z.strictObject({
   /** What the affected share, with the share of all instances of the service here as the baseline. */
   shared: z.array(z.strictObject({ dimension: z.string(), value: z.string(), share: z.number(), baseline: z.number() })),
   canReconverge: z.boolean(),
+  waiver: waiverRef,
   rows: z.array(findingDto).max(50),
 });
 export const findingsDto = z.strictObject({
@@ -110,6 +116,8 @@ export const findingsDto = z.strictObject({
   instances: count,
   checkedInstances: count,
   groups: z.array(findingGroup).max(200),
+  /** What a waiver in force excuses; not in `total` and `instances`. */
+  waived: z.array(findingGroup).max(200),
   /** Instances whose difference an open rollout explains. */
   inTransition: z.array(z.strictObject({ service: z.string(), environment: z.string(), instances: count, rollout: z.strictObject({ id: uuid, number: z.int() }) })),
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { FAILURE_ACTIONS, type EnvironmentStrategy, type Strategy } from "@/lib/domain/rollout/strategy";
-import { shortText } from "./primitives";
+import { freeText, instant, name, page, shortText } from "./primitives";
 
 const DAY_MS = 86_400_000;
 const share = z.number().min(0).max(1);
@@ -60,3 +60,40 @@ export const strategySchema = z.strictObject({
 }) satisfies z.ZodType<Strategy>;
 
 export const environmentStrategySchema = z.strictObject({ promote: strategySchema, rollback: strategySchema }) satisfies z.ZodType<EnvironmentStrategy>;
+
+export const strategiesQuery = z.strictObject({ environment: name.optional() });
+export const putStrategyRequest = z.strictObject({
+  environment: name,
+  strategy: environmentStrategySchema,
+  /** The version that was changed, 0 where nobody ever said: one that is not the newest any more is refused with 409 and what changed. */
+  version: z.int().min(0).max(1_000_000),
+  reason: freeText,
+});
+export type PutStrategyRequest = z.input<typeof putStrategyRequest>;
+
+/** A strategy in words; `waves` is null where they follow from the fleet. */
+const described = z.strictObject({ sentence: z.string(), details: z.array(z.string()), waves: z.array(z.string()).nullable() });
+export const strategyVersion = z.strictObject({
+  version: z.int(),
+  promote: z.string(),
+  rollback: z.string(),
+  reason: z.string().nullable(),
+  by: z.string(),
+  at: instant,
+  entry: z.int(),
+});
+export const strategyDto = z.strictObject({
+  environment: z.string(),
+  protected: z.boolean(),
+  /** The environment whose strategy a preview follows; null where it has its own. */
+  template: z.string().nullable(),
+  /** 0: nobody ever said, it is the default. */
+  version: z.int(),
+  strategy: environmentStrategySchema,
+  promote: described,
+  rollback: described,
+  /** The newest first, at most 50. */
+  history: z.array(strategyVersion),
+});
+export type StrategyDto = z.infer<typeof strategyDto>;
+export const strategyPage = page(strategyDto);

@@ -5,6 +5,7 @@ import { SEVERITIES, severityOf, type FindingKind } from "@/lib/domain/drift/cat
 import { describeFinding, titleOfFinding } from "@/lib/domain/drift/describe-finding";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
+import { waiverSql } from "@/server/policies/waiver-sql";
 import { loadFindings } from "./load-findings";
 import { readCells } from "./read-cells";
 import { digestOfImage, readEnvironments, readImages, readReleases } from "./read-references";
@@ -14,7 +15,7 @@ import { decodeTextCursor, encodeTextCursor } from "./text-cursor";
 type Query = z.output<typeof findingsQuery>;
 type GroupRow = {
   kind: FindingKind; service: string | null; environment_id: string | null; environment: string | null; partition: string | null; image_id: bigint | null; running_release_id: string | null;
-  findings: number; instances: number; counted_here: number; since: Date; ids: string[];
+  findings: number; instances: number; counted_here: number; since: Date; ids: string[]; waived: boolean;
 };
 
 const MOST_GROUPS = 200;
@@ -22,14 +23,15 @@ const MOST_ROWS = 50;
 /** Rows over all groups: a page shows causes, and a few of each. */
 const ROWS_IN_ALL = 600;
 
-/** Findings grouped by cause, worst and largest first, with what the affected share. */
+/** Findings grouped by cause, worst and largest first, with what the affected share. What is waived stands apart and is not counted. */
 export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx; input: Query; now?: Date }): Promise<FindingsDto> {
   authorise(ctx, "findings.read", { ...(input.service !== undefined && { service: input.service }), ...(input.environment !== undefined && { environment: input.environment }) });
   const environments = await readEnvironments(ctx.db);
   const [{ cells, unmapped }, rows, moving] = await Promise.all([readCells(ctx, environments, input), readGroups(ctx, input), readInTransition(ctx)]);
   const groups = mergeByCause(rows.filter((row) => isVisible(ctx, row)));
   groups.sort((a, b) => SEVERITIES.indexOf(severityOf(a.kind)) - SEVERITIES.indexOf(severityOf(b.kind)) || b.instances - a.instances || (keyOf(a) < keyOf(b) ? -1 : 1));
-  const shown = groups.slice(0, MOST_GROUPS);
+  const counting = groups.filter(({ waived }) => !waived);
+  const shown = [...counting.slice(0, MOST_GROUPS), ...groups.filter(({ waived }) => waived).slice(0, MOST_GROUPS)];
   const perGroup = Math.max(1, Math.min(MOST_ROWS, Math.floor(ROWS_IN_ALL / Math.max(1, shown.length))));
   const [details, shares, releases, images] = await Promise.all([
     loadFindings(ctx.db, shown.flatMap((group) => group.ids.slice(0, perGroup))),
@@ -38,42 +40,47 @@ export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx;
     readImages(ctx.db, shown.map((group) => group.image_id)),
   ]);
   const byId = new Map(details.map((finding) => [finding.id, finding]));
+  const dtos = shown.map((group, at): { waived: boolean; group: FindingGroup } => ({ waived: group.waived, group: toGroup(group, shares[at] ?? []) }));
   return {
     asOf: now.toISOString(),
-    total: groups.reduce((sum, group) => sum + group.findings, 0),
+    total: counting.reduce((sum, group) => sum + group.findings, 0),
     // What deviates in two ways is one instance.
-    instances: groups.reduce((sum, group) => sum + group.counted_here, 0),
+    instances: counting.reduce((sum, group) => sum + group.counted_here, 0),
     checkedInstances: cells.reduce((sum, cell) => sum + cell.instances - cell.silent, 0) + (input.service === undefined && input.environment === undefined ? unmapped : 0),
-    groups: shown.map((group, at): FindingGroup => {
-      const own = group.ids.slice(0, perGroup).flatMap((id) => byId.get(id) ?? []);
-      const running = releases.get(group.running_release_id ?? "");
-      const image = group.image_id === null ? undefined : images.get(group.image_id);
-      const first = own[0];
-      const facts = {
-        kind: group.kind, service: group.service, environment: group.environment, instances: group.instances, runningVersion: running?.version ?? null, runningService: running?.service ?? null,
-        runningDigest: digestOfImage(image), assignedVersion: first?.assigned?.version ?? null, approvedFor: running?.approvedFor ?? [], agent: first?.agent ?? null, detail: own.length === 1 ? (first?.detail ?? null) : null,
-      };
-      return {
-        key: keyOf(group),
-        kind: group.kind,
-        severity: severityOf(group.kind),
-        title: titleOfFinding(facts),
-        sentence: describeFinding(facts),
-        service: group.service,
-        environment: group.environment,
-        partition: group.partition,
-        assigned: first?.assigned ?? null,
-        running: image ? { version: running?.version ?? null, digest: digestOfImage(image), reference: image.reference } : null,
-        instances: group.instances,
-        findings: group.findings,
-        since: group.since.toISOString(),
-        shared: shares[at] ?? [],
-        canReconverge: own.some((finding) => finding.canReconverge),
-        rows: own,
-      };
-    }),
+    groups: dtos.filter(({ waived }) => !waived).map(({ group }) => group),
+    waived: dtos.filter(({ waived }) => waived).map(({ group }) => group),
     inTransition: moving.filter((row) => visibleTo(ctx, "findings.read", row) && (input.service === undefined || input.service === row.service) && (input.environment === undefined || input.environment === row.environment)),
   };
+
+  function toGroup(group: GroupRow, shared: FindingGroup["shared"]): FindingGroup {
+    const own = group.ids.slice(0, perGroup).flatMap((id) => byId.get(id) ?? []);
+    const running = releases.get(group.running_release_id ?? "");
+    const image = group.image_id === null ? undefined : images.get(group.image_id);
+    const first = own[0];
+    const facts = {
+      kind: group.kind, service: group.service, environment: group.environment, instances: group.instances, runningVersion: running?.version ?? null, runningService: running?.service ?? null,
+      runningDigest: digestOfImage(image), assignedVersion: first?.assigned?.version ?? null, approvedFor: running?.approvedFor ?? [], agent: first?.agent ?? null, detail: own.length === 1 ? (first?.detail ?? null) : null,
+    };
+    return {
+      key: keyOf(group),
+      kind: group.kind,
+      severity: severityOf(group.kind),
+      title: titleOfFinding(facts),
+      sentence: describeFinding(facts),
+      service: group.service,
+      environment: group.environment,
+      partition: group.partition,
+      assigned: first?.assigned ?? null,
+      running: image ? { version: running?.version ?? null, digest: digestOfImage(image), reference: image.reference } : null,
+      instances: group.instances,
+      findings: group.findings,
+      since: group.since.toISOString(),
+      shared,
+      canReconverge: own.some((finding) => finding.canReconverge),
+      waiver: first?.waiver ?? null,
+      rows: own,
+    };
+  }
 }
 
 /** Findings one by one, newest first; for scripts and long lists. */
@@ -109,7 +116,7 @@ function isVisible(ctx: Ctx, { service, environment }: { service: string | null;
 function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
   return ctx.db.$queryRaw<GroupRow[]>`
     WITH counted AS (
-      SELECT f.id, f.kind, f.service_name, f.environment_id, f.partition, f.image_id, f.since, f.opened_at,
+      SELECT f.id, f.kind, f.service_name, f.environment_id, f.partition, f.image_id, f.since, f.opened_at, ${waiverSql("f", "f.kind")} IS NOT NULL AND f.resolved_at IS NULL AS waived,
         coalesce(f.target_id || '/' || f.image_id, f.combination_id::text, f.id::text) AS place,
         CASE WHEN f.combination_id IS NULL OR f.resolved_at IS NOT NULL THEN f.count
           ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS instances
@@ -118,13 +125,13 @@ function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
         AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})
         AND (${input.kind ?? null}::text IS NULL OR f.kind = ${input.kind ?? null})
     ), placed AS (
-      SELECT *, row_number() OVER (PARTITION BY place ORDER BY instances DESC, id) = 1 AS first_here FROM counted WHERE instances > 0
+      SELECT *, row_number() OVER (PARTITION BY place, waived ORDER BY instances DESC, id) = 1 AS first_here FROM counted WHERE instances > 0
     ), grouped AS (
-      SELECT kind, service_name, environment_id, partition, image_id, count(*)::int AS findings, sum(instances)::int AS instances, coalesce(sum(instances) FILTER (WHERE first_here), 0)::int AS counted_here, min(since) AS since,
+      SELECT kind, service_name, environment_id, partition, image_id, waived, count(*)::int AS findings, sum(instances)::int AS instances, coalesce(sum(instances) FILTER (WHERE first_here), 0)::int AS counted_here, min(since) AS since,
         (array_agg(id::text ORDER BY instances DESC, opened_at DESC, id))[1:${MOST_ROWS}::int] AS ids
-      FROM placed GROUP BY 1, 2, 3, 4, 5
-      ORDER BY 7 DESC LIMIT 2000)
-    SELECT g.kind, g.service_name AS service, g.environment_id::text, e.name::text AS environment, g.partition, g.image_id, g.findings, g.instances, g.counted_here, g.since, g.ids,
+      FROM placed GROUP BY 1, 2, 3, 4, 5, 6
+      ORDER BY instances DESC LIMIT 2000)
+    SELECT g.kind, g.service_name AS service, g.environment_id::text, e.name::text AS environment, g.partition, g.image_id, g.findings, g.instances, g.counted_here, g.since, g.ids, g.waived,
       (SELECT c.running_release_id::text FROM combinations c WHERE c.image_id = g.image_id AND c.environment_id = g.environment_id AND c.service_name IS NOT DISTINCT FROM g.service_name
         ORDER BY c.judged_at DESC LIMIT 1) AS running_release_id
     FROM grouped g LEFT JOIN environments e ON e.id = g.environment_id`;
@@ -134,8 +141,9 @@ function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
 function mergeByCause(rows: readonly GroupRow[]): GroupRow[] {
   const groups = new Map<string, GroupRow>();
   for (const row of rows) {
-    const before = groups.get(keyOf(row));
-    groups.set(keyOf(row), before ? { ...before, findings: before.findings + row.findings, instances: before.instances + row.instances, counted_here: before.counted_here + row.counted_here, since: before.since < row.since ? before.since : row.since, ids: [...before.ids, ...row.ids] } : row);
+    const key = `${keyOf(row)} ${row.waived}`;
+    const before = groups.get(key);
+    groups.set(key, before ? { ...before, findings: before.findings + row.findings, instances: before.instances + row.instances, counted_here: before.counted_here + row.counted_here, since: before.since < row.since ? before.since : row.since, ids: [...before.ids, ...row.ids] } : row);
   }
   return [...groups.values()];
 }

@@ -2,9 +2,11 @@ import { DRIFT_CATEGORIES, opensFinding, severityOf, SEVERITIES, type DriftCateg
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
+import { waiverSql } from "@/server/policies/waiver-sql";
 import type { KnownEnvironment } from "./read-references";
 
-export type CellCategory = DriftCategory | "silent";
+/** `waived`: it deviates only in ways that a waiver in force excuses. */
+export type CellCategory = DriftCategory | "silent" | "waived";
 
 /** What the counters say about one service in one environment. */
 export type Cell = {
@@ -26,7 +28,7 @@ export type Cell = {
   newestReportAt: Date | null;
 };
 
-type CountRow = { service: string | null; service_id: string | null; environment_id: string; worst: DriftCategory; silent: boolean; instances: number; unhealthy: number; oldest: Date; newest: Date };
+type CountRow = { service: string | null; service_id: string | null; environment_id: string; worst: DriftCategory | "waived"; silent: boolean; instances: number; unhealthy: number; oldest: Date; newest: Date };
 type PlaceRow = {
   service: string; service_id: string; environment_id: string; partition: string; assigned: boolean; release_id: string | null; held: boolean;
   rollout_id: string | null; number: bigint | null; kind: RolloutKind | null; verified: number | null; total: number | null;
@@ -47,9 +49,11 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
       WITH counted AS (
         SELECT k.combination_id, s.freshness = 'silent' AS silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy, min(s.last_report_at) AS oldest, max(s.last_report_at) AS newest
         FROM combination_counts k JOIN agent_scopes s ON s.id = k.agent_scope_id GROUP BY 1, 2)
-      SELECT c.service_name AS service, c.service_id::text, c.environment_id::text, c.categories[1] AS worst, k.silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy,
+      SELECT c.service_name AS service, c.service_id::text, c.environment_id::text, coalesce((SELECT u.category FROM unnest(c.categories) WITH ORDINALITY u(category, place) WHERE w.categories IS NULL OR NOT u.category = ANY(w.categories) ORDER BY u.place LIMIT 1), 'waived') AS worst, k.silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy,
         min(k.oldest) AS oldest, max(k.newest) AS newest
       FROM counted k JOIN combinations c ON c.id = k.combination_id
+      LEFT JOIN (SELECT service_id, environment_id, partition::text AS partition, array_agg(category) AS categories FROM waivers WHERE ended_seq IS NULL AND expires_at > clock_timestamp() GROUP BY 1, 2, 3) w
+        ON w.service_id = c.service_id AND w.environment_id = c.environment_id AND w.partition = c.partition
       WHERE (${service}::text IS NULL OR c.service_name = ${service}) AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)
       GROUP BY 1, 2, 3, 4, 5`,
     db.$queryRaw<PlaceRow[]>`
@@ -65,8 +69,8 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
         AND (${service}::text IS NULL OR s.name = ${service}) AND (${environmentId}::uuid IS NULL OR p.environment_id = ${environmentId}::uuid)
       ORDER BY p.ordinal, p.name`,
     db.$queryRaw<{ service: string; environment_id: string; copies: number }[]>`
-      SELECT service_name AS service, environment_id::text, sum(count)::int AS copies FROM findings
-      WHERE resolved_at IS NULL AND kind = 'missing' AND service_name IS NOT NULL AND (${service}::text IS NULL OR service_name = ${service}) GROUP BY 1, 2`,
+      SELECT f.service_name AS service, f.environment_id::text, sum(f.count)::int AS copies FROM findings f
+      WHERE f.resolved_at IS NULL AND f.kind = 'missing' AND f.service_name IS NOT NULL AND ${waiverSql("f", "f.kind")} IS NULL AND (${service}::text IS NULL OR f.service_name = ${service}) GROUP BY 1, 2`,
   ]);
 
   const byId = new Map(environments.map((environment) => [environment.id, environment]));
@@ -112,7 +116,7 @@ function addCounts(cell: Cell, row: CountRow): void {
   cell.instances += row.instances;
   cell.unhealthy += row.unhealthy;
   if (row.silent) cell.silent += row.instances;
-  else if (opensFinding(row.worst)) cell.deviating += row.instances;
+  else if (row.worst !== "waived" && opensFinding(row.worst)) cell.deviating += row.instances;
   else if (row.worst === "in-sync") cell.inSync += row.instances;
   addCategory(cell, row.silent ? "silent" : row.worst, row.instances);
   if (cell.oldestReportAt === null || row.oldest < cell.oldestReportAt) cell.oldestReportAt = row.oldest;
@@ -120,10 +124,13 @@ function addCounts(cell: Cell, row: CountRow): void {
 }
 
 export function severityOfCategory(category: CellCategory): Severity {
+  if (category === "waived") return "neutral";
   return category === "silent" ? "unknown" : severityOf(category);
 }
 
+/** What is waived is named after everything else: it is a cell's worst only where nothing else runs. */
 function rank(category: CellCategory): number {
+  if (category === "waived") return SEVERITIES.length * 100;
   return SEVERITIES.indexOf(severityOfCategory(category)) * 100 + (category === "silent" ? 0 : DRIFT_CATEGORIES.indexOf(category));
 }
 

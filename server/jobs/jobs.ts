@@ -5,6 +5,7 @@ import { ensureSpanPartitions } from "./ensure-span-partitions";
 import { prune } from "./prune";
 import type { Job } from "./run-jobs";
 import { settleMissing } from "./settle-missing";
+import { watchPolicies } from "./watch-policies";
 import { watchSilence } from "./watch-silence";
 
 const MINUTE_MS = 60_000;
@@ -16,6 +17,7 @@ export const jobs: readonly Job[] = [
   { name: "run-checks", everyMs: 500, leased: false, run: runChecks },
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
+  { name: "watch-policies", everyMs: 2_000, leased: true, run: watchPolicies() },
   { name: "ensure-span-partitions", everyMs: 12 * 60 * MINUTE_MS, leased: true, run: ensureSpanPartitions },
   { name: "prune", everyMs: 10 * MINUTE_MS, leased: true, run: prune },
 ];

@@ -9,7 +9,7 @@ function finding(over: Partial<FindingDto> = {}): FindingDto {
   return {
     id: ID, kind: "unapproved", severity: "drift", service: "catalog", environment: "production", partition: "default",
     target: { id: "7", key: "catalog-7", agent: "euw1-b", region: "eu" }, agent: "euw1-b", assigned: null, running: null, count: 1,
-    sampleKeys: ["catalog-7d9f6c"], sampleInstances: [ID], by: "root", sentence: "", detail: null, since: AT, openedAt: AT, resolvedAt: null, canReconverge: true,
+    sampleKeys: ["catalog-7d9f6c"], sampleInstances: [ID], by: "root", sentence: "", detail: null, since: AT, openedAt: AT, resolvedAt: null, canReconverge: true, waiver: null,
     ...over,
   };
 }
@@ -17,7 +17,7 @@ function finding(over: Partial<FindingDto> = {}): FindingDto {
 function group(over: Partial<FindingGroup> = {}): FindingGroup {
   return {
     key: "k", kind: "unapproved", severity: "drift", title: "t", sentence: "s", service: "catalog", environment: "production", partition: "default",
-    assigned: { id: ID, version: "3.18.0", digest: null }, running: null, instances: 1, findings: 1, since: AT, shared: [], canReconverge: true, rows: [finding()],
+    assigned: { id: ID, version: "3.18.0", digest: null }, running: null, instances: 1, findings: 1, since: AT, shared: [], canReconverge: true, waiver: null, rows: [finding()],
     ...over,
   };
 }

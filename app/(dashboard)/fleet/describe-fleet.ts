@@ -34,8 +34,8 @@ function describeCellState({ service, cell }: Off): VerdictPart[] {
   const tone = toneOfSeverity(cell.severity);
   const href = `/services/${encodeURIComponent(service)}?environment=${encodeURIComponent(cell.environment)}`;
   const name: VerdictPart[] = [{ shape: tone === "match" || tone === "neutral" ? "rolling" : tone }, { strong: service }];
-  const bad = cell.categories.filter(({ category, instances }) => instances > 0 && !["in-sync", "not-adopted", "in-transition"].includes(category));
-  const serious = bad.filter(({ category }) => category !== "silent" && severityOf(category) !== "warning");
+  const bad = cell.categories.filter(({ category, instances }) => instances > 0 && !["in-sync", "not-adopted", "in-transition", "waived"].includes(category));
+  const serious = bad.filter(({ category }) => category !== "silent" && category !== "waived" && severityOf(category) !== "warning");
   if (serious.length === 0 && cell.rollout) {
     const { kind, verified, total } = cell.rollout;
     return [...name, ` ${ROLLOUT_VERB[kind]} in ${cell.environment}, `, { link: `${formatCount(verified)} of ${formatCount(total)} verified`, href: `/rollouts/${cell.rollout.id}` }, ". "];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { problem } from "@/lib/contract/problem";
 import { rolesFor, type Verb } from "@/lib/domain/access/permissions";
 import { ROLES, type Role } from "@/lib/domain/access/roles";
+import { DEFAULT_STRATEGY } from "@/lib/domain/rollout/strategy";
 import { hashSecret, makeSecret } from "@/server/access/secret-token";
 import type { RouteHandler } from "@/server/http/handle";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
@@ -19,6 +20,9 @@ const place = { service: "payments", environment: "staging" };
 const version = { service: "payments", version: "1.0.0" };
 const reason = "because";
 const unknown = randomUUID();
+/** The id of a freeze and of a waiver that stand. */
+const standing = randomUUID();
+const soon = new Date(Date.now() + 3_600_000).toISOString();
 const image = fakeImage("another");
 
 const CALLS: Record<string, Call> = {
@@ -34,6 +38,11 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/findings/list": { ask: "findings.read" },
   "GET /api/v1/fleet/map": { ask: "fleet.read" },
   "GET /api/v1/fleet/matrix": { ask: "fleet.read" },
+  "GET /api/v1/freezes": { ask: "freezes.read" },
+  "POST /api/v1/freezes": { ask: "freezes.place", body: { environment: "staging", name: "evening", reason, endsAt: "2099-01-01T00:00:00Z" } },
+  "POST /api/v1/freezes/lift": { ask: "freezes.lift", body: { freeze: standing, reason } },
+  "GET /api/v1/holds": { ask: "rollouts.read" },
+  "POST /api/v1/holds": { ask: "holds.place", body: { ...place, reason } },
   "POST /api/v1/holds/lift": { ask: "holds.lift", body: { ...place, reason } },
   "GET /api/v1/instances": { ask: "instances.read" },
   "GET /api/v1/instances/{id}": { ask: "instances.read" },
@@ -46,6 +55,8 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/pools": { ask: "fleet.read" },
   "POST /api/v1/pools": { ask: "pools.create", body: { name: "hosts", environments: ["staging"] } },
   "POST /api/v1/promotions": { ask: "rollouts.promote", body: { ...place, version: "1.0.0" } },
+  "GET /api/v1/recalls": { ask: "releases.read" },
+  "POST /api/v1/recalls/lift": { ask: "recalls.lift", body: { service: "payments", version: "0.9.0", reason } },
   "POST /api/v1/recalls": { ask: "releases.recall", body: { service: "payments", version: "0.9.0", reason } },
   "POST /api/v1/reconverge": { ask: "rollouts.reconverge", body: { ...place, reason } },
   "GET /api/v1/releases": { ask: "releases.read" },
@@ -64,6 +75,11 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/setup": { ask: "open", body: { token: "x".repeat(43), name: "Eve", email: "eve@example.org", password: "correct horse battery" } },
   "POST /api/v1/setup/link": { ask: "open", body: {} },
   "GET /api/v1/status": { ask: "fleet.read" },
+  "GET /api/v1/strategies": { ask: "strategies.read" },
+  "PUT /api/v1/strategies": { ask: "strategies.write", body: { environment: "dev", strategy: DEFAULT_STRATEGY, version: 0, reason } },
+  "GET /api/v1/waivers": { ask: "waivers.read" },
+  "POST /api/v1/waivers": { ask: "waivers.grant", body: { ...place, category: "behind", reason, expiresAt: soon } },
+  "POST /api/v1/waivers/end": { ask: "waivers.end", body: { waiver: standing, reason } },
   "GET /api/v1/tokens": { ask: "tokens.create" },
   "POST /api/v1/tokens": { ask: "tokens.create", body: { name: "ci", role: "viewer" } },
   "DELETE /api/v1/tokens/{id}": { ask: "tokens.revoke" },
@@ -95,6 +111,9 @@ beforeAll(async () => {
   ids.rollout = (await promoteRelease({ ctx, input: { ...place, partition: "default", version: "2.0.0" } })).id;
   const [release] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM releases WHERE version = '1.0.0'`;
   const [instance] = await test.db.$queryRaw<{ id: string }[]>`SELECT public_id::text AS id FROM instances`;
+  await test.db.$executeRaw`INSERT INTO freezes (id, environment_id, starts_at, ends_at, entry_seq) SELECT ${standing}::uuid, id, now() + interval '1 day', now() + interval '2 days', 0 FROM environments WHERE name = 'staging'`;
+  await test.db.$executeRaw`
+    INSERT INTO waivers (id, service_id, environment_id, category, expires_at, entry_seq) SELECT ${standing}::uuid, s.id, e.id, 'ahead', now() + interval '1 day', 0 FROM services s, environments e WHERE s.name = 'payments' AND e.name = 'staging'`;
   Object.assign(ids, { release: release?.id, instance: instance?.id });
 
   const secret = makeSecret("agent");
@@ -152,7 +171,7 @@ describe.each(all)("$name", (route) => {
     expect(status).toBeLessThan(500);
     if (status >= 400) expect(problem.parse(JSON.parse(text)).status).toBe(status);
     // What nobody may even see is not there.
-    const hidden = caller === "nobody" && route.path.startsWith("/api/v1/rollouts/{id}/");
+    const hidden = caller === "nobody" && (route.path.startsWith("/api/v1/rollouts/{id}/") || ["/api/v1/freezes/lift", "/api/v1/waivers/end"].includes(route.path));
     if (refusal !== null) expect([hidden ? 404 : refusal, text]).toEqual([status, expect.any(String)]);
     else if (call.ask !== "open") expect([401, 403], text).not.toContain(status);
     // Whoever may, gets through to what is there: reads of it succeed.

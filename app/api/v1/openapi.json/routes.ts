@@ -17,6 +17,9 @@ import * as approvalsWithdraw from "../approvals/withdraw/route";
 import * as enrolments from "../enrolments/route";
 import * as environments from "../environments/route";
 import * as events from "../events/route";
+import * as freezes from "../freezes/route";
+import * as freezesLift from "../freezes/lift/route";
+import * as holds from "../holds/route";
 import * as holdsLift from "../holds/lift/route";
 import * as invitations from "../invitations/route";
 import * as ledgerCheckpoint from "../ledger/checkpoint/route";
@@ -27,6 +30,7 @@ import * as ledgerProofInclusion from "../ledger/proof/inclusion/route";
 import * as pools from "../pools/route";
 import * as promotions from "../promotions/route";
 import * as recalls from "../recalls/route";
+import * as recallsLift from "../recalls/lift/route";
 import * as reconverge from "../reconverge/route";
 import * as releases from "../releases/route";
 import * as releasesId from "../releases/[id]/route";
@@ -40,6 +44,9 @@ import * as rolloutsIdResume from "../rollouts/[id]/resume/route";
 import * as session from "../session/route";
 import * as setup from "../setup/route";
 import * as setupLink from "../setup/link/route";
+import * as strategies from "../strategies/route";
+import * as waivers from "../waivers/route";
+import * as waiversEnd from "../waivers/end/route";
 import * as tokens from "../tokens/route";
 import * as tokensId from "../tokens/[id]/route";
 
@@ -60,6 +67,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/enrolments", handlers: enrolments },
   { path: "/api/v1/environments", handlers: environments },
   { path: "/api/v1/events", handlers: events },
+  { path: "/api/v1/freezes", handlers: freezes },
+  { path: "/api/v1/freezes/lift", handlers: freezesLift },
+  { path: "/api/v1/holds", handlers: holds },
   { path: "/api/v1/holds/lift", handlers: holdsLift },
   { path: "/api/v1/invitations", handlers: invitations },
   { path: "/api/v1/ledger/checkpoint", handlers: ledgerCheckpoint },
@@ -70,6 +80,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/pools", handlers: pools },
   { path: "/api/v1/promotions", handlers: promotions },
   { path: "/api/v1/recalls", handlers: recalls },
+  { path: "/api/v1/recalls/lift", handlers: recallsLift },
   { path: "/api/v1/reconverge", handlers: reconverge },
   { path: "/api/v1/releases", handlers: releases },
   { path: "/api/v1/releases/{id}", handlers: releasesId },
@@ -83,6 +94,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/session", handlers: session },
   { path: "/api/v1/setup", handlers: setup },
   { path: "/api/v1/setup/link", handlers: setupLink },
+  { path: "/api/v1/strategies", handlers: strategies },
+  { path: "/api/v1/waivers", handlers: waivers },
+  { path: "/api/v1/waivers/end", handlers: waiversEnd },
   { path: "/api/v1/tokens", handlers: tokens },
   { path: "/api/v1/tokens/{id}", handlers: tokensId },
 ];

@@ -1,6 +1,10 @@
+import { recallPage, recallsQuery } from "@/lib/contract/policies";
 import { recallDto, recallRequest } from "@/lib/contract/releases";
 import { handle } from "@/server/http/handle";
+import { listRecalls } from "@/server/policies/list-recalls";
 import { recallRelease } from "@/server/releases/recall-release";
+
+export const GET = handle({ verb: "recalls.list", summary: "Recalled releases, and where each still runs", auth: "session", input: { query: recallsQuery }, output: recallPage, run: ({ ctx, input }) => listRecalls({ ctx, input: input.query }) });
 
 export const POST = handle({
   verb: "releases.recall",
