@@ -3,6 +3,7 @@ import { registerAgent } from "./agent/commands";
 import { addClientOptions, CliError } from "./client";
 import { registerAdminCommands } from "./commands/admin";
 import { registerLedgerCommands } from "./commands/ledger";
+import { registerPolicyCommands } from "./commands/policy";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollout";
 import { registerSimulateCommand } from "./commands/simulate";
@@ -11,7 +12,7 @@ import { registerProcesses } from "./processes/commands";
 
 /** Each group of commands registers itself; a command throws an Error with a sentence, or a CliError with an exit code too. */
 const own = [registerAgent, registerProcesses];
-const clients = [registerReleaseCommands, registerRolloutCommands, registerStatusCommand, registerLedgerCommands, registerAdminCommands, registerSimulateCommand];
+const clients = [registerReleaseCommands, registerRolloutCommands, registerPolicyCommands, registerStatusCommand, registerLedgerCommands, registerAdminCommands, registerSimulateCommand];
 
 const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0");
 for (const register of own) register(program);
