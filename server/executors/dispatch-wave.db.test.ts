@@ -62,7 +62,7 @@ it("writes one order that says what the entry says, once per call", async () => 
     partition: "default",
     wave: { number: 1, of: expect.any(Number) },
     from: { version: "1.0.0" },
-    to: { version: "2.0.0", components: [{ name: "main", repository: "registry.test/payments", digests: expect.arrayContaining([fakeImage("payments 2.0.0").digest]) }] },
+    to: { version: "2.0.0", components: [{ name: "main", repository: "registry.test/payments", digest: fakeImage("payments 2.0.0").digest, digests: expect.arrayContaining([fakeImage("payments 2.0.0").digest]) }] },
     targets: { count: 2, items: [{ key: "a", agent: "host", scope: "engine", labels: { "plumbline.service": "payments" } }, { key: "b" }] },
     incident: null,
     hold: null,

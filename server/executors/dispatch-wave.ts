@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { waveOrder } from "@/lib/contract/executors";
-import { parseEnvelope, readAssignment } from "@/lib/domain/ledger/entry";
+import { parseEnvelope, readAssignment, type AssignedComponent } from "@/lib/domain/ledger/entry";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { sqlArray, type Tx } from "@/server/db";
 
@@ -36,6 +36,7 @@ export async function dispatchWave(tx: Tx, { rolloutId, wave, targetIds, at }: {
     SELECT t.key, a.name AS agent, s.scope, CASE WHEN ${ids.length <= MOST_LABELLED} THEN t.labels ELSE '{}'::jsonb END AS labels
     FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
     WHERE t.id = ANY(${sqlArray(ids)}::bigint[]) ORDER BY a.name, s.scope, t.key LIMIT ${MOST_TARGETS}`;
+  const pulled = await readDigests(tx, assignment.to?.release ?? null);
   const order: z.input<typeof waveOrder> = {
     rollout: { id: rollout.id, number: Number(rollout.number), kind: rollout.kind },
     service: assignment.service,
@@ -43,7 +44,7 @@ export async function dispatchWave(tx: Tx, { rolloutId, wave, targetIds, at }: {
     partition: assignment.partition,
     wave: { number: wave, name: rollout.wave_name, of: rollout.waves },
     from: assignment.from && { release: assignment.from.release, version: assignment.from.version },
-    to: assignment.to && { release: assignment.to.release, version: assignment.to.version, components: assignment.to.components.map(({ name, repository, digests }) => ({ name, repository, digests })) },
+    to: assignment.to && { release: assignment.to.release, version: assignment.to.version, components: assignment.to.components.map((component) => describeComponent(component, pulled)) },
     targets: { count: ids.length, items },
     incident: assignment.incident,
     hold: assignment.hold,
@@ -53,4 +54,20 @@ export async function dispatchWave(tx: Tx, { rolloutId, wave, targetIds, at }: {
   await tx.$executeRaw`
     INSERT INTO deliveries (executor_id, rollout_id, wave, event, body, next_attempt_at)
     VALUES (${rollout.executor_id}::uuid, ${rollout.id}::uuid, ${wave}, 'wave-opened', ${JSON.stringify(order)}::jsonb, ${at})`;
+}
+
+/** By component, the digest that the release was registered with: of all that lead to an image, the one to pull. */
+async function readDigests(tx: Tx, releaseId: string | null): Promise<ReadonlyMap<string, string>> {
+  const rows = await tx.$queryRaw<{ name: string; digest: string }[]>`
+    SELECT c.name::text, a.digest::text FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id::text = ${releaseId}`;
+  return new Map(rows.map(({ name, digest }) => [name, digest]));
+}
+
+function describeComponent({ name, repository, digests }: AssignedComponent, pulled: ReadonlyMap<string, string>): { name: string; repository: string; digest: string; digests: string[] } {
+  const [first] = digests;
+  const registered = pulled.get(name);
+  // The entry is what was decided: what it does not name is not said.
+  const digest = registered !== undefined && digests.includes(registered) ? registered : first;
+  if (digest === undefined) throw new Error(`the component ${name} has no digest in its entry`);
+  return { name, repository, digest, digests };
 }

@@ -20,6 +20,9 @@ import * as events from "../events/route";
 import * as freezes from "../freezes/route";
 import * as freezesLift from "../freezes/lift/route";
 import * as holds from "../holds/route";
+import * as executors from "../executors/route";
+import * as executorsId from "../executors/[id]/route";
+import * as executorsIdTest from "../executors/[id]/test/route";
 import * as holdsLift from "../holds/lift/route";
 import * as invitations from "../invitations/route";
 import * as ledgerCheckpoint from "../ledger/checkpoint/route";
@@ -40,7 +43,9 @@ import * as rollouts from "../rollouts/route";
 import * as rolloutsId from "../rollouts/[id]/route";
 import * as rolloutsIdAbort from "../rollouts/[id]/abort/route";
 import * as rolloutsIdPause from "../rollouts/[id]/pause/route";
+import * as rolloutsIdProof from "../rollouts/[id]/proof/route";
 import * as rolloutsIdResume from "../rollouts/[id]/resume/route";
+import * as rolloutsIdTargets from "../rollouts/[id]/targets/route";
 import * as session from "../session/route";
 import * as setup from "../setup/route";
 import * as setupLink from "../setup/link/route";
@@ -70,6 +75,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/freezes", handlers: freezes },
   { path: "/api/v1/freezes/lift", handlers: freezesLift },
   { path: "/api/v1/holds", handlers: holds },
+  { path: "/api/v1/executors", handlers: executors },
+  { path: "/api/v1/executors/{id}", handlers: executorsId },
+  { path: "/api/v1/executors/{id}/test", handlers: executorsIdTest },
   { path: "/api/v1/holds/lift", handlers: holdsLift },
   { path: "/api/v1/invitations", handlers: invitations },
   { path: "/api/v1/ledger/checkpoint", handlers: ledgerCheckpoint },
@@ -90,7 +98,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/rollouts/{id}", handlers: rolloutsId },
   { path: "/api/v1/rollouts/{id}/abort", handlers: rolloutsIdAbort },
   { path: "/api/v1/rollouts/{id}/pause", handlers: rolloutsIdPause },
+  { path: "/api/v1/rollouts/{id}/proof", handlers: rolloutsIdProof },
   { path: "/api/v1/rollouts/{id}/resume", handlers: rolloutsIdResume },
+  { path: "/api/v1/rollouts/{id}/targets", handlers: rolloutsIdTargets },
   { path: "/api/v1/session", handlers: session },
   { path: "/api/v1/setup", handlers: setup },
   { path: "/api/v1/setup/link", handlers: setupLink },
