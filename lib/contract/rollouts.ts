@@ -1,64 +1,139 @@
 import { z } from "zod";
 import { OUTCOMES, ROLLOUT_KINDS, ROLLOUT_ORIGINS, ROLLOUT_STATUSES, TARGET_STATUSES, WAVE_STATUSES } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, freeText, instant, limit, name, page, partition, shortText, uuid } from "./primitives";
+import { strategySchema } from "./strategies";
 
 /** A release as a dialog or a row shows it. */
 export const releaseRef = z.strictObject({ id: uuid, version: z.string(), digest: digest.nullable() });
 export type ReleaseRef = z.infer<typeof releaseRef>;
 
-export const promoteRequest = z.strictObject({
-  service: name,
-  environment: name,
-  partition,
-  version: z.string().min(1).max(128),
-  reason: freeText.optional(),
-});
+const version = z.string().min(1).max(128);
+const place = { service: name, environment: name, partition };
 
-export const previewQuery = z.strictObject({ service: name, environment: name, partition, version: z.string().min(1).max(128).optional() });
+export const promoteRequest = z.strictObject({
+  ...place,
+  version,
+  /** How: as the environment says, everyone at once, or a strategy for this one time. */
+  strategy: z.union([z.enum(["environment", "all-at-once"]), strategySchema]).default("environment"),
+  reason: freeText.optional(),
+  incident: shortText.optional(),
+  /** Starts in spite of a freeze; needs a reason, and the right to override. */
+  overrideFreeze: z.boolean().default(false),
+  /** The preview's token, as in a rollback. */
+  revision: z.string().max(2_000).optional(),
+});
+export type PromoteRequest = z.input<typeof promoteRequest>;
+
+/** What `GET rollouts/preview` is asked. `targets` (comma-separated ids) for reconverge and replace. */
+export const rolloutPreviewQuery = z.strictObject({
+  ...place,
+  kind: z.enum(ROLLOUT_KINDS),
+  version: version.optional(),
+  strategy: z.enum(["environment", "all-at-once"]).default("environment"),
+  targets: z
+    .string()
+    .max(20_000)
+    .transform((text) => text.split(",").filter((id) => id !== ""))
+    .optional(),
+});
+export const previewQuery = z.strictObject({ ...place, version: version.optional() });
 
 export const rollbackRequest = z.strictObject({
-  service: name,
-  environment: name,
-  partition,
+  ...place,
   /** Absent: the last known good. */
-  version: z.string().min(1).max(128).optional(),
+  version: version.optional(),
   reason: freeText,
   incident: shortText.optional(),
   /** Places a hold: no promotion here until it is lifted. */
   hold: z.boolean().default(true),
   /** The preview's token. When given, a view that has moved since is refused with 409 and what changed. */
   revision: z.string().max(2_000).optional(),
+  /** `fast-track` (the default) is everyone at once under the environment's cap; `waves` takes the promotion's waves. */
+  strategy: z.enum(["fast-track", "waves"]).default("fast-track"),
+  /** The service's name, typed: goes back in spite of a migration that cannot be undone. */
+  acceptForwardFix: z.string().max(200).optional(),
 });
 export type RollbackRequest = z.input<typeof rollbackRequest>;
 
+const targetIds = z.array(z.string().regex(/^[0-9]{1,19}$/, "is no target's id")).min(1).max(10_000);
 export const reconvergeRequest = z.strictObject({
-  service: name,
-  environment: name,
-  partition,
+  ...place,
   reason: freeText,
   /** Only these targets (ids as in findings and instances); absent: every target that deviates. */
-  targets: z.array(z.string().min(1).max(40)).min(1).max(10_000).optional(),
+  targets: targetIds.optional(),
   incident: shortText.optional(),
 });
 
-/** Pausing, resuming and stopping; a reason is kept with a stop. */
+/** New copies from the digest that is assigned. */
+export const replaceRequest = z.strictObject({
+  ...place,
+  reason: freeText,
+  /** Only these targets; absent: all of them, in the environment's waves. */
+  targets: targetIds.optional(),
+  incident: shortText.optional(),
+  revision: z.string().max(2_000).optional(),
+});
+export type ReplaceRequest = z.input<typeof replaceRequest>;
+
+/** Nothing runs here any more, until a release is promoted again. */
+export const stopRequest = z.strictObject({
+  ...place,
+  reason: freeText,
+  /** The service's name, typed. */
+  confirm: z.string().max(200),
+  incident: shortText.optional(),
+  revision: z.string().max(2_000).optional(),
+});
+export type StopRequest = z.input<typeof stopRequest>;
+
+/** Pausing. */
 export const steerRequest = z.strictObject({ reason: freeText.optional() });
+/** Going on. Where a wave failed: `retry` offers its failed and stuck targets again, `accept` goes on without them. */
+export const resumeRequest = z.strictObject({ reason: freeText.optional(), failed: z.enum(["retry", "accept"]).optional() });
+/** Stopping: `stop` leaves what runs where it is, `rollback` starts a rollback to what was assigned before. */
+export const abortRequest = z.strictObject({ reason: freeText.optional(), how: z.enum(["stop", "rollback"]).default("stop") });
+/** A person's go-ahead for a wave that waits for one. */
+export const goAheadRequest = z.strictObject({ wave: z.int().min(1).max(1_000), reason: freeText.optional() });
+/** An approver says that a rollback was a mistake, so that what it left may be a last known good again. */
+export const clearRequest = z.strictObject({ reason: freeText });
 
 /** A hold that was lifted, and the entry that says so. */
 export const liftedDto = z.strictObject({ entry: z.int() });
 
 export const reasonDto = z.strictObject({ reason: z.string(), sentence: z.string() });
 
-/** What a rollback would do, from the same decision that the server takes on locked rows. */
-export const rollbackPreview = z.strictObject({
+const range = z.strictObject({ from: z.int(), to: z.int() });
+
+/** The way of whoever manages the targets, from lib/domain/rollout/native-ways. */
+export const nativeWayDto = z.strictObject({
+  tool: z.string(),
+  title: z.string(),
+  /** Null: nobody knows whether it puts its own version back. */
+  willRevert: z.boolean().nullable(),
+  why: z.string(),
+  steps: z.array(z.strictObject({ text: z.string(), command: z.string().optional() })),
+  /** A configured executor of this kind can be told by a button. */
+  dispatch: z.boolean(),
+  targets: count,
+});
+export type NativeWayDto = z.infer<typeof nativeWayDto>;
+
+/** A wave before it is frozen. `gate` says in words what stands before it and when it has passed. */
+export const plannedWaveDto = z.strictObject({ ordinal: z.int(), name: z.string(), targets: count, instances: count, sample: z.array(z.string()).max(5), gate: z.array(z.string()) });
+
+/** What a rollout would do, from the same decision that the server takes on locked rows. */
+export const rolloutPreview = z.strictObject({
   service: z.string(),
   environment: z.string(),
   partition: z.string(),
   protected: z.boolean(),
   allowed: z.boolean(),
-  /** `reconverge` when the chosen release is the assigned one. */
-  kind: z.enum(["rollback", "reconverge"]),
+  /** What it will be: a rollback to the assigned release is a `reconverge`. */
+  kind: z.enum(ROLLOUT_KINDS),
+  /** Why it may not start; empty when it may. */
   reasons: z.array(reasonDto),
+  /** What a person should know beforehand. */
+  warnings: z.array(reasonDto),
   assigned: releaseRef.nullable(),
   to: releaseRef.nullable(),
   /** What runs now, by release or digest, most first. */
@@ -68,19 +143,37 @@ export const rollbackPreview = z.strictObject({
   targets: count,
   actable: count,
   regions: z.array(z.strictObject({ region: z.string(), instances: count })),
-  waves: z.array(z.strictObject({ name: z.string(), targets: count })),
-  estimateMs: z.strictObject({ from: z.int(), to: z.int() }).nullable(),
+  waves: z.array(plannedWaveDto),
+  /** What a person should read about the plan, such as fewer targets than waves. */
+  planNotes: z.array(z.string()),
+  strategy: z.strictObject({ version: z.int(), sentence: z.string() }),
+  estimateMs: range.nullable(),
   evidence: z.array(z.strictObject({ check: z.string(), sentence: z.string(), ok: z.boolean().nullable(), required: z.boolean(), at: instant.nullable() })),
   weakEvidence: z.boolean(),
   willNotUndo: z.array(z.string()),
-  managers: z.array(z.strictObject({ tool: z.string(), targets: count, willRevert: z.boolean() })),
+  /** What differs between the two releases beside their bytes, in words. */
+  difference: z.array(z.string()),
+  /** Releases between the two, newest first, with what they brought. */
+  between: z.strictObject({
+    commits: count.nullable(),
+    compareUrl: z.string().nullable(),
+    releases: z.array(z.strictObject({ version: z.string(), head: z.string().nullable(), commits: count.nullable(), tickets: z.array(z.string()), sourceUrl: z.string().nullable(), migrations: z.array(z.string()).nullable() })).max(20),
+  }),
+  /** The migration that the chosen release may not work with, and the newest release that would. */
+  forwardFix: z.strictObject({ release: z.string(), migration: z.string(), compatibleBackTo: z.string().nullable(), newestCompatible: releaseRef.nullable() }).nullable(),
+  /** Who manages the targets, and their own way, which is offered first. */
+  ways: z.array(nativeWayDto),
+  /** Who carries it out instead of the agents. */
+  executor: z.strictObject({ name: z.string(), kind: z.string() }).nullable(),
+  freeze: z.strictObject({ name: z.string(), until: instant.nullable() }).nullable(),
+  hold: z.strictObject({ entry: z.int() }).nullable(),
   activeRollout: z.strictObject({ id: uuid, number: z.int(), kind: z.enum(ROLLOUT_KINDS) }).nullable(),
   ledgerSize: z.int(),
   revision: z.string(),
   asOf: instant,
   confirm: z.enum(["click", "hold", "type"]),
 });
-export type RollbackPreview = z.infer<typeof rollbackPreview>;
+export type RolloutPreview = z.infer<typeof rolloutPreview>;
 
 export const rolloutDto = z.strictObject({
   id: uuid,
@@ -107,7 +200,21 @@ export const rolloutDto = z.strictObject({
   finishedAt: instant.nullable(),
   revision: z.int(),
   counts: z.strictObject({ total: count, verified: count, inFlight: count, stuck: count, failed: count, waiting: count, gone: count }),
-  estimateMs: z.strictObject({ from: z.int(), to: z.int() }).nullable(),
+  /** How long it takes from its start, by what was observed here; while it runs, by its own rate. Null: cannot be estimated yet. */
+  estimateMs: range.nullable(),
+  strategy: z.strictObject({ version: z.int(), sentence: z.string(), maxInFlight: z.int().nullable() }),
+  /** What the wave that is next waits for, in words. */
+  waitingFor: z.string().nullable(),
+  executor: z.strictObject({ name: z.string(), kind: z.string() }).nullable(),
+  /** The decision about several services that it belongs to. */
+  group: uuid.nullable(),
+  /** The failed rollout that this one undoes by itself, and the one that undid this. */
+  reverts: z.strictObject({ id: uuid, number: z.int() }).nullable(),
+  revertedBy: z.strictObject({ id: uuid, number: z.int() }).nullable(),
+  /** An approver said that leaving the old release was a mistake. */
+  cleared: z.boolean(),
+  /** Until when targets that leave what they were verified on are put back. */
+  watchedUntil: instant.nullable(),
 });
 export type RolloutDto = z.infer<typeof rolloutDto>;
 
@@ -117,8 +224,20 @@ export const rolloutDetail = rolloutDto.extend({
       ordinal: z.int(),
       name: z.string(),
       status: z.enum(WAVE_STATUSES),
+      statusSince: instant,
+      /** Why it waits or failed, in words. */
+      statusReason: z.string().nullable(),
       openedAt: instant.nullable(),
       finishedAt: instant.nullable(),
+      /** When its soak ends, if nothing happens. */
+      soakUntil: instant.nullable(),
+      /** What stands before it and when it has passed, in words. */
+      gate: z.array(z.string()),
+      /** `needed`: a person has to say go. */
+      goAhead: z.strictObject({ needed: z.boolean(), by: z.string().nullable(), entry: z.int().nullable() }),
+      check: z.strictObject({ status: z.enum(["due", "passed", "failed", "unanswered"]), detail: z.string().nullable(), attempts: count }).nullable(),
+      /** Targets whose agents have the bytes already. */
+      prefetched: count,
       counts: rolloutDto.shape.counts,
       /** One letter per target in plan order, worst first within a wave: v verified, f in flight, s stuck, x failed, w waiting, g gone. */
       cells: z.string().max(100_000),
@@ -131,9 +250,69 @@ export const rolloutDetail = rolloutDto.extend({
 });
 export type RolloutDetail = z.infer<typeof rolloutDetail>;
 
+/** Several services at once: how an environment was at a moment, or away from a recalled release wherever it is assigned or runs. */
+export const groupPreviewQuery = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("as-of"), environment: name, at: instant }),
+  z.strictObject({ kind: z.literal("recall"), service: name, version }),
+]);
+const groupMember = z.strictObject({
+  service: z.string(),
+  environment: z.string(),
+  partition: z.string(),
+  /** `stop` where nothing may run any more; null when nothing can be done, `reasons` says why. */
+  kind: z.enum(ROLLOUT_KINDS).nullable(),
+  from: releaseRef.nullable(),
+  to: releaseRef.nullable(),
+  instances: count,
+  targets: count,
+  allowed: z.boolean(),
+  weakEvidence: z.boolean(),
+  reasons: z.array(reasonDto),
+  warnings: z.array(reasonDto),
+});
+export const groupPreview = z.strictObject({
+  kind: z.enum(["as-of", "recall"]),
+  environment: z.string().nullable(),
+  at: instant.nullable(),
+  release: z.strictObject({ service: z.string(), version: z.string() }).nullable(),
+  members: z.array(groupMember).max(500),
+  /** Services that already are as they were then, or that the recall does not touch. */
+  unchanged: count,
+  /** What has to be typed: the environment's name, or the service's. */
+  typed: z.string(),
+  revision: z.string(),
+  asOf: instant,
+});
+export type GroupPreview = z.infer<typeof groupPreview>;
+const chosenPlaces = z.array(z.strictObject({ service: name, environment: name, partition })).min(1).max(500);
+const groupCommon = { places: chosenPlaces, reason: freeText, incident: shortText.optional(), hold: z.boolean().default(true), confirm: z.string().max(200), revision: z.string().max(2_000) };
+export const groupRequest = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("as-of"), environment: name, at: instant, ...groupCommon }),
+  z.strictObject({ kind: z.literal("recall"), service: name, version, ...groupCommon }),
+]);
+export type GroupRequest = z.input<typeof groupRequest>;
+/** The receipt of one confirmation. */
+export const groupDto = z.strictObject({
+  id: uuid,
+  kind: z.enum(["as-of", "recall"]),
+  environment: z.string().nullable(),
+  at: instant.nullable(),
+  release: z.strictObject({ service: z.string(), version: z.string() }).nullable(),
+  incident: z.string().nullable(),
+  startedBy: z.string(),
+  createdAt: instant,
+  rollouts: z.array(rolloutDto).max(500),
+  skipped: z.array(z.strictObject({ service: z.string(), environment: z.string(), partition: z.string(), sentences: z.array(z.string()) })),
+  counts: rolloutDto.shape.counts,
+  summary: z.string(),
+});
+export type GroupDto = z.infer<typeof groupDto>;
+
 export const listRolloutsQuery = z.strictObject({
   service: name.optional(),
   environment: name.optional(),
+  /** Only those that were under way at or after this moment. */
+  since: instant.optional(),
   status: z.enum(["active", "finished"]).optional(),
   limit,
   cursor: cursor.optional(),
