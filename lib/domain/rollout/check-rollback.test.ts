@@ -5,9 +5,10 @@ import type {
   ReconvergeState,
   ReleaseHere,
   RollbackState,
+  StopState,
   TargetHere,
 } from "@/lib/domain/rollout/check-rollback";
-import { checkPromotion, checkReconverge, checkRollback } from "@/lib/domain/rollout/check-rollback";
+import { checkPromotion, checkReconverge, checkReplace, checkRollback, checkStop } from "@/lib/domain/rollout/check-rollback";
 import type { RefusalName, WarningName } from "@/lib/domain/rollout/reasons";
 import { explainReason, explainWarning } from "@/lib/domain/rollout/reasons";
 
@@ -39,6 +40,7 @@ const state = (changes: Partial<RollbackState> = {}): RollbackState => ({
   assigned: { releaseId: "r42", version: "1.42", registeredSeq: 42 },
   targets: [target()],
   activeRollout: null,
+  executor: null,
   revision: { expected: "x", current: "x", changes: [] },
   release: release(41),
   offeredSince: [],
@@ -94,6 +96,16 @@ describe("checkRollback", () => {
     ["compatible back to the chosen one", { offeredSince: migrated("contract", 41) }, "rollback"],
     ["compatible back to a newer one only", { offeredSince: migrated("expand", 42) }, ["needs-forward-fix"]],
     ["an aborted canary's, newer than the assigned", { offeredSince: migrated("irreversible", null, 43) }, ["needs-forward-fix"]],
+    ["an aborted canary's, compatible back to the chosen one", { offeredSince: migrated("irreversible", 41, 43) }, "rollback"],
+    ["an aborted canary's, compatible back to the assigned one only", { offeredSince: migrated("contract", 42, 43) }, ["needs-forward-fix"]],
+    ["an aborted canary's that expands", { offeredSince: migrated("expand", null, 43) }, "rollback"],
+    ["the assigned one's harms nobody, the aborted canary's does", { offeredSince: [...migrated("expand", null), ...migrated("irreversible", null, 43)] }, ["needs-forward-fix"]],
+    ["an aborted canary's, and something that drifted is put back", { release: release(42), targets: [target({ verifiedOnAssigned: false })], offeredSince: migrated("irreversible", null, 43) }, "reconverge"],
+    ["back to an aborted canary that ran here, past its own migration", { release: release(43), offeredSince: migrated("irreversible", null, 43) }, "rollback"],
+    ["an older one's than the chosen", { offeredSince: migrated("irreversible", null, 40) }, "rollback"],
+    ["recalled in between, with something else before it", { offeredSince: migrated("irreversible", null, 43), release: release(41, { recalled: true }) }, ["recalled", "needs-forward-fix"]],
+    ["nobody may act, another system does", { targets: [target({ canAct: false })], executor: "argo" }, "rollback"],
+    ["no target, whoever would carry it out", { targets: [], executor: "argo" }, ["no-targets"]],
     ["the chosen one's own", { offeredSince: migrated("irreversible", null, 41) }, "rollback"],
     ["typed all the same", { offeredSince: migrated("irreversible", null), forwardFixAccepted: true }, "rollback"],
     ["typed, but recalled", { offeredSince: migrated("irreversible", null), forwardFixAccepted: true, release: release(41, { recalled: true }) }, ["recalled"]],
@@ -109,11 +121,35 @@ describe("checkRollback", () => {
     ["another tool reverts it", { targets: [target({ revertedBy: "Argo CD" }), target({ revertedBy: "Argo CD" })] }, ["will-be-reverted"]],
     ["migrations not declared", { offeredSince: [{ version: "1.42", registeredSeq: 42, migrations: null }] }, ["migrations-undeclared"]],
     ["typed all the same", { offeredSince: migrated("irreversible", null), forwardFixAccepted: true }, ["forward-fix-overridden"]],
+    ["what an aborted canary did not declare", { offeredSince: [{ version: "1.43", registeredSeq: 43, migrations: null }, { version: "1.42", registeredSeq: 42, migrations: [] }] }, ["migrations-undeclared"]],
+    ["what the chosen one or an older one did not declare is no matter", { offeredSince: [{ version: "1.41", registeredSeq: 41, migrations: null }, { version: "1.40", registeredSeq: 40, migrations: null }] }, []],
+    ["another system carries it out: no host has to allow anything", { executor: "argo", targets: [target({ canAct: false }), target({ freshness: "silent" })] }, ["some-silent", "carried-out-by"]],
     ["a running rollout", { activeRollout: { id: "o1", kind: "promote" } }, ["supersedes"]],
   ])("warns: %s", (_, changes, expected) => {
     const check = checkRollback(state(changes));
     expect(check.ok && check.warnings.map(({ warning }) => warning)).toEqual(expected);
     for (const warning of check.ok ? check.warnings : []) expect(explainWarning(warning)).toMatch(/\.$/);
+  });
+});
+
+describe("the migration that stands in the way", () => {
+  const reasonOf = (changes: Partial<RollbackState>) => {
+    const check = checkRollback(state(changes));
+    return check.ok ? null : check.reasons.find(({ reason }) => reason === "needs-forward-fix");
+  };
+  it("is the newest release's, with how far it reaches back", () => {
+    const offeredSince = [...migrated("contract", 42, 42), ...migrated("irreversible", 43, 44), ...migrated("contract", null, 43)];
+    expect(reasonOf({ offeredSince })).toEqual({ reason: "needs-forward-fix", release: "1.44", migration: "m1", compatibleBackTo: "1.43" });
+    expect(reasonOf({ offeredSince: offeredSince.toReversed() })).toEqual(reasonOf({ offeredSince }));
+  });
+
+  it("is the first of several that the chosen release cannot live with", () => {
+    const migrations: DeclaredMigration[] = [
+      { id: "adds", kind: "expand", compatibleBackTo: null },
+      { id: "renames", kind: "contract", compatibleBackTo: { version: "1.41", registeredSeq: 41 } },
+      { id: "drops", kind: "contract", compatibleBackTo: null },
+    ];
+    expect(reasonOf({ offeredSince: [{ version: "1.43", registeredSeq: 43, migrations }] })).toEqual({ reason: "needs-forward-fix", release: "1.43", migration: "drops", compatibleBackTo: null });
   });
 });
 
@@ -138,6 +174,8 @@ describe("checkPromotion", () => {
     ["unknown", { release: null }, ["release-unknown"]],
     ["a rollout runs", { activeRollout: { id: "o1", kind: "rollback" } }, ["rollout-active"]],
     ["already assigned", { release: release(42) }, ["identical"]],
+    ["recalled in between, held and frozen: every reason", { release: release(43, { recalled: true }), hold: { id: "h1", detail: null }, freeze: { name: "Friday", until: null, overridden: false } }, ["recalled", "held", "frozen"]],
+    ["a freeze that was overridden does not lift a hold", { hold: { id: "h1", detail: null }, freeze: { name: "Friday", until: null, overridden: true } }, ["held"]],
     ["no target yet", { targets: [] }, "promote"],
     ["nobody can act: it then says what should run", { targets: [target({ canAct: false })] }, "promote"],
     ["something changed", { revision: stale }, ["stale-view"]],
@@ -170,6 +208,42 @@ describe("checkReconverge", () => {
   });
 });
 
+describe("checkReplace", () => {
+  const replace = (changes: Partial<ReconvergeState> = {}): ReconvergeState => ({ ...state(), release: release(42), ...changes });
+  it.each<[string, Partial<ReconvergeState>, Answer]>([
+    ["all verified: new copies all the same", {}, "replace"],
+    ["nothing assigned", { assigned: null, release: null }, ["nothing-assigned"]],
+    ["recalled since", { release: release(42, { recalled: true }) }, ["recalled"]],
+    ["approval withdrawn since", { release: release(42, { approvedHere: false }) }, ["not-approved"]],
+    ["a rollout runs", { activeRollout: { id: "o1", kind: "promote" } }, ["rollout-active"]],
+    ["no target", { targets: [] }, ["no-targets"]],
+    ["nobody can act", { targets: [target({ canAct: false })] }, ["nothing-can-act"]],
+    ["something changed", { revision: stale }, ["stale-view"]],
+  ])("%s", (_, changes, expected) => {
+    expect(answer(checkReplace(replace(changes)))).toEqual(expected);
+  });
+});
+
+describe("checkStop", () => {
+  const stop = (changes: Partial<StopState> = {}): StopState => ({ ...state(), typed: "payments", ...changes });
+  it.each<[string, Partial<StopState>, Answer]>([
+    ["typed", {}, "stop"],
+    ["typed with a space", { typed: " payments " }, "stop"],
+    ["not typed", { typed: "" }, ["not-confirmed"]],
+    ["another name", { typed: "payment" }, ["not-confirmed"]],
+    ["something runs that nobody assigned", { assigned: null }, "stop"],
+    ["assigned, and nothing runs", { targets: [] }, "stop"],
+    ["nothing assigned, nothing runs", { assigned: null, targets: [] }, ["nothing-assigned"]],
+    ["nobody can act", { targets: [target({ canAct: false })] }, ["nothing-can-act"]],
+    ["a running rollout is superseded", { activeRollout: { id: "o1", kind: "promote" } }, "stop"],
+    ["no rights", { permission: { ok: false, detail: "Needs operator." } }, ["not-permitted"]],
+    ["unknown service: nothing could be typed", { service: null, typed: "" }, ["service-unknown"]],
+    ["something changed", { revision: stale }, ["stale-view"]],
+  ])("%s", (_, changes, expected) => {
+    expect(answer(checkStop(stop(changes)))).toEqual(expected);
+  });
+});
+
 describe("explainReason", () => {
   it("says each in a sentence", () => {
     const refusals = [
@@ -178,6 +252,7 @@ describe("explainReason", () => {
       checkRollback(state({ release: release(41, { recalled: true, approvedHere: false }), targets: [target({ canAct: false })], offeredSince: migrated("irreversible", null) })),
       checkRollback(state({ release: release(43, { ranHere: false }), offeredSince: migrated("contract", 44, 45) })),
       checkRollback(state({ release: release(41, { serviceId: "s2" }) })),
+      checkStop({ ...state(), typed: "" }),
     ];
     for (const check of refusals) {
       expect(check.ok).toBe(false);

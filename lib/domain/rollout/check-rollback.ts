@@ -51,6 +51,8 @@ export interface DecisionState {
   assigned: { releaseId: string; version: string; registeredSeq: number } | null;
   targets: readonly TargetHere[];
   activeRollout: { id: string; kind: string } | null;
+  /** The system that carries it out instead of the agents, by name: then no host has to allow anything. */
+  executor: string | null;
   /** The revision token that the decision was made on (null: none was asked for), the present one, and what differs. */
   revision: { expected: string | null; current: string; changes: readonly string[] };
 }
@@ -73,10 +75,17 @@ export interface ReconvergeState extends DecisionState {
   release: ReleaseHere | null;
 }
 
+export interface StopState extends DecisionState {
+  /** What was typed to confirm it. */
+  typed: string;
+}
+
 export type Refused = { ok: false; reasons: RefusalReason[] };
 export type RollbackCheck = { ok: true; kind: "rollback" | "reconverge"; warnings: Warning[] } | Refused;
 export type PromotionCheck = { ok: true; kind: "promote"; warnings: Warning[] } | Refused;
 export type ReconvergeCheck = { ok: true; kind: "reconverge"; warnings: Warning[] } | Refused;
+export type ReplaceCheck = { ok: true; kind: "replace"; warnings: Warning[] } | Refused;
+export type StopCheck = { ok: true; kind: "stop"; warnings: Warning[] } | Refused;
 
 function refuseScope(state: DecisionState): RefusalReason[] {
   const reasons: RefusalReason[] = [];
@@ -108,9 +117,9 @@ function refuseStale({ revision }: DecisionState): RefusalReason[] {
 }
 
 /** An action without anything to act on, or without anyone who may. */
-function refusePowerless({ targets }: DecisionState): RefusalReason[] {
+function refusePowerless({ executor, targets }: DecisionState): RefusalReason[] {
   if (targets.length === 0) return [{ reason: "no-targets" }];
-  if (!targets.some((target) => target.canAct)) return [{ reason: "nothing-can-act", targets: targets.length }];
+  if (executor === null && !targets.some((target) => target.canAct)) return [{ reason: "nothing-can-act", targets: targets.length }];
   return [];
 }
 
@@ -118,14 +127,15 @@ function allVerified({ targets }: DecisionState): boolean {
   return targets.length > 0 && targets.every((target) => target.verifiedOnAssigned);
 }
 
-function warnAboutTargets({ targets }: DecisionState): Warning[] {
+function warnAboutTargets({ executor, targets }: DecisionState): Warning[] {
   const warnings: Warning[] = [];
   const of = targets.length;
-  const cannotAct = targets.filter((target) => !target.canAct).length;
+  const cannotAct = executor === null ? targets.filter((target) => !target.canAct).length : 0;
   const silent = targets.filter((target) => target.freshness === "silent").length;
   if (cannotAct > 0) warnings.push({ warning: "some-cannot-act", count: cannotAct, of });
   if (silent > 0) warnings.push({ warning: "some-silent", count: silent, of });
   const managers = new Map<string, number>();
+  if (executor !== null) warnings.push({ warning: "carried-out-by", executor });
   for (const { revertedBy } of targets) {
     if (revertedBy !== null) managers.set(revertedBy, (managers.get(revertedBy) ?? 0) + 1);
   }
@@ -214,6 +224,7 @@ export function checkPromotion(state: PromotionState): PromotionCheck {
   if (reasons.length > 0) return { ok: false, reasons };
   const warnings = warnAboutTargets(state);
   if (state.targets.length === 0) warnings.unshift({ warning: "no-targets" });
+  if (freeze) warnings.push({ warning: "freeze-overridden", freeze: freeze.name });
   return { ok: true, kind: "promote", warnings };
 }
 
@@ -233,4 +244,29 @@ export function checkReconverge(state: ReconvergeState): ReconvergeCheck {
   return reasons.length > 0
     ? { ok: false, reasons }
     : { ok: true, kind: "reconverge", warnings: warnAboutTargets(state) };
+}
+
+/** Whether new copies may be made of the assigned release. It harms nothing that is right, so it may always be asked again. */
+export function checkReplace(state: ReconvergeState): ReplaceCheck {
+  const { activeRollout, assigned, release } = state;
+  const reasons = refuseScope(state);
+  if (assigned === null) reasons.push({ reason: "nothing-assigned" });
+  else reasons.push(...refuseRelease(state, release));
+  if (activeRollout) reasons.push({ reason: "rollout-active", rollout: activeRollout.id, kind: activeRollout.kind });
+  reasons.push(...refusePowerless(state), ...refuseStale(state));
+  return reasons.length > 0 ? { ok: false, reasons } : { ok: true, kind: "replace", warnings: warnAboutTargets(state) };
+}
+
+/** Whether everything of a service may be ended here. Like a rollback it respects no hold or freeze, and supersedes. */
+export function checkStop(state: StopState): StopCheck {
+  const { activeRollout, assigned, service, targets, typed } = state;
+  const reasons = refuseScope(state);
+  if (assigned === null && targets.length === 0) reasons.push({ reason: "nothing-assigned" });
+  else if (targets.length > 0) reasons.push(...refusePowerless(state));
+  if (service !== null && typed.trim() !== service.name) reasons.push({ reason: "not-confirmed", expected: service.name });
+  reasons.push(...refuseStale(state));
+  if (reasons.length > 0) return { ok: false, reasons };
+  const warnings = warnAboutTargets(state);
+  if (activeRollout) warnings.push({ warning: "supersedes", rollout: activeRollout.id, kind: activeRollout.kind });
+  return { ok: true, kind: "stop", warnings };
 }

@@ -33,6 +33,13 @@ describe("chooseLastKnownGood", () => {
     ["growing restarts", [current, record(41, { restartsGrowing: true }), record(40)], "r40", false, []],
     ["a rollback left it", [current, record(41, { rolledBackFrom: true }), record(40)], "r40", false, []],
     ["a rollback left it by mistake", [current, record(41, { rolledBackFrom: true, clearedByMistake: true }), record(40)], "r41", false, []],
+    ["cleared as a mistake, but too short all the same", [current, record(41, { rolledBackFrom: true, clearedByMistake: true, ranForMs: 1 }), record(40)], "r40", false, []],
+    ["cleared as a mistake, and recalled in between", [current, record(41, { rolledBackFrom: true, clearedByMistake: true, recalled: true }), record(40)], "r40", false, []],
+    ["recalled in between: the one before that", [current, record(41, { recalled: true }), record(40, { recalled: true }), record(39)], "r39", false, []],
+    ["recalled in between, what is left is weak", [current, record(41, { recalled: true }), record(40, { rolledBackFrom: true })], "r40", true, ["not-rolled-back"]],
+    ["an aborted canary that ran most recently proved nothing", [current, record(43, { share: 0.05, ranForMs: 2 * MINUTE }), record(41)], "r41", false, []],
+    ["only an aborted canary is left", [current, record(43, { share: 0.05, ranForMs: 2 * MINUTE })], "r43", true, ["ran-on-enough", "ran-long-enough"]],
+    ["nothing is assigned", [record(41)], "r41", false, []],
     ["recalled", [current, record(41, { recalled: true }), record(40)], "r40", false, []],
     ["not approved", [current, record(41, { approved: false }), record(40)], "r40", false, []],
     ["none qualifies: the best, with what is missing", [current, record(41, { share: 0.1, ranForMs: 1 }), record(40, { ranForMs: 1 })], "r40", true, ["ran-long-enough"]],
@@ -43,6 +50,21 @@ describe("chooseLastKnownGood", () => {
   ])("%s", (_, records, expected, weak, missing) => {
     const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42" });
     expect([chosen.release?.id ?? null, chosen.weak, chosen.missing]).toEqual([expected, weak, missing]);
+  });
+
+  it("says that a rollback was cleared as a mistake", () => {
+    const sentences = (changes: Partial<ReleaseRecord>) =>
+      chooseLastKnownGood({ records: [record(41, changes)], currentReleaseId: "r42" }).evidence.filter(({ check }) => check === "not-rolled-back").map(({ ok, detail }) => [ok, detail]);
+    expect(sentences({})).toEqual([[true, "no rollback left it"]]);
+    expect(sentences({ rolledBackFrom: true })).toEqual([[false, "a rollback left it"]]);
+    expect(sentences({ rolledBackFrom: true, clearedByMistake: true })).toEqual([[true, "a rollback left it, cleared as a mistake"]]);
+  });
+
+  it("takes other limits", () => {
+    const policy = { minShare: 0.5, minRanForMs: MINUTE, maxUnhealthyShare: 0.5 };
+    const records = [current, record(41, { share: 0.5, ranForMs: MINUTE, unhealthyShare: 0.5 })];
+    expect(chooseLastKnownGood({ records, currentReleaseId: "r42" }).missing).toEqual(["ran-on-enough", "ran-long-enough", "healthy"]);
+    expect(chooseLastKnownGood({ records, currentReleaseId: "r42", policy }).missing).toEqual([]);
   });
 
   it("lists a failing check first, each with its moment", () => {

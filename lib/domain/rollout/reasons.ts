@@ -17,6 +17,7 @@ export type RefusalReason =
   | { reason: "held"; hold: string; detail: string | null }
   | { reason: "frozen"; freeze: string; until: string | null }
   | { reason: "rollout-active"; rollout: string; kind: string }
+  | { reason: "not-confirmed"; expected: string }
   | { reason: "stale-view"; changes: readonly string[] };
 export type RefusalName = RefusalReason["reason"];
 
@@ -26,6 +27,8 @@ export type Warning =
   | { warning: "no-targets" }
   | { warning: "some-cannot-act"; count: number; of: number }
   | { warning: "some-silent"; count: number; of: number }
+  | { warning: "carried-out-by"; executor: string }
+  | { warning: "freeze-overridden"; freeze: string }
   | { warning: "will-be-reverted"; by: string; count: number }
   | { warning: "migrations-undeclared"; releases: readonly string[] }
   | { warning: "forward-fix-overridden"; release: string; migration: string }
@@ -71,6 +74,8 @@ export function explainReason(reason: RefusalReason): string {
       return `Promotions are frozen by ${reason.freeze}${reason.until ? ` until ${reason.until}` : ""}.`;
     case "rollout-active":
       return `A ${reason.kind} is under way here. Wait for it, or abort it.`;
+    case "not-confirmed":
+      return `Type ${reason.expected} to confirm it.`;
     case "stale-view":
       return ["Something changed since you looked.", ...reason.changes].join(" ");
     default:
@@ -89,6 +94,10 @@ export function explainWarning(warning: Warning): string {
       return `${warning.count} of ${warning.of} targets do not let Plumbline act; their hosts have to be changed by hand.`;
     case "some-silent":
       return `${warning.count} of ${warning.of} targets are silent and follow when they report again.`;
+    case "carried-out-by":
+      return `${warning.executor} is told to carry it out; it is done when the running digests say so.`;
+    case "freeze-overridden":
+      return `${warning.freeze} is in force; you start in spite of it.`;
     case "will-be-reverted":
       return `${warning.by} manages ${warning.count} targets and will put its own version back.`;
     case "migrations-undeclared":

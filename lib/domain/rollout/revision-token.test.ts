@@ -26,10 +26,28 @@ describe("revisionToken", () => {
     ["a release appeared", { distribution: [...revision().distribution, { release: "r7", version: "0.7", targets: 1 }] }, "Some targets now run 0.7."],
     ["a release vanished", { distribution: revision().distribution.slice(0, 1) }, "No target runs an unknown release any more."],
     ["a hold", { policy: { approvals: 1, held: true } }, 'The rule "held" is now true (was false).'],
+    ["a rule more", { policy: { approvals: 1, held: false, frozen: "Friday" } }, 'The rule "frozen" is now Friday (was not set).'],
+    ["a rule less", { policy: { approvals: 1 } }, 'The rule "held" is now not set (was false).'],
+    ["no last known good any more: it was recalled in between", { target: null }, "The release to go to is now nothing (was 1.41)."],
     ["a decision", { ledgerSize: 11 }, "2 further decisions about this service were recorded."],
   ])("changes with %s, and says so", (_, changes, sentence) => {
     expect(revisionToken(revision(changes))).not.toBe(revisionToken(revision()));
     expect(describeChanges(revision(), revision(changes))).toEqual([sentence]);
+  });
+
+  it("says the most important first, and counts decisions only where nothing else says it", () => {
+    const after = revision({ assigned: null, target: null, rollouts: [{ id: "o1", status: "superseded" }, { id: "o2", status: "running" }], policy: { approvals: 1, held: true }, ledgerSize: 12 });
+    expect(describeChanges(revision(), after)).toEqual([
+      "The assigned release is now nothing (was 1.42).",
+      "The release to go to is now nothing (was 1.41).",
+      "A rollout that was running is now superseded.",
+      "A rollout was started and is running.",
+      'The rule "held" is now true (was false).',
+    ]);
+  });
+
+  it("tells what runs and leads to no release from nothing that runs", () => {
+    expect(revisionToken(revision({ distribution: [] }))).not.toBe(revisionToken(revision({ distribution: [{ release: null, version: null, targets: 1 }] })));
   });
 
   it("does not change with how many run each, nor with any order", () => {

@@ -116,7 +116,8 @@ export const WAVE_TRANSITIONS: Readonly<Record<WaveStatus, readonly WaveStatus[]
   open: ["soaking", "passed", "failed"],
   soaking: ["open", "passed", "failed"],
   passed: [],
-  failed: [],
+  // A person offers it again, or goes on without those that failed.
+  failed: ["open", "waiting", "passed"],
 };
 
 export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetStatus[]>> = {
@@ -125,12 +126,13 @@ export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetSt
   acknowledged: ["replacing", "verified", "failed", "stuck", "gone", "withdrawn"],
   replacing: ["verified", "failed", "stuck", "gone", "withdrawn"],
   verified: ["regressed", "contested", "gone"],
-  failed: ["acknowledged", "replacing", "verified", "gone", "withdrawn"],
-  stuck: ["acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
+  // A person may have it offered again.
+  failed: ["pending", "acknowledged", "replacing", "verified", "gone", "withdrawn"],
+  stuck: ["pending", "acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
   gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck"],
   withdrawn: [],
-  regressed: ["offered", "acknowledged", "replacing", "verified", "contested", "gone"],
-  contested: ["verified", "gone"],
+  regressed: ["offered", "acknowledged", "replacing", "verified", "contested", "gone", "withdrawn"],
+  contested: ["verified", "gone", "withdrawn"],
 };
 
 /** Whether a rollout may go from one status to another. Staying is not a transition. */

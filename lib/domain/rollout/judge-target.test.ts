@@ -1,24 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type {
-  ObservedInstance,
-  ProgressPolicy,
-  RolloutState,
-  RolloutTargetState,
-  RolloutTransitions,
-  TargetGoal,
-  TargetObservation,
-} from "@/lib/domain/rollout/progress";
-import { advanceRollout, countTargets, judgeTarget } from "@/lib/domain/rollout/progress";
-import type { TargetReason, TargetStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
-import { canRolloutMove, canTargetMove, canWaveMove, TARGET_STATUSES } from "@/lib/domain/rollout/statuses";
+import type { ObservedInstance, ProgressPolicy, TargetGoal, TargetObservation } from "@/lib/domain/rollout/judge-target";
+import { judgeTarget } from "@/lib/domain/rollout/judge-target";
+import type { TargetReason, TargetStatus } from "@/lib/domain/rollout/statuses";
+import { canTargetMove, TARGET_STATUSES } from "@/lib/domain/rollout/statuses";
 
 const NOW = 1_000_000;
 const POLICY: ProgressPolicy = {
   minUptimeMs: 50,
   answerWithinMs: 100,
   replaceWithinMs: 1000,
-  giveUpAfterMs: 5000,
   maxReapplies: 2,
 };
 const instance = (changes: Partial<ObservedInstance> = {}): ObservedInstance => ({
@@ -36,6 +27,7 @@ const goal = (changes: Partial<TargetGoal> = {}): TargetGoal => ({
   statusSince: NOW - 10,
   reason: null,
   kind: "rollback",
+  executor: "agent",
   generation: 5,
   components: [{ name: "main", artifactId: "new" }],
   previousInstances: [],
@@ -98,8 +90,19 @@ describe("judgeTarget", () => {
     ["told to stop, still runs", { components: [], kind: "stop" }, { progress: said("replacing") }, "replacing"],
     ["told to stop, gone", { components: [], kind: "stop" }, { present: false }, "verified"],
     ["gone", {}, { present: false }, "gone"],
-    ["gone before it was offered", { status: "pending" }, { present: false }, "gone"],
+    ["told to stop, vanished before its turn", { components: [], kind: "stop", status: "pending", generation: 0 }, { present: false }, "gone"],
+    ["told to stop, still away, and it was never its turn", { components: [], kind: "stop", status: "gone", generation: 0 }, { present: false }, "gone"],
+    ["told to stop by another system, where no generation counts", { components: [], kind: "stop", executor: "external", status: "offered", generation: 0 }, { present: false }, "verified"],
+    ["told to stop, to be told again, and gone meanwhile", { components: [], kind: "stop", status: "pending" }, { present: false }, "gone"],
+    ["told to stop, verified by being away", { components: [], kind: "stop", status: "verified" }, { present: false }, "verified"],
+    ["gone before it was offered", { status: "pending", generation: 0 }, { present: false }, "gone"],
+    ["gone stays gone", { status: "gone" }, { present: false }, "gone"],
+    ["never offered, came back: waits for its turn", { status: "gone", generation: 0 }, { instances: [old] }, "pending"],
+    ["never offered, came back right: waits for its turn all the same", { status: "gone", generation: 0 }, {}, "pending"],
+    ["never offered, came back silent", { status: "gone", generation: 0 }, { freshness: "silent" }, "pending"],
     ["came back, right", { status: "gone" }, {}, "verified"],
+    ["came back after an absence longer than any answer takes", { status: "gone", statusSince: NOW - 100 }, { instances: [old], generation: 4 }, ["stuck", "no-answer"]],
+    ["came back, host lets nobody act any more", { status: "gone" }, { instances: [old], canAct: false }, ["stuck", "not-allowed"]],
     ["came back, old", { status: "gone" }, { instances: [old], generation: 4 }, "offered"],
 
     ["no answer yet", { status: "offered", statusSince: NOW - 99 }, { instances: [old], generation: 4 }, "offered"],
@@ -111,6 +114,7 @@ describe("judgeTarget", () => {
     ["the agent went silent", {}, { instances: [old], freshness: "silent" }, ["stuck", "agent-silent"]],
     ["silent with the right bytes proves nothing", {}, { freshness: "silent" }, ["stuck", "agent-silent"]],
     ["it came back and answers", { status: "stuck", reason: "agent-silent" }, { instances: [old], progress: said("replacing") }, "replacing"],
+    ["it came back and took the order up, as its report alone says", { status: "stuck", reason: "agent-silent" }, { instances: [old] }, "acknowledged"],
     ["it came back, done", { status: "stuck", reason: "agent-silent" }, {}, "verified"],
     ["the host lets nobody act", { status: "offered" }, { instances: [old], canAct: false }, ["stuck", "not-allowed"]],
     ["the agent refused", { status: "offered" }, { instances: [old], progress: said("refused") }, ["failed", "ledger-refused"]],
@@ -120,10 +124,28 @@ describe("judgeTarget", () => {
     ["says done, a later report shows other bytes", {}, { instances: [old], progress: said("done") }, ["failed", "wrong-digest"]],
     ["says done, no report since", {}, { instances: [old], progress: said("done"), reportedAt: NOW - 10 }, "replacing"],
     ["takes too long", { statusSince: NOW - 1000 }, { instances: [old], progress: said("replacing") }, ["stuck", "wrong-digest"]],
+    ["answered by its report alone, and takes too long", { status: "acknowledged", statusSince: NOW - 1000 }, { instances: [old] }, ["stuck", "wrong-digest"]],
+    ["answered by its report alone, took too long: stays stuck", { status: "stuck", reason: "wrong-digest" }, { instances: [old] }, ["stuck", "wrong-digest"]],
+    ["took too long, a new word starts the time anew", { status: "stuck", reason: "wrong-digest" }, { instances: [old], progress: said("replacing") }, "replacing"],
+    ["took too long, the last word is as old", { status: "stuck", reason: "wrong-digest" }, { instances: [old], progress: said("replacing", { at: NOW - 1000 }) }, ["stuck", "wrong-digest"]],
+    ["another problem by now", { status: "stuck", reason: "too-few" }, { instances: [old], progress: said("replacing", { at: NOW - 1000 }) }, ["stuck", "wrong-digest"]],
+    ["failed stays so, however long it takes", { status: "failed", reason: "start-failed", statusSince: NOW - 1000 }, { instances: [old], progress: said("failed", { at: NOW - 1000 }) }, ["failed", "start-failed"]],
     ["crashes again and again", { statusSince: NOW - 1000 }, { instances: [instance({ state: "waiting", restarts: 4 })], progress: said("started") }, ["stuck", "crash-loop"]],
     ["never up for long", { statusSince: NOW - 1000 }, { instances: [instance({ uptimeMs: 3, restarts: 4 })], progress: said("started") }, ["stuck", "crash-loop"]],
     ["stays unhealthy", { statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })], progress: said("done") }, ["stuck", "unhealthy"]],
     ["stays too few", { statusSince: NOW - 1000 }, { desiredCount: 3, progress: said("done") }, ["stuck", "too-few"]],
+
+    ["external: seen, without a generation", { executor: "external", status: "offered" }, { generation: null }, "verified"],
+    ["external: seen where no agent may act", { executor: "external", status: "offered" }, { generation: null, canAct: false }, "verified"],
+    ["external: not seen yet", { executor: "external", status: "offered", statusSince: NOW - 999 }, { instances: [old], generation: null, canAct: false }, "offered"],
+    ["external: an agent's answer is not waited for", { executor: "external", status: "offered", statusSince: NOW - 100 }, { instances: [old], generation: null }, "offered"],
+    ["external: not seen for too long", { executor: "external", status: "offered", statusSince: NOW - 1000 }, { instances: [old], generation: null }, ["stuck", "wrong-digest"]],
+    ["external: seen, not healthy for too long", { executor: "external", status: "offered", statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })] }, ["stuck", "unhealthy"]],
+    ["external: stuck stays stuck, with what is the matter now", { executor: "external", status: "stuck", reason: "wrong-digest" }, { instances: [instance({ uptimeMs: 3 })] }, ["stuck", "too-few"]],
+    ["external: stuck, then seen", { executor: "external", status: "stuck", reason: "wrong-digest" }, { generation: null }, "verified"],
+    ["external: its agent went silent", { executor: "external", status: "offered" }, { freshness: "silent" }, ["stuck", "agent-silent"]],
+    ["external: the system says that it failed", { executor: "external", status: "offered" }, { instances: [old], progress: said("failed") }, ["failed", "start-failed"]],
+    ["external: left its digest", { executor: "external", status: "verified" }, { instances: [old] }, ["regressed", "wrong-digest"]],
 
     ["verified stays", { status: "verified" }, {}, "verified"],
     ["verified, now unhealthy: another axis", { status: "verified" }, { instances: [instance({ health: "unhealthy" })] }, "verified"],
@@ -145,9 +167,27 @@ describe("judgeTarget", () => {
 
   it("says when running is right but something else would start next", () => {
     const declared = (candidate: string): TargetObservation => observed({ declared: [{ component: "main", candidates: [candidate] }] });
-    expect(judgeTarget(goal(), declared("old"), NOW, POLICY)).toEqual({ status: "verified", reason: null, willRevert: true });
+    expect(judgeTarget(goal(), declared("old"), NOW, POLICY)).toEqual({ status: "verified", reason: null, willRevert: true, unhealthy: false });
     expect(judgeTarget(goal(), declared("new"), NOW, POLICY).willRevert).toBe(false);
     expect(judgeTarget(goal(), observed(), NOW, POLICY).willRevert).toBe(false);
+  });
+
+  it.each<[string, Partial<TargetGoal>, Partial<TargetObservation>, boolean]>([
+    ["healthy", { status: "verified" }, {}, false],
+    ["no health check", { status: "verified" }, { instances: [instance({ health: "unknown" })] }, false],
+    ["unhealthy", { status: "verified" }, { instances: [instance({ health: "unhealthy" })] }, true],
+    ["one copy of two", { status: "verified" }, { desiredCount: 2, instances: [instance(), instance({ key: "i2", health: "unhealthy" })] }, true],
+    ["crashes now", { status: "verified" }, { instances: [instance({ state: "waiting", restarts: 1 })] }, true],
+    ["has just come up after a crash", { status: "verified" }, { instances: [instance({ uptimeMs: 3, restarts: 1 })] }, true],
+    ["crashed long ago", { status: "verified" }, { instances: [instance({ restarts: 7 })] }, false],
+    ["scaled up, the new copy is not there yet", { status: "verified" }, { desiredCount: 2 }, false],
+    ["a young copy without a restart", { status: "verified" }, { instances: [instance({ uptimeMs: 3 })] }, false],
+    ["silent: nothing is known", { status: "verified" }, { freshness: "silent", instances: [instance({ health: "unhealthy" })] }, false],
+    ["not verified yet", { status: "replacing" }, { instances: [instance({ health: "unhealthy" })] }, false],
+    ["other bytes are another matter", { status: "verified" }, { instances: [{ ...old, health: "unhealthy" }] }, false],
+    ["gone", { status: "verified" }, { present: false, instances: [instance({ health: "unhealthy" })] }, false],
+  ])("says that a verified target became unhealthy: %s", (_, goalChanges, observedChanges, expected) => {
+    expect(judgeTarget(goal(goalChanges), observed(observedChanges), NOW, POLICY).unhealthy).toBe(expected);
   });
 
   it("makes only allowed moves, and comes to rest when nothing changes", () => {
@@ -178,137 +218,37 @@ describe("judgeTarget", () => {
       instances: instances.map((list) => list.map((changes, index) => instance({ ...changes, key: `i${index}` }))),
       progress,
     });
-    fc.assert(
-      fc.property(fc.constantFrom(...TARGET_STATUSES), fc.constantFrom(10, 2000), observations, (status, age, changes) => {
-        let current = goal({ status, statusSince: NOW - age });
-        const seen = [status];
-        for (let step = 0; step < 5; step += 1) {
-          const next = judgeTarget(current, observed(changes), NOW, POLICY);
-          if (next.status === current.status) return;
-          expect([current.status, next.status, canTargetMove(current.status, next.status)]).toEqual([current.status, next.status, true]);
-          seen.push(next.status);
-          // As the store does: the time of a status is when it was entered.
-          current = { ...current, status: next.status, reason: next.reason, statusSince: NOW };
-        }
-        expect(seen).toEqual("it came to rest");
-      }),
-    );
-  });
-});
-
-const wave = (index: number, status: WaveStatus, changes: Partial<RolloutState["waves"][number]> = {}): RolloutState["waves"][number] => ({
-  index,
-  status,
-  statusSince: NOW - 10,
-  passShare: 1,
-  soakMs: 0,
-  failureThreshold: 0,
-  ...changes,
-});
-const member = (key: string, status: TargetStatus, changes: Partial<RolloutTargetState> = {}): RolloutTargetState => ({
-  key,
-  wave: 0,
-  status,
-  statusSince: NOW - 10,
-  willRevert: false,
-  ...changes,
-});
-const rollout = (changes: Partial<RolloutState> = {}): RolloutState => ({
-  status: "running",
-  waves: [wave(0, "open")],
-  onFailure: "fail",
-  ...changes,
-});
-
-interface Step {
-  rollout?: string;
-  waves?: [number, WaveStatus][];
-  offer?: string[];
-}
-const summary = ({ offer, rollout, waves }: RolloutTransitions): Step => ({
-  ...(rollout ? { rollout: rollout.to } : {}),
-  ...(waves.length > 0 ? { waves: waves.map(({ index, to }) => [index, to]) } : {}),
-  ...(offer.length > 0 ? { offer } : {}),
-});
-
-describe("advanceRollout", () => {
-  it.each<[string, Partial<RolloutState>, RolloutTargetState[], Step]>([
-    ["starts, opens the wave and offers", { status: "planned", waves: [wave(0, "pending")] }, [member("a", "pending")], { rollout: "running", waves: [[0, "open"]], offer: ["a"] }],
-    ["without any target starts", { status: "planned", waves: [] }, [], { rollout: "running" }],
-    ["without any target is done", { waves: [] }, [], { rollout: "succeeded" }],
-    ["waits for those in flight", {}, [member("a", "verified"), member("b", "replacing")], {}],
-    ["offers who is still pending in an open wave", {}, [member("a", "pending")], { offer: ["a"] }],
-    ["passes when all are verified", {}, [member("a", "verified"), member("b", "verified")], { waves: [[0, "passed"]] }],
-    ["leaves out who is gone", {}, [member("a", "verified"), member("b", "gone"), member("c", "withdrawn")], { waves: [[0, "passed"]] }],
-    ["passes when everyone is gone", {}, [member("a", "gone")], { waves: [[0, "passed"]] }],
-    ["passes at its share", { waves: [wave(0, "open", { passShare: 0.5 })] }, [member("a", "verified"), member("b", "replacing")], { waves: [[0, "passed"]] }],
-    ["needs at least one, whatever the share", { waves: [wave(0, "open", { passShare: 0 })] }, [member("a", "replacing")], {}],
-    ["counts regressed as in flight", {}, [member("a", "verified"), member("b", "regressed")], {}],
-    ["soaks first", { waves: [wave(0, "open", { soakMs: 100 })] }, [member("a", "verified")], { waves: [[0, "soaking"]] }],
-    ["is still soaking", { waves: [wave(0, "soaking", { soakMs: 100 })] }, [member("a", "verified")], {}],
-    ["soaked", { waves: [wave(0, "soaking", { soakMs: 10 })] }, [member("a", "verified")], { waves: [[0, "passed"]] }],
-    ["regressed while soaking: starts again", { waves: [wave(0, "soaking", { soakMs: 10 })] }, [member("a", "regressed")], { waves: [[0, "open"]] }],
-    ["fails when nobody is in flight", {}, [member("a", "verified"), member("b", "failed")], { waves: [[0, "failed"]] }],
-    ["does not fail while others are in flight", {}, [member("a", "replacing"), member("b", "failed")], {}],
-    ["waits for the stuck", {}, [member("a", "verified"), member("b", "stuck")], {}],
-    ["gives the stuck up in the end", { waves: [wave(0, "open", { statusSince: NOW - 5000 })] }, [member("b", "stuck", { statusSince: NOW - 5000 })], { waves: [[0, "failed"]] }],
-    ["tolerates failures below the threshold for a while", { waves: [wave(0, "open", { failureThreshold: 0.5 })] }, [member("a", "verified"), member("b", "failed")], {}],
-    ["a failed wave fails the rollout", { waves: [wave(0, "failed")] }, [member("a", "failed")], { rollout: "failed" }],
-    ["or pauses it", { waves: [wave(0, "failed")], onFailure: "pause" }, [member("a", "failed")], { rollout: "paused" }],
-    ["all passed: succeeded", { waves: [wave(0, "passed")] }, [member("a", "verified")], { rollout: "succeeded" }],
-    ["all passed, something will revert", { waves: [wave(0, "passed")] }, [member("a", "verified", { willRevert: true })], { rollout: "succeeded-will-revert" }],
-    ["opens the next wave", { waves: [wave(1, "pending"), wave(0, "passed")] }, [member("a", "verified"), member("b", "pending", { wave: 1 })], { waves: [[1, "open"]], offer: ["b"] }],
-    ["a gate waits", { waves: [wave(0, "waiting")] }, [member("a", "pending")], {}],
-    ["paused: no new offers", { status: "paused" }, [member("a", "pending"), member("b", "replacing")], {}],
-    ["paused: opens no wave", { status: "paused", waves: [wave(0, "pending")] }, [member("a", "pending")], {}],
-    ["paused: what runs may finish", { status: "paused" }, [member("a", "verified")], { waves: [[0, "passed"]] }],
-    ["paused: does not end", { status: "paused", waves: [wave(0, "passed")] }, [member("a", "verified")], {}],
-    ["ended: nothing moves", { status: "superseded" }, [member("a", "pending")], {}],
-  ])("%s", (_, changes, targets, expected) => {
-    expect(summary(advanceRollout(rollout(changes), targets, NOW, POLICY))).toEqual(expected);
-  });
-
-  it("makes only allowed moves and ends", () => {
-    const members = fc.array(
-      fc.record({ wave: fc.nat(2), status: fc.constantFrom<TargetStatus>("verified", "failed", "gone", "pending", "stuck") }),
-      { maxLength: 6 },
-    );
-    fc.assert(
-      fc.property(members, fc.boolean(), (list, pauses) => {
-        let state = rollout({ status: "planned", onFailure: pauses ? "pause" : "fail", waves: [0, 1, 2].map((index) => wave(index, "pending")) });
-        let targets = list.map((changes, index) => member(`t${index}`, changes.status, { wave: changes.wave }));
-        for (let step = 0, now = NOW; step < 30; step += 1, now += 10_000) {
-          const moves = advanceRollout(state, targets, now, POLICY);
-          for (const { index, to } of moves.waves) {
-            const from = state.waves.find((one) => one.index === index)?.status ?? "pending";
-            expect(canWaveMove(from, to)).toBe(true);
-          }
-          if (moves.rollout) expect(canRolloutMove(state.status, moves.rollout.to)).toBe(true);
-          const at = now;
-          state = {
-            ...state,
-            status: moves.rollout?.to ?? state.status,
-            waves: state.waves.map((one) => {
-              const move = moves.waves.find(({ index }) => index === one.index);
-              return move ? { ...one, status: move.to, statusSince: at } : one;
-            }),
-          };
-          targets = targets.map((one) => (moves.offer.includes(one.key) ? { ...one, status: "verified" } : one));
-        }
-        expect(["succeeded", "failed", "paused"]).toContain(state.status);
-      }),
-    );
-  });
-});
-
-describe("countTargets", () => {
-  it("counts every status once, without those that left", () => {
-    expect(countTargets(TARGET_STATUSES.map((status) => ({ status })))).toEqual({
-      total: 9,
-      verified: 1,
-      inFlight: 5,
-      stuck: 1,
-      failed: 2,
+    const goals = fc.record({
+      status: fc.constantFrom(...TARGET_STATUSES),
+      executor: fc.constantFrom("agent" as const, "external" as const),
+      generation: fc.constantFrom(0, 5),
+      regressions: fc.nat(3),
+      components: fc.constantFrom([{ name: "main", artifactId: "new" }], []),
     });
+    fc.assert(
+      fc.property(goals, fc.constantFrom(10, 2000), observations, fc.nat(1500), (wanted, age, changes, stepMs) => {
+        // Only who waits for its turn, or left before it, has no generation.
+        const mayWait = wanted.status === "gone" || wanted.status === "withdrawn";
+        const generation = wanted.status === "pending" ? 0 : mayWait ? wanted.generation : 5;
+        let current = goal({ ...wanted, generation, statusSince: NOW - age });
+        const seen = [current.status];
+        let at = NOW;
+        // Long enough for every patience to run out, some of them twice.
+        for (let step = 0; step < 12; step += 1, at += stepMs) {
+          const next = judgeTarget(current, observed(changes), at, POLICY);
+          if (next.status !== current.status) {
+            expect([current.status, next.status, canTargetMove(current.status, next.status)]).toEqual([current.status, next.status, true]);
+            seen.push(next.status);
+            // As the store does: the time of a status is when it was entered.
+            current = { ...current, statusSince: at };
+          }
+          current = { ...current, status: next.status, reason: next.reason };
+        }
+        // gone, pending, offered, acknowledged, replacing, and where it ends.
+        expect(seen.length, seen.join(" → ")).toBeLessThanOrEqual(6);
+        expect(new Set(seen).size, seen.join(" → ")).toBe(seen.length);
+      }),
+      { seed: 20260112, numRuns: 500 },
+    );
   });
 });

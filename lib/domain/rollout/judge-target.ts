@@ -3,11 +3,9 @@ import type { Health, InstanceState } from "@/lib/domain/fleet/health";
 import type {
   ProgressPhase,
   RolloutKind,
-  RolloutStatus,
   TargetKind,
   TargetReason,
   TargetStatus,
-  WaveStatus,
 } from "@/lib/domain/rollout/statuses";
 import { canTargetMove } from "@/lib/domain/rollout/statuses";
 
@@ -19,8 +17,6 @@ export interface ProgressPolicy {
   answerWithinMs: number;
   /** How long a replacement may take, from the agent's answer. */
   replaceWithinMs: number;
-  /** How long a rollout waits, with nothing in flight, for those that are stuck. */
-  giveUpAfterMs: number;
   /** How often an agent re-applies before the target is contested. */
   maxReapplies: number;
 }
@@ -29,7 +25,6 @@ export const DEFAULT_PROGRESS_POLICY: ProgressPolicy = {
   minUptimeMs: 5_000,
   answerWithinMs: 60_000,
   replaceWithinMs: 10 * 60_000,
-  giveUpAfterMs: 30 * 60_000,
   maxReapplies: 2,
 };
 
@@ -74,6 +69,8 @@ export interface TargetGoal {
   statusSince: number;
   reason: TargetReason | null;
   kind: RolloutKind;
+  /** Who carries it out: the target's agent, or a system that only observation tells of. */
+  executor: "agent" | "external";
   generation: number;
   /** What must run, by component; empty when nothing shall (`stop`, or an assignment of nothing). */
   components: readonly { name: string; artifactId: string }[];
@@ -88,6 +85,8 @@ export interface TargetJudgement {
   reason: TargetReason | null;
   /** Running is right, but what the runtime would start next is not. */
   willRevert: boolean;
+  /** It is verified, and one of its copies became unhealthy or crashes since. */
+  unhealthy: boolean;
 }
 
 type Match =
@@ -153,6 +152,11 @@ function hasAnswered(goal: TargetGoal, { generation, progress }: TargetObservati
   return (generation ?? 0) >= goal.generation || progress?.generation === goal.generation;
 }
 
+/** Why a target was stuck before its agent took the order up. */
+function isInterruption(reason: TargetReason | null): boolean {
+  return reason === null || reason === "agent-silent" || reason === "no-answer" || reason === "not-allowed";
+}
+
 /** Where an unverified target stands by what its executor said for this generation, and by how long it took. */
 function judgeWaiting(
   goal: TargetGoal,
@@ -166,6 +170,11 @@ function judgeWaiting(
   if (word?.phase === "refused") return { status: "failed", reason: word.reason ?? "ledger-refused" };
   if (word?.phase === "failed") return { status: "failed", reason: word.reason ?? "start-failed" };
   if (observation.freshness === "silent") return { status: "stuck", reason: "agent-silent" };
+  if (goal.executor === "external") {
+    // Nobody answers for it: what counts is how long it takes until it is seen.
+    const tooLong = goal.status === "stuck" || now - goal.statusSince >= policy.replaceWithinMs;
+    return tooLong ? { status: "stuck", reason: problem } : { status: "offered", reason: null };
+  }
   if (!observation.canAct) return { status: "stuck", reason: "not-allowed" };
   const waited = now - goal.statusSince;
   if (!hasAnswered(goal, observation)) {
@@ -176,6 +185,8 @@ function judgeWaiting(
   if (word?.phase === "done" && problem === "wrong-digest" && observation.reportedAt > word.at) {
     return { status: "failed", reason: "wrong-digest" };
   }
+  // It took too long already, and nothing was said since: being stuck is no new beginning.
+  if (goal.status === "stuck" && word === null && !isInterruption(goal.reason)) return { status: "stuck", reason: problem };
   const since = goal.status === "stuck" || goal.status === "failed" ? (word?.at ?? goal.statusSince) : goal.statusSince;
   if (now - since >= policy.replaceWithinMs) return { status: "stuck", reason: problem };
   return { status: word === null || word.phase === "acknowledged" ? "acknowledged" : "replacing", reason: null };
@@ -192,13 +203,16 @@ export function judgeTarget(
   now: number,
   policy: ProgressPolicy = DEFAULT_PROGRESS_POLICY,
 ): TargetJudgement {
-  const stay: TargetJudgement = { status: goal.status, reason: goal.reason, willRevert: false };
+  const stay: TargetJudgement = { status: goal.status, reason: goal.reason, willRevert: false, unhealthy: false };
   if (goal.status === "withdrawn") return stay;
   if (!observation.present) {
-    // Told to stop and gone: that is what was wanted.
-    const stopped = goal.components.length === 0 && goal.status !== "pending";
-    return { status: stopped ? "verified" : "gone", reason: null, willRevert: false };
+    // Told to stop and gone: that is what was wanted. Who was never told is merely away.
+    const told = goal.status !== "pending" && (goal.status !== "gone" || goal.generation > 0);
+    const stopped = goal.components.length === 0 && told;
+    return { status: stopped ? "verified" : "gone", reason: null, willRevert: false, unhealthy: false };
   }
+  // It came back before its turn, and waits for it again.
+  if (goal.status === "gone" && goal.generation === 0) return { ...stay, status: "pending", reason: null };
   // Nothing is known of a silent target, so what was verified stays so: silence is another axis.
   const silent = observation.freshness === "silent";
   const found = match(goal, observation, policy);
@@ -230,7 +244,7 @@ export function judgeTarget(
       case "failed":
       case "stuck":
       case "gone": {
-        const obeyed = !observation.canAct || hasAnswered(goal, observation);
+        const obeyed = goal.executor === "external" || !observation.canAct || hasAnswered(goal, observation);
         if (!silent && found.verdict === "right" && obeyed) return { status: "verified", reason: null };
         const problem = found.verdict === "right" ? "no-answer" : found.reason;
         return judgeWaiting(goal, observation, problem, now, policy);
@@ -242,174 +256,7 @@ export function judgeTarget(
   const next = judge();
   // What an executor says out of order (an "acknowledged" after "replacing") moves nothing back.
   const allowed = next.status === goal.status || canTargetMove(goal.status, next.status);
-  return { ...(allowed ? next : stay), willRevert };
-}
-
-/** A rollout with its frozen waves and the judged state of its targets. */
-export interface RolloutState {
-  status: RolloutStatus;
-  waves: readonly {
-    index: number;
-    status: WaveStatus;
-    /** When the status was entered (epoch ms). */
-    statusSince: number;
-    passShare: number;
-    soakMs: number;
-    failureThreshold: number;
-  }[];
-  /** What happens when a wave fails. */
-  onFailure: "fail" | "pause";
-}
-
-export interface RolloutTargetState {
-  key: string;
-  wave: number;
-  status: TargetStatus;
-  statusSince: number;
-  willRevert: boolean;
-}
-
-export interface RolloutTransitions {
-  rollout: { to: RolloutStatus; reason: string } | null;
-  waves: { index: number; to: WaveStatus }[];
-  /** Targets that get their desired row and generation now. */
-  offer: string[];
-}
-
-export interface WaveCount {
-  /** Everyone who is still there. */
-  total: number;
-  verified: number;
-  inFlight: number;
-  stuck: number;
-  failed: number;
-}
-
-/** Counts one wave (or all targets). Who is gone or withdrawn is in neither numerator nor denominator. */
-export function countTargets(targets: readonly Pick<RolloutTargetState, "status">[]): WaveCount {
-  const count: WaveCount = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0 };
-  for (const { status } of targets) {
-    switch (status) {
-      case "gone":
-      case "withdrawn":
-        continue;
-      case "verified":
-        count.verified += 1;
-        break;
-      case "pending":
-      case "offered":
-      case "acknowledged":
-      case "replacing":
-      case "regressed":
-        count.inFlight += 1;
-        break;
-      case "stuck":
-        count.stuck += 1;
-        break;
-      case "failed":
-      case "contested":
-        count.failed += 1;
-        break;
-      default:
-        status satisfies never;
-    }
-    count.total += 1;
-  }
-  return count;
-}
-
-type WaveOutlook = "passes" | "fails" | "continues";
-
-function judgeWave(
-  wave: RolloutState["waves"][number],
-  targets: readonly RolloutTargetState[],
-  now: number,
-  policy: ProgressPolicy,
-): WaveOutlook {
-  const count = countTargets(targets);
-  // Everyone vanished: there is nothing to wait for and nothing that went wrong.
-  if (count.total === 0) return "passes";
-  // At least one, so that a share of 0 passes nothing unseen.
-  if (count.verified >= Math.max(1, Math.ceil(count.total * wave.passShare - 1e-9))) return "passes";
-  if (count.inFlight > 0) return "continues";
-  if (count.stuck === 0 && count.failed > count.total * wave.failureThreshold) return "fails";
-  const quietSince = Math.max(wave.statusSince, ...targets.map((target) => target.statusSince));
-  return now - quietSince >= policy.giveUpAfterMs ? "fails" : "continues";
-}
-
-/**
- * What has to move in a rollout now, one step for each wave and the rollout; calling it again after applying goes on.
- * A paused rollout opens nothing and lets running replacements finish.
- */
-export function advanceRollout(
-  rollout: RolloutState,
-  targets: readonly RolloutTargetState[],
-  now: number,
-  policy: ProgressPolicy = DEFAULT_PROGRESS_POLICY,
-): RolloutTransitions {
-  const nothing: RolloutTransitions = { rollout: null, waves: [], offer: [] };
-  switch (rollout.status) {
-    case "succeeded":
-    case "succeeded-will-revert":
-    case "aborted":
-    case "superseded":
-    case "failed":
-      return nothing;
-    case "planned":
-    case "running":
-    case "paused":
-      break;
-    default:
-      return rollout.status satisfies never;
-  }
-  const waves = rollout.waves.toSorted((a, b) => a.index - b.index);
-  const current = waves.find((wave) => wave.status !== "passed");
-  if (!current) {
-    if (rollout.status !== "running") {
-      return rollout.status === "planned" ? { ...nothing, rollout: { to: "running", reason: "started" } } : nothing;
-    }
-    const willRevert = targets.some((target) => target.status === "verified" && target.willRevert);
-    return {
-      ...nothing,
-      rollout: willRevert
-        ? { to: "succeeded-will-revert", reason: "Every wave passed; another tool will put its own version back." }
-        : { to: "succeeded", reason: "Every wave passed." },
-    };
-  }
-  const members = targets.filter((target) => target.wave === current.index);
-  const pending = members.filter((target) => target.status === "pending").map((target) => target.key);
-  const moveWave = (to: WaveStatus): RolloutTransitions => ({ ...nothing, waves: [{ index: current.index, to }] });
-  switch (current.status) {
-    case "pending":
-      if (rollout.status === "paused") return nothing;
-      return {
-        rollout: rollout.status === "planned" ? { to: "running", reason: "started" } : null,
-        waves: [{ index: current.index, to: "open" }],
-        offer: pending,
-      };
-    case "waiting":
-      return nothing;
-    case "open": {
-      const outlook = judgeWave(current, members, now, policy);
-      if (outlook === "passes") return moveWave(current.soakMs > 0 ? "soaking" : "passed");
-      if (outlook === "fails") return moveWave("failed");
-      return { ...nothing, offer: rollout.status === "paused" ? [] : pending };
-    }
-    case "soaking": {
-      const outlook = judgeWave(current, members, now, policy);
-      if (outlook === "fails") return moveWave("failed");
-      if (outlook === "continues") return moveWave("open");
-      return now - current.statusSince >= current.soakMs ? moveWave("passed") : nothing;
-    }
-    case "failed": {
-      const to = rollout.onFailure === "pause" ? "paused" : "failed";
-      if (rollout.status === to) return nothing;
-      const count = countTargets(members);
-      return { ...nothing, rollout: { to, reason: `${count.failed + count.stuck} of ${count.total} targets did not get there.` } };
-    }
-    case "passed":
-      return nothing;
-    default:
-      return current.status satisfies never;
-  }
+  const judged = allowed ? next : stay;
+  const unhealthy = judged.status === "verified" && !silent && found.verdict === "settling" && (found.reason === "unhealthy" || found.reason === "crash-loop");
+  return { ...judged, willRevert, unhealthy };
 }
