@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
@@ -11,7 +12,7 @@ const images = [pulled(image)];
 beforeAll(async () => {
   test = await createTestApp();
   await registerVersion(test, { service: "shop", version: "1.0.0", image });
-  await promoteRelease({ ctx: await test.ctx(), input: { service: "shop", environment: "dev", partition: "default", version: "1.0.0" } });
+  await promoteRelease({ ctx: await test.ctx(), input: promoteRequest.parse({ service: "shop", environment: "dev", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
 });
 afterAll(() => test.drop());
 

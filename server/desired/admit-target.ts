@@ -1,14 +1,18 @@
 import { admitTarget } from "@/lib/domain/drift/judge-target";
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import type { Tx } from "@/server/db";
 
 /** Runtimes that keep a declared count themselves, where a container started by hand is not. */
 const ORCHESTRATED = ["kubernetes", "systemd"];
 
 type Row = { id: bigint; assigned: boolean; has_row: boolean; present: boolean; runtime: string; others: number };
+type Rollout = { target_id: bigint; rollout_id: string; kind: RolloutKind; wave: number; from_release_id: string | null; from_entry_seq: bigint | null };
 
 /**
  * Decides for targets that a report shows for the first time whether the assignment here is theirs, or whether they run
- * beside what was decided. Who is admitted gets a desired row of generation 0: expected, never offered.
+ * beside what was decided. Who is admitted gets a desired row of generation 0: expected, never offered. While a rollout runs
+ * a newcomer of a rollback (or of a promotion whose last wave is open) takes part in it at once; in a promotion before that it
+ * is expected to run what was assigned before.
  */
 export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
   if (targetIds.length === 0) return;
@@ -28,11 +32,28 @@ export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }
       admitTarget({ assigned: row.assigned, hasDesiredRow: row.has_row, presentAtAssignment: row.present, orchestrated: ORCHESTRATED.includes(row.runtime), othersOfServiceInScope: row.others }) === "admitted",
   );
   if (admitted.length === 0) return;
-  // Every wave is open from the start, so a newcomer gets what the assignment says, in a promotion too.
+  const ids = admitted.map((row) => row.id);
+  const rollouts = await tx.$queryRaw<Rollout[]>`
+    SELECT t.id AS target_id, r.id AS rollout_id, r.kind, w.wave, r.from_release_id, r.from_entry_seq
+    FROM targets t JOIN rollouts r ON r.service_id = t.service_id AND r.environment_id = t.environment_id AND r.partition = t.partition AND r.status IN ('planned', 'running', 'paused')
+    JOIN LATERAL (
+      -- The first wave that has not passed, where it is open or the rollout goes back; the last one otherwise.
+      SELECT CASE WHEN r.kind = 'promote' THEN max(ordinal) FILTER (WHERE last AND opened_at IS NOT NULL) ELSE coalesce(min(ordinal) FILTER (WHERE status NOT IN ('passed', 'failed')), max(ordinal)) END AS wave
+      FROM (SELECT ordinal, status, opened_at, ordinal = max(ordinal) OVER () AS last FROM waves WHERE rollout_id = r.id) all_waves) w ON true
+    WHERE t.id = ANY(${ids}::bigint[]) AND r.kind IN ('promote', 'rollback', 'stop')`;
+  const waits = rollouts.filter(({ kind, wave, from_entry_seq }) => kind === "promote" && wave === null && from_entry_seq !== null);
+  const joins = rollouts.filter(({ wave }) => wave !== null);
   await tx.$executeRaw`
     INSERT INTO target_desired (target_id, release_id, entry_seq, generation, updated_at)
-    SELECT t.id, a.release_id, a.entry_seq, 0, ${now}::timestamptz FROM targets t
+    SELECT t.id, CASE WHEN w.target_id IS NULL THEN a.release_id ELSE w.release_id END, coalesce(w.entry_seq, a.entry_seq), 0, ${now}::timestamptz FROM targets t
     JOIN assignments a ON a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition
-    WHERE t.id = ANY(${admitted.map((row) => row.id)}::bigint[])
+    LEFT JOIN unnest(${waits.map(({ target_id }) => target_id)}::bigint[], ${waits.map(({ from_release_id }) => from_release_id)}::uuid[], ${waits.map(({ from_entry_seq }) => from_entry_seq)}::bigint[]) w(target_id, release_id, entry_seq) ON w.target_id = t.id
+    WHERE t.id = ANY(${ids}::bigint[])
+    ON CONFLICT DO NOTHING`;
+  if (joins.length === 0) return;
+  await tx.$executeRaw`
+    INSERT INTO rollout_targets (rollout_id, target_id, wave, newcomer, updated_at)
+    SELECT j.rollout_id, j.target_id, j.wave, true, ${now}::timestamptz
+    FROM unnest(${joins.map(({ rollout_id }) => rollout_id)}::uuid[], ${joins.map(({ target_id }) => target_id)}::bigint[], ${joins.map(({ wave }) => wave)}::int[]) j(rollout_id, target_id, wave)
     ON CONFLICT DO NOTHING`;
 }

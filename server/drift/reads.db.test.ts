@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agentPage, findingPage, findingsDto, findingsQuery, instanceDetail, instancePage, mapDto, matrixDto, serviceDto, servicePage, statusDto } from "@/lib/contract/fleet";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import type { Ctx } from "@/server/context";
 import { recallRelease } from "@/server/releases/recall-release";
 import { promoteRelease } from "@/server/rollouts/promote-release";
@@ -35,7 +36,7 @@ beforeAll(async () => {
     targets: [...copies.map(({ target }) => target), other.target],
     instances: [...copies.map(({ instance }) => instance), other.instance],
   });
-  await promoteRelease({ ctx, input: { service: "payments", environment: "staging", partition: "default", version: "1.0.0" } });
+  await promoteRelease({ ctx, input: promoteRequest.parse({ service: "payments", environment: "staging", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
   await agent.report({ images: [pulled(stranger)], instances: [{ ...copies[0]!.instance, mutated: { count: 2, paths: ["/a", "/b"] }, region: "eu-west-1" }] });
 });
 afterAll(() => test.drop());

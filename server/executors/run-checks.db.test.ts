@@ -1,6 +1,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import { checkRequest } from "@/lib/contract/executors";
 import type { ExternalCheck } from "@/lib/domain/rollout/strategy";
 import { promoteRelease } from "@/server/rollouts/promote-release";
@@ -21,10 +22,10 @@ beforeAll(async () => {
   server = await startLocalServer();
   const ctx = await test.ctx();
   for (const version of ["1.0.0", "2.0.0"]) await registerVersion(ctx, "payments", version);
-  await promoteRelease({ ctx, input: { ...place, version: "1.0.0" } });
+  await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "1.0.0", strategy: "all-at-once" }) });
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "a", service: "payments", image: fakeImage("payments 1.0.0") });
-  rolloutId = (await promoteRelease({ ctx, input: { ...place, version: "2.0.0" } })).id;
+  rolloutId = (await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", strategy: "all-at-once" }) })).id;
 });
 afterAll(async () => {
   await server.close();
@@ -170,7 +171,7 @@ it("lets no hanging check hold up another", async () => {
   await registerVersion(ctx, "orders", "1.0.0");
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "o", service: "orders", image: fakeImage("orders 0.9.0") });
-  const other = await promoteRelease({ ctx, input: { ...place, service: "orders", version: "1.0.0" } });
+  const other = await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, service: "orders", version: "1.0.0", strategy: "all-at-once" }) });
   let release: () => void = () => undefined;
   server.answer(({ url }, response) => {
     if (url === "/check") release = () => response.end('{"ok": true}');

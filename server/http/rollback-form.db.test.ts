@@ -4,7 +4,7 @@ import { promoteRequest } from "@/lib/contract/rollouts";
 import { DEMO_PERSON_ID } from "@/server/auth/demo-person";
 import { makeFormToken } from "@/server/auth/form-token";
 import type { Ctx } from "@/server/context";
-import { previewRollback } from "@/server/rollouts/preview-rollback";
+import { previewRollout } from "@/server/rollouts/preview-rollout";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { FakeAgent, registerVersion } from "@/server/testing/fake-fleet";
@@ -37,7 +37,7 @@ function send(fields: Record<string, string>, headers: Record<string, string> = 
 const rollouts = async (): Promise<number> => (await test.db.$queryRaw<unknown[]>`SELECT 1 FROM rollouts`).length;
 
 it("starts a rollback once, however often the form is sent, and only from its own page", async () => {
-  const { revision } = await previewRollback({ ctx, input: place });
+  const { revision } = await previewRollout({ ctx, input: { kind: "rollback", ...place } });
   const form = { ...place, reason: "error rate", incident: "", version: "", hold: "on", confirm: "payments", revision, idempotencyKey: randomUUID(), formToken: makeFormToken(test.app.keys, new Headers()) };
   const before = await rollouts();
   const foreign: Record<string, string>[] = [{ origin: "" }, { origin: "null" }, { origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }];

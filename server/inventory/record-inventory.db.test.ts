@@ -3,6 +3,7 @@ import type { InventoryReportInput } from "@/lib/contract/agent";
 import { AppError } from "@/server/errors";
 import { approveRelease } from "@/server/releases/approve-release";
 import { recallRelease } from "@/server/releases/recall-release";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
@@ -65,7 +66,7 @@ describe("what runs, held against what is assigned", () => {
     await agent.report({ images: [{ ...pulled(older), layers }], targets: [target], instances: [instance] });
     expect(await test.db.$queryRaw`SELECT layers::text[] FROM images`).toEqual([{ layers }]);
     await approveRelease({ ctx: await test.ctx(), input: { service, version: "1.0.0", environment: "production" } });
-    await promoteRelease({ ctx: await test.ctx(), input: { service, environment: "production", partition: "default", version: "1.0.0" } });
+    await promoteRelease({ ctx: await test.ctx(), input: promoteRequest.parse({ service, environment: "production", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
     await test.db.$executeRaw`INSERT INTO target_desired (target_id, release_id, entry_seq, generation)
       SELECT t.id, a.release_id, a.entry_seq, 1 FROM targets t JOIN assignments a ON a.service_id = t.service_id AND a.environment_id = t.environment_id

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Notice } from "@/lib/domain/notifications/notice";
 import type { RolloutNotice } from "@/lib/domain/rollout/notices";
 import type { Ctx } from "@/server/context";
+import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { transact } from "@/server/db";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { startRollback } from "@/server/rollouts/start-rollback";
@@ -21,7 +22,7 @@ beforeAll(async () => {
   for (const version of ["1.0.0", "2.0.0"]) await registerVersion(ctx, place.service, version);
   const agent = await FakeAgent.make(test, place.environment);
   await agent.report({ key: "app", service: place.service, image: fakeImage(`${place.service} 1.0.0`) });
-  first = (await promoteRelease({ ctx, input: { ...place, version: "2.0.0", reason: "the new basket" } })).id;
+  first = (await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", reason: "the new basket", strategy: "all-at-once" }) })).id;
 });
 afterAll(() => test.drop());
 beforeEach(async () => {
@@ -81,7 +82,7 @@ it("tells nothing that did not come true", async () => {
 it("names the earlier trouble of the place that a good end settles", async () => {
   await makeChannel("all", { events: ["failed", "succeeded"] });
   await notify("failed");
-  const second = await startRollback({ ctx, input: { ...place, version: "1.0.0", reason: "back", hold: false } });
+  const second = await startRollback({ ctx, input: rollbackRequest.parse({ ...place, version: "1.0.0", reason: "back", hold: false }) });
   await notify("failed", second.id);
   await notify("succeeded", second.id);
   expect((await told()).map(({ body }) => body.settles)).toEqual([[], [], [first]]);

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import type { RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import { waveGateSchema } from "@/lib/contract/strategies";
+import type { CheckState } from "@/lib/domain/rollout/advance-rollout";
+import { describeGate } from "@/lib/domain/rollout/describe-gate";
 import type { TargetReason, TargetStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
@@ -7,7 +10,22 @@ import { notFound } from "@/server/errors";
 import { countStatuses, loadRollout } from "./load-rollouts";
 import { explainStuck } from "./explain-stuck";
 
-type TargetRow = { id: bigint; key: string; agent: string; region: string | null; wave: number; status: TargetStatus; step: string | null; reason: TargetReason | null; message: string | null; verified_at: Date | null; offered_at: Date | null };
+type TargetRow = { id: bigint; key: string; agent: string; region: string | null; wave: number; status: TargetStatus; step: string | null; reason: TargetReason | null; message: string | null; verified_at: Date | null; offered_at: Date | null; prefetch: "done" | "failed" | null };
+type WaveRow = {
+  ordinal: number;
+  name: string;
+  status: WaveStatus;
+  status_since: Date;
+  status_reason: string | null;
+  gate: unknown;
+  opened_at: Date | null;
+  finished_at: Date | null;
+  go_ahead_seq: bigint | null;
+  go_ahead_by: string | null;
+  check_status: Exclude<CheckState, "none"> | null;
+  check_detail: string | null;
+  check_attempts: number | null;
+};
 
 const MAX_TARGETS = 200;
 const CELL: Record<TargetStatus, string> = { pending: "w", offered: "f", acknowledged: "f", replacing: "f", regressed: "f", verified: "v", failed: "x", contested: "x", stuck: "s", gone: "g", withdrawn: "g" };
@@ -18,25 +36,36 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
   authorise(ctx, "rollouts.read");
   const rollout = await loadRollout(ctx.db, input.id);
   if (!visibleTo(ctx, "rollouts.read", { service: rollout.service, environment: rollout.environment })) throw notFound("rollout");
-  const waves = await ctx.db.$queryRaw<{ ordinal: number; name: string; status: WaveStatus; opened_at: Date | null; finished_at: Date | null }[]>`
-    SELECT ordinal, name, status, opened_at, finished_at FROM waves WHERE rollout_id = ${input.id}::uuid ORDER BY ordinal`;
+  const waves = await ctx.db.$queryRaw<WaveRow[]>`
+    SELECT w.ordinal, w.name, w.status, w.status_since, w.status_reason, w.gate, w.opened_at, w.finished_at, w.go_ahead_seq, a.display_name AS go_ahead_by, c.status AS check_status, c.detail AS check_detail, c.attempts AS check_attempts
+    FROM waves w LEFT JOIN actors a ON a.id = w.go_ahead_by LEFT JOIN wave_checks c ON c.rollout_id = w.rollout_id AND c.ordinal = w.ordinal
+    WHERE w.rollout_id = ${input.id}::uuid ORDER BY w.ordinal`;
   const targets = await ctx.db.$queryRaw<TargetRow[]>`
-    SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at
+    SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at, rt.prefetch
     FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
     WHERE rt.rollout_id = ${input.id}::uuid ORDER BY rt.wave, t.id`;
   const events = await ctx.db.$queryRaw<{ at: Date; kind: string; key: string | null; agent: string | null; detail: unknown }[]>`
     SELECT ev.at, ev.kind, t.key, a.name AS agent, ev.detail FROM rollout_events ev LEFT JOIN targets t ON t.id = ev.target_id
     LEFT JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN agents a ON a.id = s.agent_id
     WHERE ev.rollout_id = ${input.id}::uuid ORDER BY ev.id DESC LIMIT 200`;
+  const byWave = groupBy(targets, ({ wave }) => wave);
   const worst = (status: TargetStatus): number => WORST_FIRST.indexOf(CELL[status]);
   return {
     ...rollout,
     waves: waves.map((wave) => {
-      const members = targets.filter((target) => target.wave === wave.ordinal);
+      const members = byWave.get(wave.ordinal) ?? [];
+      const gate = waveGateSchema.parse(wave.gate);
       return {
         ordinal: wave.ordinal,
         name: wave.name,
         status: wave.status,
+        statusSince: wave.status_since.toISOString(),
+        statusReason: wave.status_reason,
+        soakUntil: wave.status === "soaking" ? new Date(wave.status_since.getTime() + gate.soakMs).toISOString() : null,
+        gate: describeGate(gate),
+        goAhead: { needed: gate.goAhead && wave.go_ahead_by === null && wave.status === "waiting", by: wave.go_ahead_by, entry: wave.go_ahead_seq === null ? null : Number(wave.go_ahead_seq) },
+        check: wave.check_status && { status: wave.check_status, detail: wave.check_detail, attempts: wave.check_attempts ?? 0 },
+        prefetched: members.filter(({ prefetch }) => prefetch === "done").length,
         openedAt: wave.opened_at?.toISOString() ?? null,
         finishedAt: wave.finished_at?.toISOString() ?? null,
         counts: countStatuses(Object.fromEntries([...groupBy(members, ({ status }) => status)].map(([status, list]) => [status, list.length]))),
@@ -87,7 +116,7 @@ function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> 
   return groups;
 }
 
-const eventDetail = z.object({ by: z.string(), reason: z.string(), message: z.string(), targets: z.number(), from: z.string(), wave: z.number() }).partial().catch({});
+const eventDetail = z.object({ by: z.string(), reason: z.string().nullable(), message: z.string().nullable(), targets: z.number(), from: z.string(), wave: z.number() }).partial().catch({});
 
 function describeEvent({ kind, key, agent, detail }: { kind: string; key: string | null; agent: string | null; detail: unknown }): string {
   const { by, reason, targets, message, wave } = eventDetail.parse(detail);
@@ -97,13 +126,19 @@ function describeEvent({ kind, key, agent, detail }: { kind: string; key: string
       return `Started for ${targets ?? 0} target${targets === 1 ? "" : "s"}.`;
     case "paused":
     case "resumed":
-      return `${kind === "paused" ? "Paused" : "Resumed"}${by ? ` by ${by}` : ""}.`;
+      return `${kind === "paused" ? "Paused" : "Resumed"}${by ? ` by ${by}` : ""}${reason ? `: ${reason}` : "."}`;
     case "aborted":
       return `Stopped${by ? ` by ${by}` : ""}.`;
+    case "go-ahead":
+      return `${by ?? "Somebody"} said go for wave ${wave ?? 1}.`;
+    case "cleared":
+      return `${by ?? "An approver"} said that it was a mistake.`;
+    case "newcomers":
+      return `${targets ?? 0} target${targets === 1 ? "" : "s"} that appeared since joined wave ${wave ?? 1}.`;
     case "superseded":
       return "Another rollout took its place.";
     case "wave":
-      return `Wave ${wave ?? 1}: ${reason ?? "moved"}.`;
+      return `Wave ${wave ?? 1}: ${reason ?? "moved"}.${message ? ` ${message}` : ""}`;
     case "succeeded":
     case "succeeded-will-revert":
     case "failed":

@@ -3,7 +3,7 @@ import { resolveImage } from "@/lib/domain/drift/resolve-image";
 import type { DigestKind } from "@/lib/domain/fleet/digests";
 import type { Freshness } from "@/lib/domain/fleet/freshness";
 import type { Health, InstanceState } from "@/lib/domain/fleet/health";
-import { judgeTarget, type ObservedInstance, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/progress";
+import { DEFAULT_PROGRESS_POLICY, judgeTarget, type ObservedInstance, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/judge-target";
 import { PROGRESS_PHASES, TARGET_REASONS, type RolloutKind, type TargetKind, type TargetReason, type TargetStatus } from "@/lib/domain/rollout/statuses";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
@@ -15,6 +15,7 @@ export const targetDetail = z
     startedGeneration: z.number(),
     regressions: z.number(),
     willRevert: z.boolean(),
+    unhealthy: z.boolean(),
     previousInstances: z.array(z.string()),
   })
   .partial()
@@ -31,6 +32,8 @@ type Row = {
   detail: unknown;
   rollout_kind: RolloutKind;
   to_release_id: string | null;
+  executor_id: string | null;
+  min_uptime_ms: number | null;
   service_id: string;
   environment_id: string;
   kind: TargetKind;
@@ -48,16 +51,20 @@ type Copy = { target_id: bigint; key: string; component: string; container: stri
 const declaredComponents = z.array(z.object({ name: z.string(), declared: z.string().nullable().default(null) })).catch([]);
 
 /**
- * Judges targets of active rollouts by what was observed, and moves those whose status changed. Rows that somebody else
- * holds are left to the next turn. @returns the ids of the rollouts in which something moved
+ * Judges targets of active rollouts, and of those that are still watched, by what was observed, and moves those whose
+ * status changed. Of a whole rollout only those are looked at whom time alone can move: the others move with a report.
+ * Rows that somebody else holds are left to the next turn. @returns the ids of the rollouts in which something moved
  */
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[] }, now: Date): Promise<string[]> {
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.service_id, r.environment_id,
+    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id,
+      (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, t.components, s.freshness, s.last_report_at, s.observed_at
-    FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id AND r.status IN ('running', 'paused')
-    JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id
-    WHERE rt.status <> 'withdrawn' AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
+    FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
+      AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status IN ('verified', 'regressed', 'contested')))
+    JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
+    WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR d.rollout_id = r.id)
+      AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
       AND (${where.targetIds === undefined} OR rt.target_id = ANY(${where.targetIds ?? []}::bigint[]))
     ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED`;
   if (rows.length === 0) return [];
@@ -71,16 +78,18 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       statusSince: row.updated_at.getTime(),
       reason: row.reason,
       kind: row.rollout_kind,
+      executor: row.executor_id === null ? "agent" : "external",
       generation: Number(row.generation ?? 0),
       components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
       previousInstances: detail.previousInstances ?? [],
       regressions: detail.regressions ?? 0,
     };
-    const judged = judgeTarget(goal, observe(row, detail), now.getTime());
-    const reverts = judged.willRevert !== (detail.willRevert ?? false);
-    if (judged.status === row.status && judged.reason === row.reason && !reverts) continue;
+    const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }) };
+    const judged = judgeTarget(goal, observe(row, detail), now.getTime(), policy);
+    const told = judged.willRevert === (detail.willRevert ?? false) && judged.unhealthy === (detail.unhealthy ?? false);
+    if (judged.status === row.status && judged.reason === row.reason && told) continue;
     const regressions = (detail.regressions ?? 0) + (judged.status === "regressed" && row.status !== "regressed" ? 1 : 0);
-    moved.push({ row, status: judged.status, reason: judged.reason, detail: { ...detail, regressions, willRevert: judged.willRevert } });
+    moved.push({ row, status: judged.status, reason: judged.reason, detail: { ...detail, regressions, willRevert: judged.willRevert, unhealthy: judged.unhealthy } });
   }
   if (moved.length === 0) return [];
   // The time of a status is when it was entered: another reason for the same one does not start it anew.
@@ -97,9 +106,32 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
     SELECT e.rollout_id, ${now}::timestamptz, e.kind, e.target_id, jsonb_build_object('reason', e.reason, 'message', e.message)
     FROM unnest(${told.map(({ row }) => row.rollout_id)}::uuid[], ${told.map(({ status }) => status)}::text[], ${told.map(({ row }) => row.target_id)}::bigint[],
       ${told.map(({ reason }) => reason)}::text[], ${told.map(({ detail, status }) => (status === "failed" && typeof detail.progress?.message === "string" ? detail.progress.message : null))}::text[]) e(rollout_id, kind, target_id, reason, message)`;
+  await tellContested(tx, moved, now);
   const rollouts = new Map(moved.map(({ row }) => [row.rollout_id, row]));
   await recordChanges(tx, [...rollouts.values()].map((row) => ({ topic: "rollout", serviceId: row.service_id, environmentId: row.environment_id, key: row.rollout_id })));
   return [...rollouts.keys()];
+}
+
+/** A target that fights back is one finding that names who manages it, until it is as it should be, or another rollout decides. */
+async function tellContested(tx: Tx, moved: readonly { row: Row; status: TargetStatus }[], now: Date): Promise<void> {
+  const contested = moved.filter(({ row, status }) => status === "contested" && row.status !== "contested").map(({ row }) => row);
+  const settled = moved.filter(({ row, status }) => status !== "contested" && row.status === "contested").map(({ row }) => row.target_id);
+  if (contested.length > 0) {
+    await tx.$executeRaw`
+      WITH opened AS (
+        INSERT INTO findings (kind, service_name, service_id, environment_id, partition, target_id, cause, count, sample_keys, since, opened_at)
+        SELECT 'contested', sv.name, t.service_id, t.environment_id, t.partition, t.id, jsonb_build_object('rollout', r.number, 'manager', t.managed_by->>'tool', 'name', t.managed_by->>'name'), 1, ARRAY[t.key], ${now}::timestamptz, ${now}::timestamptz
+        FROM unnest(${contested.map((row) => row.target_id)}::bigint[], ${contested.map((row) => row.rollout_id)}::uuid[]) c(target_id, rollout_id)
+        JOIN targets t ON t.id = c.target_id JOIN rollouts r ON r.id = c.rollout_id LEFT JOIN services sv ON sv.id = t.service_id
+        ON CONFLICT DO NOTHING RETURNING id, service_id, environment_id)
+      INSERT INTO changes (topic, service_id, environment_id, key) SELECT 'findings', service_id, environment_id, id::text FROM opened`;
+  }
+  if (settled.length > 0) {
+    await tx.$executeRaw`
+      WITH resolved AS (
+        UPDATE findings SET resolved_at = ${now}::timestamptz, resolved_reason = 'it runs what it should again' WHERE kind = 'contested' AND target_id = ANY(${settled}::bigint[]) AND resolved_at IS NULL RETURNING id, service_id, environment_id)
+      INSERT INTO changes (topic, service_id, environment_id, key) SELECT 'findings', service_id, environment_id, id::text FROM resolved`;
+  }
 }
 
 /** What is worth a line in the rollout's history. */

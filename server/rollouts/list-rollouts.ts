@@ -20,6 +20,7 @@ export async function listRollouts({ ctx, input }: { ctx: Ctx; input: z.output<t
     JOIN unnest(${visible.map((place) => place.service_id)}::uuid[], ${visible.map((place) => place.environment_id)}::uuid[]) v(service_id, environment_id)
       ON v.service_id = r.service_id AND v.environment_id = r.environment_id
     WHERE (${before}::bigint IS NULL OR r.number < ${before}::bigint) AND (${active}::boolean IS NULL OR (r.finished_at IS NULL) = ${active}::boolean)
+      AND (${input.since ?? null}::timestamptz IS NULL OR coalesce(r.finished_at, 'infinity') >= ${input.since ?? null}::timestamptz)
     ORDER BY r.number DESC LIMIT ${input.limit + 1}`;
   const shown = rows.slice(0, input.limit);
   return { items: await loadRollouts(ctx.db, shown.map((row) => row.id)), nextCursor: rows.length > input.limit ? encodeCursor(shown.at(-1)?.number) : null };

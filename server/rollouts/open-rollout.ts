@@ -1,44 +1,60 @@
 import { randomUUID } from "node:crypto";
 import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
-import { planRollout } from "@/lib/domain/rollout/plan";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
+import { raiseDesired } from "@/server/desired/raise-desired";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
-import { offerTargets } from "./offer-targets";
+import { advanceWaves } from "./advance-waves";
+import { planMembers } from "./plan-members";
 import type { Decision, ReleaseRow, TargetRow } from "./read-decision";
+import { lockRollout } from "./read-rollout-state";
 import { settlePlace } from "./settle-place";
+import { tellRollout } from "./tell-rollout";
 import type { KnownPlace } from "./read-place";
 
 export type NewRollout = {
-  kind: Extract<RolloutKind, "promote" | "rollback" | "reconverge">;
+  kind: RolloutKind;
   place: KnownPlace;
   decision: Decision;
-  release: ReleaseRow;
+  /** Null for `stop` alone: nothing shall run. */
+  release: ReleaseRow | null;
   /** Who takes part: frozen now. */
   members: readonly TargetRow[];
+  strategy: Strategy;
   reason?: string | undefined;
   incident?: string | undefined;
   hold: boolean;
+  /** The decision about several services that it belongs to. */
+  groupId?: string;
+  /** The failed rollout that it undoes by itself. */
+  revertsId?: string;
+  overrideFreeze?: boolean;
 };
 
+const ENTRY_TYPE = { promote: "assignment-changed", rollback: "assignment-changed", stop: "assignment-changed", reconverge: "reconverge-started", replace: "replace-started" } as const;
+
 /**
- * Starts a rollout on a locked place, in the caller's transaction: the entry, the assignment, the frozen wave, the desired
- * rows of its members, the hold, and the end of a rollout that it supersedes. Without members it has succeeded at once:
- * the first target that is reported gets the release.
+ * Starts a rollout on a locked place, in the caller's transaction: the entry, the assignment, the frozen waves, the hold,
+ * the end of a rollout that it supersedes, and the first wave with the desired rows of its members. Without members it has
+ * succeeded at once: the first target that is reported gets the release.
  */
 export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promise<{ id: string; seq: bigint; at: Date }> {
   const { kind, place, decision, release, members } = rollout;
+  const { executor } = decision;
   // The incident's name is part of the entry, which nobody can redact.
   refuseSecrets({ incident: rollout.incident });
   const id = randomUUID();
   const superseded = decision.activeRollout;
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;
+  const moves = ENTRY_TYPE[kind] === "assignment-changed";
+  const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
   const { seq, at } = await appendEntry(tx, ctx, {
-    type: kind === "reconverge" ? "reconverge-started" : "assignment-changed",
+    type: ENTRY_TYPE[kind],
     serviceId: place.service.id,
     environmentId: place.environment.id,
     scope: { service: place.service.name, environment: place.environment.name },
@@ -49,25 +65,35 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       environment: place.environment.name,
       partition: place.names.partition,
       from: decision.assigned && { release: decision.assigned.releaseId, version: decision.assigned.version },
-      to: await describeRelease(tx, place, release),
+      to: release && (await describeRelease(tx, place, release)),
       hold: holdId,
       incident: rollout.incident ?? null,
       supersedes: superseded?.id ?? null,
+      waves: waves.map(({ name, targets }) => ({ name, targets: targets.length })),
+      strategy: decision.strategy.version,
+      executor: executor?.name ?? null,
+      ...(rollout.groupId && { group: rollout.groupId }),
+      ...(rollout.revertsId && { reverts: rollout.revertsId }),
+      ...(rollout.overrideFreeze && { freezeOverridden: decision.freeze?.id ?? null }),
     },
     texts: { reason: rollout.reason },
   });
   if (superseded) await endSuperseded(tx, superseded.id, at);
+  await endWatch(tx, place, at);
 
-  const succeeded = members.length === 0;
+  const succeeded = waves.length === 0;
+  const words = decision.targets.length === 0 ? "Assigned; no target was reported here yet." : "Every target is there already.";
   await tx.$executeRaw`
-    INSERT INTO rollouts (id, service_id, environment_id, partition, kind, status, status_reason, from_release_id, to_release_id, entry_seq, actor_id, incident, supersedes_id, strategy, created_at, started_at, finished_at)
+    INSERT INTO rollouts (id, service_id, environment_id, partition, kind, status, status_reason, from_release_id, from_entry_seq, to_release_id, entry_seq, actor_id, incident, supersedes_id,
+      group_id, reverts_id, executor_id, strategy, strategy_version, created_at, started_at, finished_at)
     VALUES (${id}::uuid, ${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${kind}, ${succeeded ? "succeeded" : "running"},
-      ${succeeded ? "Assigned; no target was reported here yet." : null}, ${decision.assigned?.releaseId ?? null}::uuid, ${release.id}::uuid, ${seq}, ${ctx.actor.id}::uuid,
-      ${rollout.incident ?? null}, ${superseded?.id ?? null}::uuid, '{"kind":"all-at-once"}'::jsonb, ${at}, ${at}, ${succeeded ? at : null})`;
-  if (kind !== "reconverge") {
+      ${succeeded ? words : null}, ${decision.assigned?.releaseId ?? null}::uuid, ${decision.assigned?.entry ?? null}::bigint, ${release?.id ?? null}::uuid, ${seq}, ${ctx.actor.id}::uuid,
+      ${rollout.incident ?? null}, ${superseded?.id ?? null}::uuid, ${rollout.groupId ?? null}::uuid, ${rollout.revertsId ?? null}::uuid, ${executor?.id ?? null}::uuid,
+      ${JSON.stringify({ ...rollout.strategy, overrideFreeze: rollout.overrideFreeze ?? false })}::jsonb, ${decision.strategy.version}, ${at}, ${at}, ${succeeded ? at : null})`;
+  if (moves) {
     await tx.$executeRaw`
       INSERT INTO assignments (service_id, environment_id, partition, release_id, entry_seq, updated_at)
-      VALUES (${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${release.id}::uuid, ${seq}, ${at})
+      VALUES (${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${release?.id ?? null}::uuid, ${seq}, ${at})
       ON CONFLICT (service_id, environment_id, partition)
       DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, revision = assignments.revision + 1, updated_at = excluded.updated_at`;
   }
@@ -76,14 +102,22 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       INSERT INTO holds (id, service_id, environment_id, partition, release_id, actor_id, entry_seq)
       VALUES (${holdId}::uuid, ${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${decision.assigned?.releaseId ?? null}::uuid, ${ctx.actor.id}::uuid, ${seq})`;
   }
-  await freezeWaves(tx, id, place, members, at);
-  await tx.$executeRaw`
-    INSERT INTO rollout_events (rollout_id, at, kind, detail)
-    VALUES (${id}::uuid, ${at}, 'started', ${JSON.stringify({ targets: members.length, superseded: superseded ? Number(superseded.number) : null, hold: holdId !== null })}::jsonb)`;
-  await offerTargets(tx, { rolloutId: id, wave: 1, now: at });
-  if (succeeded) await settlePlace(tx, { ...placeIds(place), now: at });
+  await freezeWaves(tx, id, { waves, kind, at });
+  await tellRollout(tx, { rolloutId: id, at, kind: "started", detail: { targets: members.length, superseded: superseded ? Number(superseded.number) : null, hold: holdId !== null, note: notes[0] ?? null } });
+  if (succeeded) {
+    await tellRollout(tx, { rolloutId: id, at, kind: "succeeded", detail: { reason: words } });
+    await settlePlace(tx, { ...placeIds(place), now: at });
+  } else {
+    const opened = await lockRollout(tx, id, { wait: true });
+    if (opened) await advanceWaves(tx, opened, at);
+    // Those of later waves fetch the bytes now; nobody is told to run them yet.
+    if (waves.length > 1 && !executor && release) {
+      const later = new Set(waves.slice(1).flatMap(({ targets }) => targets.map(BigInt)));
+      await raiseDesired(tx, [...new Set(members.filter((member) => later.has(member.id)).map((member) => member.agentId))]);
+    }
+  }
   // Who is not told anything is judged anew as well: an open rollout explains what lies behind, or ahead.
-  await rejudgeCombinations(tx, { serviceId: place.service.id, environmentId: place.environment.id, partition: place.names.partition }, { now: at });
+  await rejudgeCombinations(tx, placeIds(place), { now: at });
 
   const scope = { serviceId: place.service.id, serviceName: place.service.name, environmentId: place.environment.id };
   await recordChanges(tx, [
@@ -111,26 +145,36 @@ async function describeRelease(tx: Tx, place: KnownPlace, release: ReleaseRow): 
   };
 }
 
+/** What was still on its way is not waited for any more. */
 async function endSuperseded(tx: Tx, id: string, at: Date): Promise<void> {
   await tx.$executeRaw`
     UPDATE rollouts SET status = 'superseded', status_reason = 'Another rollout took its place.', finished_at = ${at}, revision = revision + 1 WHERE id = ${id}::uuid`;
   await tx.$executeRaw`
     UPDATE rollout_targets SET status = 'withdrawn', reason = NULL, updated_at = ${at}
-    WHERE rollout_id = ${id}::uuid AND status IN ('pending', 'offered', 'acknowledged', 'replacing', 'stuck', 'failed')`;
-  await tx.$executeRaw`INSERT INTO rollout_events (rollout_id, at, kind) VALUES (${id}::uuid, ${at}, 'superseded')`;
+    WHERE rollout_id = ${id}::uuid AND status IN ('pending', 'offered', 'acknowledged', 'replacing', 'stuck', 'failed', 'regressed', 'contested')`;
+  await tellRollout(tx, { rolloutId: id, at, kind: "superseded" });
 }
 
-/** One wave, all at once: the plan's sets as they are now. */
-async function freezeWaves(tx: Tx, id: string, place: KnownPlace, members: readonly TargetRow[], at: Date): Promise<void> {
-  const plannable = members.map((member) => ({ key: member.id.toString(), partition: place.names.partition, region: member.region, labels: {} }));
-  const { waves } = planRollout(plannable, { kind: "all-at-once" });
-  for (const wave of waves) {
-    const gate = JSON.stringify({ passShare: wave.passShare, soakMs: wave.soakMs, failureThreshold: wave.failureThreshold });
-    await tx.$executeRaw`
-      INSERT INTO waves (rollout_id, ordinal, name, status, gate, opened_at)
-      VALUES (${id}::uuid, ${wave.index + 1}, ${wave.name}, ${wave.index === 0 ? "open" : "pending"}, ${gate}::jsonb, ${wave.index === 0 ? at : null})`;
-    await tx.$executeRaw`
-      INSERT INTO rollout_targets (rollout_id, target_id, wave, updated_at)
-      SELECT ${id}::uuid, target, ${wave.index + 1}, ${at} FROM unnest(${wave.targets.map(BigInt)}::bigint[]) target`;
-  }
+/** Whoever watched over this place until now leaves it to the new rollout. */
+async function endWatch(tx: Tx, place: KnownPlace, at: Date): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE rollouts SET watched_until = NULL WHERE service_id = ${place.service.id}::uuid AND environment_id = ${place.environment.id}::uuid AND partition = ${place.names.partition} AND watched_until IS NOT NULL`;
+  await tx.$executeRaw`
+    UPDATE findings SET resolved_at = ${at}, resolved_reason = 'another rollout decides about it now'
+    WHERE kind = 'contested' AND resolved_at IS NULL AND service_id = ${place.service.id}::uuid AND environment_id = ${place.environment.id}::uuid AND partition = ${place.names.partition}`;
+}
+
+/** The plan's sets as they are now. For `replace` the copies of this moment are remembered: none of them may remain. */
+async function freezeWaves(tx: Tx, id: string, { waves, kind, at }: { waves: ReturnType<typeof planMembers>["waves"]; kind: RolloutKind; at: Date }): Promise<void> {
+  if (waves.length === 0) return;
+  await tx.$executeRaw`
+    INSERT INTO waves (rollout_id, ordinal, name, gate, status_since)
+    SELECT ${id}::uuid, w.ordinal, w.name, w.gate::jsonb, ${at}
+    FROM unnest(${waves.map(({ index }) => index + 1)}::int[], ${waves.map(({ name }) => name)}::text[], ${waves.map(({ gate }) => JSON.stringify(gate))}::text[]) w(ordinal, name, gate)`;
+  const members = waves.flatMap(({ index, targets }) => targets.map((target) => ({ target: BigInt(target), wave: index + 1 })));
+  await tx.$executeRaw`
+    INSERT INTO rollout_targets (rollout_id, target_id, wave, updated_at, detail)
+    SELECT ${id}::uuid, m.target, m.wave, ${at},
+      CASE WHEN ${kind === "replace"} THEN jsonb_build_object('previousInstances', (SELECT coalesce(jsonb_agg(i.key), '[]') FROM instances i WHERE i.target_id = m.target AND i.state <> 'exited')) END
+    FROM unnest(${members.map(({ target }) => target)}::bigint[], ${members.map(({ wave }) => wave)}::int[]) m(target, wave)`;
 }

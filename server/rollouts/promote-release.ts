@@ -1,38 +1,67 @@
 import type { z } from "zod";
 import type { promoteRequest, RolloutDto } from "@/lib/contract/rollouts";
+import { explainMissing, may } from "@/lib/domain/access/permissions";
 import { checkPromotion } from "@/lib/domain/rollout/check-rollback";
+import { FAST_TRACK, type Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
+import { AppError } from "@/server/errors";
 import { loadRollout } from "./load-rollouts";
 import { oncePerPlace } from "./once-per-place";
 import { openRollout } from "./open-rollout";
-import { decisionState, readDecision, readReleasesHere } from "./read-decision";
+import { decisionState, membersOf, readDecision, readReleasesHere, type Decision } from "./read-decision";
 import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 import { refusal } from "./refuse-reasons";
 
 /**
- * Assigns an approved release and carries it out. Where nothing runs yet the assignment is all: the rollout has
+ * Assigns an approved release and carries it out in waves. Where nothing runs yet the assignment is all: the rollout has
  * succeeded, and the first target that is reported gets the release.
- * @throws AppError with every reason; a hold, a freeze or a rollout under way refuses
+ * @throws AppError with every reason; a hold, a freeze that is not overridden or a rollout under way refuses
  */
 export async function promoteRelease({ ctx, input }: { ctx: Ctx; input: z.output<typeof promoteRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.promote", { service: input.service, environment: input.environment });
-  return oncePerPlace(() =>
+  if (input.overrideFreeze) checkOverride(ctx, input);
+  return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
       const place = await readPlace(tx, input);
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) ? await readReleasesHere(tx, place, { version: input.version }) : [];
       const check = checkPromotion({
-        ...decisionState(ctx, "rollouts.promote", decision, release ?? null, null),
+        ...decisionState(ctx, "rollouts.promote", decision, release ?? null, input.revision ?? null),
         release: release ?? null,
         hold: decision.hold && { id: decision.hold.id, detail: `entry ${decision.hold.entry}` },
-        freeze: decision.freeze && { name: decision.freeze.name, until: decision.freeze.until?.toISOString() ?? null, overridden: false },
+        freeze: decision.freeze && { name: decision.freeze.name, until: decision.freeze.until?.toISOString() ?? null, overridden: input.overrideFreeze },
       });
       if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
-      const { id } = await openRollout(tx, ctx, { kind: "promote", place, decision, release, members: decision.targets, reason: input.reason, hold: false });
+      const { id } = await openRollout(tx, ctx, {
+        kind: "promote",
+        place,
+        decision,
+        release,
+        members: membersOf(decision, "promote", release.id),
+        strategy: promotionStrategy(decision, input.strategy),
+        reason: input.reason,
+        incident: input.incident,
+        hold: false,
+        overrideFreeze: input.overrideFreeze && decision.freeze !== null,
+      });
       return loadRollout(tx, id);
     }),
   );
+}
+
+/** How a promotion is carried out: as the environment says, everyone at once, or as it was said this one time. */
+export function promotionStrategy(decision: Pick<Decision, "strategy">, asked: z.output<typeof promoteRequest>["strategy"]): Strategy {
+  const { promote } = decision.strategy.strategy;
+  if (asked === "environment") return promote;
+  if (asked === "all-at-once") return { ...FAST_TRACK, onFailure: promote.onFailure, maxInFlight: promote.maxInFlight, minUptimeMs: promote.minUptimeMs };
+  return asked;
+}
+
+function checkOverride(ctx: Ctx, input: z.output<typeof promoteRequest>): void {
+  if (!input.reason) throw new AppError("unprocessable", "Say why the freeze is overridden.", { fields: [{ path: "reason", message: "is needed to override a freeze" }] });
+  const permission = may(ctx.actor, "freezes.override", { service: input.service, environment: input.environment }, Date.now());
+  if (!permission.ok) throw new AppError("forbidden", explainMissing(permission), { type: "not-permitted", reasons: [{ reason: "not-permitted", sentence: explainMissing(permission) }] });
 }

@@ -3,9 +3,13 @@ import { explainMissing, may, type Verb } from "@/lib/domain/access/permissions"
 import type { Freshness } from "@/lib/domain/fleet/freshness";
 import type { DecisionState, OfferedRelease, ReleaseHere, TargetHere } from "@/lib/domain/rollout/check-rollback";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+import { DEFAULT_STRATEGY, type EnvironmentStrategy } from "@/lib/domain/rollout/strategy";
 import type { Ctx } from "@/server/context";
+import { AppError } from "@/server/errors";
 import type { Db, Tx } from "@/server/db";
+import { chooseExecutor } from "@/server/executors/choose-executor";
 import { readFreeze, type FreezeInForce } from "@/server/policies/read-freeze";
+import { readStrategy } from "@/server/policies/read-strategy";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
 import { compareRevision, type Revision } from "./revision";
 import { isKnownPlace, type KnownPlace, type Place } from "./read-place";
@@ -16,12 +20,15 @@ export type TargetRow = {
   agentId: string;
   agentName: string;
   region: string | null;
+  labels: Readonly<Record<string, string>>;
   canAct: boolean;
   freshness: Freshness;
   desiredReleaseId: string | null;
   instances: number;
+  /** The release of its desired row, when all that runs of it is right. */
+  settledOn: string | null;
   verifiedOnAssigned: boolean;
-  managedBy: { tool: string; name?: string | undefined; autoSync?: boolean | undefined } | null;
+  managedBy: { tool: string; name?: string | undefined; autoSync?: boolean | undefined; detail?: string | undefined } | null;
 };
 export type RunningRow = { releaseId: string | null; version: string | null; digest: string | null; instances: number; targets: number };
 export type ReleaseRow = ReleaseHere & { digest: string | null };
@@ -36,21 +43,49 @@ export type Decision = {
   activeRollout: ActiveRollout | null;
   hold: { id: string; entry: bigint } | null;
   freeze: FreezeInForce | null;
+  /** How the environment rolls out now. */
+  strategy: { version: number; strategy: EnvironmentStrategy };
+  /** Who carries it out instead of the agents. */
+  executor: Awaited<ReturnType<typeof chooseExecutor>>;
   /** Entries about this service and environment. */
   decisions: number;
   lastRollouts: { id: string; status: string }[];
 };
 
-const managedBy = z.object({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional() }).nullable();
+const managedBy = z.object({ tool: z.string(), name: z.string().optional(), autoSync: z.boolean().optional(), detail: z.string().optional() }).nullable();
+const labels = z.record(z.string(), z.string()).catch({});
 
-/** Whom a rollout of this kind acts on: a rollback on every target here, a reconverge on those that deviate. */
-export function membersOf(decision: Pick<Decision, "targets">, kind: "rollback" | "reconverge"): TargetRow[] {
-  return kind === "reconverge" ? decision.targets.filter((target) => !target.verifiedOnAssigned) : [...decision.targets];
+/**
+ * Whom a rollout of this kind acts on: everyone who is not right already. New copies and an end are for all of them; a
+ * way back after a canary is for those that the canary reached.
+ */
+export function membersOf(decision: Pick<Decision, "targets">, kind: RolloutKind, releaseId: string | null): TargetRow[] {
+  switch (kind) {
+    case "reconverge":
+      return decision.targets.filter((target) => !target.verifiedOnAssigned);
+    case "promote":
+    case "rollback":
+      return decision.targets.filter((target) => releaseId === null || target.settledOn !== releaseId);
+    case "replace":
+    case "stop":
+      return [...decision.targets];
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Those that were named, or whom a rollout of this kind acts on. @throws AppError unprocessable when one of them is not here */
+export function chooseMembers(decision: Pick<Decision, "targets">, kind: RolloutKind, releaseId: string | null, named: readonly string[] | undefined): TargetRow[] {
+  if (named === undefined) return membersOf(decision, kind, releaseId);
+  const here = new Map(decision.targets.map((target) => [target.id.toString(), target]));
+  const foreign = named.findIndex((id) => !here.has(id));
+  if (foreign >= 0) throw new AppError("unprocessable", "One of the targets is not here.", { fields: [{ path: `targets[${foreign}]`, message: "is not a target of this service here" }] });
+  return [...new Set(named)].flatMap((id) => here.get(id) ?? []);
 }
 
 /** Reads the state of a place; parts that do not exist leave everything else empty. */
 export async function readDecision(db: Db | Tx, place: Place): Promise<Decision> {
-  const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, decisions: 0, lastRollouts: [] };
+  const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, strategy: { version: 0, strategy: DEFAULT_STRATEGY }, executor: null, decisions: 0, lastRollouts: [] };
   if (!isKnownPlace(place)) return nothing;
   const { service, environment, names } = place;
   const [assignment] = await db.$queryRaw<{ release_id: string | null; version: string | null; registered: bigint | null; entry_seq: bigint }[]>`
@@ -78,6 +113,8 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
         : null,
     hold: rest?.hold_id && rest.hold_entry !== null ? { id: rest.hold_id, entry: rest.hold_entry } : null,
     freeze: rest ? await readFreeze(db, { environmentId: environment.id, serviceId: service.id }, rest.now) : null,
+    strategy: await readStrategy(db, environment.id),
+    executor: await chooseExecutor(db, { service: service.name, environment: environment.name }),
     decisions: Number(rest?.decisions ?? 0),
     lastRollouts: rollouts.map(({ id, status }) => ({ id, status })),
   };
@@ -85,34 +122,39 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
 
 async function readTargets(db: Db | Tx, place: KnownPlace, assignedId: string | null): Promise<TargetRow[]> {
   const { service, environment, names } = place;
-  type Row = { id: bigint; key: string; agent_id: string; agent_name: string; region: string | null; can_act: boolean; freshness: Freshness; release_id: string | null; copies: number; wrong: number; desired: number | null; managed_by: unknown };
+  type Row = { id: bigint; key: string; agent_id: string; agent_name: string; region: string | null; can_act: boolean; freshness: Freshness; release_id: string | null; copies: number; wrong: number; desired: number | null; managed_by: unknown; labels: unknown };
   const rows = await db.$queryRaw<Row[]>`
     WITH here AS MATERIALIZED (
-      SELECT t.id, t.key, t.can_act, t.desired, t.managed_by, t.agent_scope_id FROM targets t
+      SELECT t.id, t.key, t.can_act, t.desired, t.managed_by, t.labels, t.agent_scope_id FROM targets t
       WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid AND t.partition = ${names.partition} AND t.gone_at IS NULL),
     copies AS (
       SELECT i.target_id, count(*)::int AS copies, (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved']))::int AS wrong
       FROM here JOIN instances i ON i.target_id = here.id JOIN combinations c ON c.id = i.combination_id
       WHERE i.state <> 'exited' AND c.service_id = ${service.id}::uuid GROUP BY i.target_id)
     SELECT here.id, here.key, s.agent_id, a.name AS agent_name, a.region, here.can_act, s.freshness, d.release_id, coalesce(k.copies, 0) AS copies, coalesce(k.wrong, 0) AS wrong,
-      here.desired, here.managed_by
+      here.desired, here.managed_by, here.labels
     FROM here JOIN agent_scopes s ON s.id = here.agent_scope_id JOIN agents a ON a.id = s.agent_id
     LEFT JOIN target_desired d ON d.target_id = here.id LEFT JOIN copies k ON k.target_id = here.id
     WHERE a.state <> 'retired'
     ORDER BY here.id`;
-  return rows.map((row) => ({
-    id: row.id,
-    key: row.key,
-    agentId: row.agent_id,
-    agentName: row.agent_name,
-    region: row.region,
-    canAct: row.can_act,
-    freshness: row.freshness,
-    desiredReleaseId: row.release_id,
-    instances: row.copies,
-    verifiedOnAssigned: assignedId !== null && row.release_id === assignedId && row.wrong === 0 && row.freshness !== "silent" && (row.desired === 0 || row.copies >= Math.max(1, row.desired ?? 1)),
-    managedBy: managedBy.catch(null).parse(row.managed_by),
-  }));
+  return rows.map((row) => {
+    const isRight = row.release_id !== null && row.wrong === 0 && row.freshness !== "silent" && (row.desired === 0 || row.copies >= Math.max(1, row.desired ?? 1));
+    return {
+      id: row.id,
+      key: row.key,
+      agentId: row.agent_id,
+      agentName: row.agent_name,
+      region: row.region,
+      canAct: row.can_act,
+      freshness: row.freshness,
+      desiredReleaseId: row.release_id,
+      instances: row.copies,
+      labels: labels.parse(row.labels),
+      settledOn: isRight ? row.release_id : null,
+      verifiedOnAssigned: isRight && row.release_id === assignedId,
+      managedBy: managedBy.catch(null).parse(row.managed_by),
+    };
+  });
 }
 
 async function readRunning(db: Db | Tx, place: KnownPlace): Promise<RunningRow[]> {
@@ -193,6 +235,7 @@ export function revisionOf(decision: Decision, chosen: ReleaseRow | null): Revis
       recalled: chosen?.recalled ?? null,
       hold: hold?.id ?? null,
       freeze: freeze?.id ?? null,
+      strategy: decision.strategy.version,
       "approvals needed": place.environment?.requiredApprovals ?? null,
     },
   };
@@ -216,6 +259,7 @@ export function decisionState(ctx: Ctx, verb: Verb, decision: Decision, chosen: 
       revertedBy: target.managedBy && target.managedBy.autoSync !== false ? target.managedBy.tool : null,
     })),
     activeRollout: decision.activeRollout,
+    executor: decision.executor?.name ?? null,
     revision: compareRevision(expected, revisionOf(decision, chosen)),
   };
 }

@@ -7,7 +7,7 @@ import type { KnownPlace } from "./read-place";
 const WINDOW_DAYS = 90;
 
 type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
-type Facts = { id: string; version: string; entry_seq: bigint; approved: boolean; recalled: boolean; rolled_back: boolean };
+type Facts = { id: string; version: string; entry_seq: bigint; approved: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
 
 /**
  * What was observed of each release that ever ran at a place, whoever deployed it: from spans and open instances, by the
@@ -49,7 +49,9 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
   const facts = await db.$queryRaw<Facts[]>`
     SELECT r.id, r.version, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM rollouts ro WHERE ro.service_id = r.service_id AND ro.environment_id = e.id AND ro.partition = ${names.partition}
-        AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back
+        AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
+      NOT EXISTS (SELECT FROM rollouts ro WHERE ro.service_id = r.service_id AND ro.environment_id = e.id AND ro.partition = ${names.partition}
+        AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id AND ro.cleared_seq IS NULL) AS cleared
     FROM releases r, environments e WHERE r.id = ANY(${ids}::uuid[]) AND e.id = ${environment.id}::uuid`;
   return facts.map((release) => weighSegments(release, segments));
 }
@@ -77,7 +79,7 @@ function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRec
     approved: release.approved,
     recalled: release.recalled,
     rolledBackFrom: release.rolled_back,
-    clearedByMistake: false,
+    clearedByMistake: release.cleared,
     lastRanUntil: ended,
   };
 }

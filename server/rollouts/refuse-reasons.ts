@@ -47,6 +47,7 @@ function kindOf({ reason }: RefusalReason): ErrorKind {
     case "no-targets":
     case "nothing-can-act":
     case "needs-forward-fix":
+    case "not-confirmed":
       return "unprocessable";
     default:
       return reason satisfies never;

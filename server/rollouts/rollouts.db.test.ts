@@ -14,7 +14,7 @@ import { advanceRollouts } from "./advance-rollouts";
 import { getRollout } from "./get-rollout";
 import { liftHold } from "./lift-hold";
 import { listRollouts } from "./list-rollouts";
-import { previewRollback } from "./preview-rollback";
+import { previewRollout } from "./preview-rollout";
 import { promoteRelease } from "./promote-release";
 import { recordProgress } from "./record-progress";
 import { startReconverge } from "./start-reconverge";
@@ -41,9 +41,9 @@ beforeEach(async () => {
 });
 
 const place = (environment = "staging") => ({ service, environment, partition: "default" });
-const promote = (version: string, environment?: string) => promoteRelease({ ctx, input: promoteRequest.parse({ ...place(environment), version }) });
+const promote = (version: string, environment?: string) => promoteRelease({ ctx, input: promoteRequest.parse({ ...place(environment), version, strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
 const rollback = (more: Partial<RollbackRequest> = {}, who = ctx) => startRollback({ ctx: who, input: rollbackRequest.parse({ ...place(), reason: "error rate", ...more }) });
-const preview = (version?: string) => previewRollback({ ctx, input: { ...place(), version } });
+const preview = (version?: string) => previewRollout({ ctx, input: { kind: "rollback", ...place(), version } });
 const detail = (id: string) => getRollout({ ctx, input: { id } });
 const written = async (): Promise<number> => Number((await test.db.$queryRaw<{ n: bigint }[]>`SELECT (SELECT size FROM ledger_head) + (SELECT count(*) FROM rollouts) + (SELECT count(*) FROM holds) AS n`)[0]?.n);
 

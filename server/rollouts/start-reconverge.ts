@@ -4,11 +4,10 @@ import { checkReconverge } from "@/lib/domain/rollout/check-rollback";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
-import { AppError } from "@/server/errors";
 import { loadRollout } from "./load-rollouts";
 import { oncePerPlace } from "./once-per-place";
 import { openRollout } from "./open-rollout";
-import { membersOf, decisionState, readDecision, readReleasesHere } from "./read-decision";
+import { chooseMembers, decisionState, readDecision, readReleasesHere } from "./read-decision";
 import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 import { refusal } from "./refuse-reasons";
 
@@ -18,7 +17,7 @@ import { refusal } from "./refuse-reasons";
  */
 export async function startReconverge({ ctx, input }: { ctx: Ctx; input: z.output<typeof reconvergeRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.reconverge", { service: input.service, environment: input.environment });
-  return oncePerPlace(() =>
+  return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
       const place = await readPlace(tx, input);
       if (isKnownPlace(place)) await lockPlace(tx, place);
@@ -26,13 +25,8 @@ export async function startReconverge({ ctx, input }: { ctx: Ctx; input: z.outpu
       const [release] = isKnownPlace(place) && decision.assigned ? await readReleasesHere(tx, place, { ids: [decision.assigned.releaseId] }) : [];
       const check = checkReconverge({ ...decisionState(ctx, "rollouts.reconverge", decision, release ?? null, null), release: release ?? null });
       if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
-      const here = new Map(decision.targets.map((target) => [target.id.toString(), target]));
-      const foreign = input.targets?.findIndex((id) => !here.has(id)) ?? -1;
-      if (foreign >= 0) {
-        throw new AppError("unprocessable", "One of the targets is not here.", { fields: [{ path: `targets[${foreign}]`, message: "is not a target of this service here" }] });
-      }
-      const members = input.targets ? [...new Set(input.targets)].flatMap((id) => here.get(id) ?? []) : membersOf(decision, "reconverge");
-      const { id } = await openRollout(tx, ctx, { kind: "reconverge", place, decision, release, members, reason: input.reason, incident: input.incident, hold: false });
+      const members = chooseMembers(decision, "reconverge", release.id, input.targets);
+      const { id } = await openRollout(tx, ctx, { kind: "reconverge", place, decision, release, members, strategy: decision.strategy.strategy.rollback, reason: input.reason, incident: input.incident, hold: false });
       return loadRollout(tx, id);
     }),
   );

@@ -24,7 +24,7 @@ import { oncePerPlace } from "./once-per-place";
 export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<typeof rollbackRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.rollback", { service: input.service, environment: input.environment });
   refuseSecrets({ reason: input.reason });
-  return oncePerPlace(() =>
+  return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
       const place = await readPlace(tx, input);
       if (isKnownPlace(place)) await lockPlace(tx, place);
@@ -34,15 +34,26 @@ export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<
         ...decisionState(ctx, "rollouts.rollback", decision, release, input.revision ?? null),
         release,
         offeredSince: isKnownPlace(place) && release ? await readOfferedSince(tx, place, release.id) : [],
-        forwardFixAccepted: false,
+        forwardFixAccepted: input.acceptForwardFix !== undefined && input.acceptForwardFix.trim() === place.service?.name,
       });
       if (!check.ok || !isKnownPlace(place) || !release) {
         const refused = refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
         const nothingNamed = input.version === undefined && refused.extras.type === "release-unknown";
         throw nothingNamed ? new AppError("unprocessable", NO_CANDIDATE, { type: "release-unknown", reasons: [{ reason: "release-unknown", sentence: NO_CANDIDATE }] }) : refused;
       }
-      const members = membersOf(decision, check.kind);
-      const { id } = await openRollout(tx, ctx, { kind: check.kind, place, decision, release, members, reason: input.reason, incident: input.incident, hold: input.hold });
+      const { promote, rollback } = decision.strategy.strategy;
+      const { id } = await openRollout(tx, ctx, {
+        kind: check.kind,
+        place,
+        decision,
+        release,
+        members: membersOf(decision, check.kind, release.id),
+        // The fast track; or the waves of a promotion, which never turn back by themselves.
+        strategy: input.strategy === "waves" ? { ...promote, onFailure: "pause" } : rollback,
+        reason: input.reason,
+        incident: input.incident,
+        hold: input.hold,
+      });
       return loadRollout(tx, id);
     }),
   );

@@ -1,0 +1,76 @@
+import { advanceRollout } from "@/lib/domain/rollout/advance-rollout";
+import { isActiveRollout, type RolloutStatus, type WaveStatus } from "@/lib/domain/rollout/statuses";
+import { recordChanges } from "@/server/changes/record-change";
+import type { Tx } from "@/server/db";
+import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { dispatchWave } from "@/server/executors/dispatch-wave";
+import { adoptNewcomers } from "./adopt-newcomers";
+import { offerTargets } from "./offer-targets";
+import { readRolloutState, type RolloutRow } from "./read-rollout-state";
+import { openSplitFinding, settlePlace } from "./settle-place";
+import { tellRollout } from "./tell-rollout";
+
+/** More turns than any rollout has waves and statuses. */
+const MAX_STEPS = 500;
+/** How long targets that leave what they were verified on are put back after a rollout has succeeded. */
+const WATCH_MS = 10 * 60_000;
+
+/**
+ * Moves the waves of a locked rollout, and itself, as far as they go now.
+ * @returns whether it is past its threshold and to be rolled back by itself: that needs the place's lock, so it is the caller's
+ */
+export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean }> {
+  let moved = false;
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    const moves = advanceRollout(await readRolloutState(tx, rollout, now), now.getTime());
+    if (moves.revert) return { revert: true };
+    if (!moves.rollout && moves.waves.length === 0 && moves.ask === null && moves.offer === null) break;
+    moved = true;
+    if (moves.rollout) await moveRollout(tx, rollout, moves.rollout, now);
+    for (const { index, to, reason } of moves.waves) await moveWave(tx, rollout, { ordinal: index + 1, to, reason, now });
+    if (moves.ask !== null) await tx.$executeRaw`INSERT INTO wave_checks (rollout_id, ordinal, next_attempt_at, started_at) VALUES (${rollout.id}::uuid, ${moves.ask + 1}, ${now}, ${now}) ON CONFLICT DO NOTHING`;
+    if (moves.offer) await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: moves.offer.count }, now);
+  }
+  if (moved) await recordChanges(tx, [{ topic: "rollout", serviceId: rollout.serviceId, environmentId: rollout.environmentId, key: rollout.id }]);
+  return { revert: false };
+}
+
+async function offer(tx: Tx, rollout: RolloutRow, which: { throughWave: number; count: number | null }, now: Date): Promise<void> {
+  const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now });
+  if (rollout.executorId === null || offered.length === 0) return;
+  const byWave = new Map<number, bigint[]>();
+  for (const { wave, targetId } of offered) byWave.set(wave, [...(byWave.get(wave) ?? []), targetId]);
+  for (const [wave, targetIds] of byWave) await dispatchWave(tx, { rolloutId: rollout.id, wave, targetIds, at: now });
+}
+
+async function moveWave(tx: Tx, rollout: RolloutRow, { ordinal, to, reason, now }: { ordinal: number; to: WaveStatus; reason: string | null; now: Date }): Promise<void> {
+  const [before] = await tx.$queryRaw<{ status: WaveStatus; last: boolean }[]>`
+    SELECT status, ordinal = (SELECT max(ordinal) FROM waves WHERE rollout_id = ${rollout.id}::uuid) AS last FROM waves WHERE rollout_id = ${rollout.id}::uuid AND ordinal = ${ordinal}`;
+  await tx.$executeRaw`
+    UPDATE waves SET status = ${to}, status_reason = ${reason}, status_since = CASE WHEN status = ${to} THEN status_since ELSE ${now}::timestamptz END,
+      opened_at = CASE WHEN ${to} = 'open' THEN coalesce(opened_at, ${now}::timestamptz) ELSE opened_at END,
+      finished_at = CASE WHEN ${to} IN ('passed', 'failed') THEN ${now}::timestamptz END
+    WHERE rollout_id = ${rollout.id}::uuid AND ordinal = ${ordinal}`;
+  if (before?.status === to) return;
+  await tellRollout(tx, { rolloutId: rollout.id, at: now, kind: "wave", detail: { wave: ordinal, reason: to, message: reason } });
+  // From now on whoever came meanwhile belongs to it.
+  if (to === "open" && before?.last) await adoptNewcomers(tx, rollout, { wave: ordinal, now });
+}
+
+/** Moves a rollout, with everything that its end brings; `watch: false` where it is not to be put back any more. */
+export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: { to: RolloutStatus; reason: string }, now: Date): Promise<void> {
+  const ended = !isActiveRollout(to);
+  const good = to === "succeeded" || to === "succeeded-will-revert";
+  rollout.status = to;
+  await tx.$executeRaw`
+    UPDATE rollouts SET status = ${to}, status_reason = ${reason}, revision = revision + 1, started_at = coalesce(started_at, ${now}::timestamptz),
+      finished_at = CASE WHEN ${ended} THEN ${now}::timestamptz END, watched_until = CASE WHEN ${good} THEN ${new Date(now.getTime() + WATCH_MS)}::timestamptz END
+    WHERE id = ${rollout.id}::uuid`;
+  if (to !== "running" && to !== "planned") await tellRollout(tx, { rolloutId: rollout.id, at: now, kind: to, detail: { reason } });
+  if (!ended) return;
+  const place = { serviceId: rollout.serviceId, environmentId: rollout.environmentId, partition: rollout.partition };
+  if (good) await settlePlace(tx, { ...place, now });
+  else await openSplitFinding(tx, rollout.id, now);
+  // An open rollout explained what lies behind or ahead; it does no longer.
+  await rejudgeCombinations(tx, place, { now });
+}

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { strategySchema, waveGateSchema } from "@/lib/contract/strategies";
+import type { CheckState, RolloutState } from "@/lib/domain/rollout/advance-rollout";
+import type { RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
+import type { Db, Tx } from "@/server/db";
+import { readFreeze } from "@/server/policies/read-freeze";
+import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+
+/** What is frozen with a rollout: its strategy, and whether a freeze was overridden at its start. */
+export const frozenStrategy = strategySchema.extend({ overrideFreeze: z.boolean().default(false) });
+
+export type RolloutRow = {
+  id: string;
+  number: bigint;
+  kind: RolloutKind;
+  status: RolloutStatus;
+  serviceId: string;
+  environmentId: string;
+  partition: string;
+  executorId: string | null;
+  strategy: z.output<typeof frozenStrategy>;
+};
+type Row = { id: string; number: bigint; kind: RolloutKind; status: RolloutStatus; service_id: string; environment_id: string; partition: string; executor_id: string | null; strategy: unknown };
+
+/** An active rollout, locked; null when it is not active any more, or when somebody else is at it (`wait` waits instead). */
+export async function lockRollout(tx: Tx, id: string, { wait }: { wait: boolean }): Promise<RolloutRow | null> {
+  const rows = wait
+    ? await tx.$queryRaw<Row[]>`
+        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
+        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR UPDATE`
+    : await tx.$queryRaw<Row[]>`
+        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
+        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR UPDATE SKIP LOCKED`;
+  const [row] = rows;
+  if (!row) return null;
+  return {
+    id: row.id,
+    number: row.number,
+    kind: row.kind,
+    status: row.status,
+    serviceId: row.service_id,
+    environmentId: row.environment_id,
+    partition: row.partition,
+    executorId: row.executor_id,
+    strategy: frozenStrategy.parse(row.strategy),
+  };
+}
+
+type WaveRow = {
+  ordinal: number;
+  name: string;
+  status: WaveStatus;
+  status_reason: string | null;
+  status_since: Date;
+  gate: unknown;
+  go_ahead: boolean;
+  check_status: Exclude<CheckState, "none"> | null;
+  check_detail: string | null;
+  pending: number;
+  in_flight: number;
+  verified: number;
+  unhealthy: number;
+  will_revert: number;
+  stuck: number;
+  failed: number;
+  quiet_since: Date | null;
+};
+
+/** A rollout as the domain weighs it: how many of each wave's targets stand where, counted in the database. */
+export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Date): Promise<RolloutState> {
+  const waves = await db.$queryRaw<WaveRow[]>`
+    SELECT w.ordinal, w.name, w.status, w.status_reason, w.status_since, w.gate, w.go_ahead_by IS NOT NULL AS go_ahead, c.status AS check_status, c.detail AS check_detail,
+      coalesce(k.pending, 0) AS pending, coalesce(k.in_flight, 0) AS in_flight, coalesce(k.verified, 0) AS verified, coalesce(k.unhealthy, 0) AS unhealthy,
+      coalesce(k.will_revert, 0) AS will_revert, coalesce(k.stuck, 0) AS stuck, coalesce(k.failed, 0) AS failed, k.quiet_since
+    FROM waves w LEFT JOIN wave_checks c ON c.rollout_id = w.rollout_id AND c.ordinal = w.ordinal
+    LEFT JOIN (
+      SELECT wave, (count(*) FILTER (WHERE status = 'pending'))::int AS pending, (count(*) FILTER (WHERE status IN ('offered', 'acknowledged', 'replacing', 'regressed')))::int AS in_flight,
+        (count(*) FILTER (WHERE status = 'verified'))::int AS verified, (count(*) FILTER (WHERE status = 'stuck'))::int AS stuck,
+        (count(*) FILTER (WHERE status IN ('failed', 'contested')))::int AS failed,
+        (count(*) FILTER (WHERE status = 'verified' AND detail @> '{"unhealthy": true}'))::int AS unhealthy,
+        (count(*) FILTER (WHERE status = 'verified' AND detail @> '{"willRevert": true}'))::int AS will_revert, max(updated_at) AS quiet_since
+      FROM rollout_targets WHERE rollout_id = ${rollout.id}::uuid GROUP BY wave) k ON k.wave = w.ordinal
+    WHERE w.rollout_id = ${rollout.id}::uuid ORDER BY w.ordinal`;
+  const mayWait = rollout.kind === "promote" && !rollout.strategy.overrideFreeze && waves.some(({ status }) => status === "pending" || status === "waiting");
+  const freeze = mayWait ? await readFreeze(db, { environmentId: rollout.environmentId, serviceId: rollout.serviceId }, now) : null;
+  return {
+    kind: rollout.kind,
+    status: rollout.status,
+    onFailure: rollout.strategy.onFailure,
+    maxInFlight: rollout.strategy.maxInFlight,
+    blocked: await readBlocked(db, rollout),
+    freeze: freeze && { name: freeze.name, until: freeze.until?.toISOString() ?? null },
+    waves: waves.map((wave) => ({
+      index: wave.ordinal - 1,
+      name: wave.name,
+      status: wave.status,
+      statusReason: wave.status_reason,
+      statusSince: wave.status_since.getTime(),
+      gate: waveGateSchema.parse(wave.gate),
+      goAheadGiven: wave.go_ahead,
+      check: { state: wave.check_status ?? "none", detail: wave.check_detail },
+      counts: { pending: wave.pending, inFlight: wave.in_flight, verified: wave.verified, unhealthy: wave.unhealthy, willRevert: wave.will_revert, stuck: wave.stuck, failed: wave.failed },
+      quietSince: (wave.quiet_since ?? wave.status_since).getTime(),
+    })),
+  };
+}
+
+/** What forbids the release of a rollout since it was started, in words. */
+async function readBlocked(db: Db | Tx, rollout: RolloutRow): Promise<string | null> {
+  const [release] = await db.$queryRaw<{ version: string; environment: string; recalled: boolean; approved: boolean }[]>`
+    SELECT r.version, e.name::text AS environment, ${recalledSql("r.id")} AS recalled, ${approvedSql("r.id", "e")} AS approved
+    FROM rollouts ro JOIN releases r ON r.id = ro.to_release_id JOIN environments e ON e.id = ro.environment_id WHERE ro.id = ${rollout.id}::uuid`;
+  if (release?.recalled) return `${release.version} was recalled: it is offered to nobody any more.`;
+  if (release && !release.approved) return `${release.version} is no longer approved for ${release.environment}: it is offered to nobody any more.`;
+  return null;
+}
