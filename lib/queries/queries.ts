@@ -2,7 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
-import type { RollbackPreview, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import type { RolloutPreview, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
 import type { PoolDto, SessionDto, TokenDto } from "@/lib/contract/access";
 import { getJson } from "./api-client";
 import { keys } from "./keys";
@@ -41,7 +41,7 @@ export const rolloutQuery = (id: string) =>
   queryOptions({ queryKey: keys.rollout(id), queryFn: ({ signal }) => getJson<RolloutDetail>(`rollouts/${id}`, {}, signal) });
 
 export const previewQuery = (key: { service: string; environment: string; partition: string; version: string | null }) =>
-  queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RollbackPreview>("rollbacks/preview", key, signal), staleTime: 0 });
+  queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RolloutPreview>("rollouts/preview", { kind: "rollback", ...key }, signal), staleTime: 0 });
 
 export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });

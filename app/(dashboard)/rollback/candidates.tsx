@@ -1,10 +1,10 @@
 "use client";
 
 import { Field, Input } from "@/components/ui/field";
-import type { RollbackPreview } from "@/lib/contract/rollouts";
+import type { RolloutPreview } from "@/lib/contract/rollouts";
 
 export interface CandidatesProps {
-  preview: RollbackPreview;
+  preview: RolloutPreview;
   version: string | null;
   onVersion: (version: string | null) => void;
   incident: string;

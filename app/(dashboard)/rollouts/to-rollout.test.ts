@@ -14,6 +14,7 @@ function rollout(over: Partial<RolloutDto> = {}): RolloutDto {
     entry: 48212, holdEntry: 48213, reason: "errors", startedBy: "Ines", supersedes: null,
     createdAt: "2026-11-20T02:14:31.000Z", acceptedAt: "2026-11-20T02:14:31.000Z", acknowledgedAt: "2026-11-20T02:14:33.000Z", finishedAt: null,
     revision: 1, counts: COUNTS, estimateMs: { from: 240_000, to: 420_000 },
+    strategy: { version: 0, sentence: "everyone at once", maxInFlight: null }, waitingFor: null, executor: null, group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
     ...over,
   };
 }

@@ -9,6 +9,7 @@ import type { RouteHandler } from "@/server/http/handle";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { fakeImage, FakeAgent, registerVersion } from "@/server/testing/fake-fleet";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { routes } from "./openapi.json/routes";
 
@@ -67,7 +68,11 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/releases": { ask: "releases.register", body: { service: "payments", version: "3.0.0", components: [{ digest: image.digest, manifests: image.manifests }] } },
   "GET /api/v1/releases/{id}": { ask: "releases.read" },
   "POST /api/v1/rollbacks": { ask: "rollouts.rollback", body: { ...place, version: "1.0.0", reason } },
-  "GET /api/v1/rollbacks/preview": { ask: "rollouts.read", query: "service=payments&environment=staging" },
+  "POST /api/v1/replacements": { ask: "rollouts.replace", body: { ...place, reason } },
+  "POST /api/v1/stops": { ask: "rollouts.stop", body: { ...place, reason, confirm: "payments" } },
+  "GET /api/v1/rollouts/preview": { ask: "rollouts.read", query: "kind=rollback&service=payments&environment=staging" },
+  "POST /api/v1/rollouts/{id}/clear": { ask: "rollouts.clear", body: { reason } },
+  "POST /api/v1/rollouts/{id}/go-ahead": { ask: "rollouts.go-ahead", body: { wave: 2 } },
   "GET /api/v1/rollouts": { ask: "rollouts.read" },
   "GET /api/v1/rollouts/{id}": { ask: "rollouts.read" },
   "POST /api/v1/rollouts/{id}/abort": { ask: "rollouts.abort", body: {} },
@@ -114,7 +119,7 @@ beforeAll(async () => {
   for (const each of ["0.9.0", "1.0.0", "2.0.0"]) await registerVersion(ctx, "payments", each);
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
-  ids.rollout = (await promoteRelease({ ctx, input: { ...place, partition: "default", version: "2.0.0" } })).id;
+  ids.rollout = (await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, partition: "default", version: "2.0.0", strategy: "all-at-once" }) })).id;
   const [release] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM releases WHERE version = '1.0.0'`;
   const [instance] = await test.db.$queryRaw<{ id: string }[]>`SELECT public_id::text AS id FROM instances`;
   await test.db.$executeRaw`INSERT INTO freezes (id, environment_id, starts_at, ends_at, entry_seq) SELECT ${standing}::uuid, id, now() + interval '1 day', now() + interval '2 days', 0 FROM environments WHERE name = 'staging'`;

@@ -14,7 +14,7 @@ import { POST as promote } from "./promotions/route";
 import { POST as recall } from "./recalls/route";
 import { POST as register, GET as releases } from "./releases/route";
 import { POST as rollBack } from "./rollbacks/route";
-import { GET as preview } from "./rollbacks/preview/route";
+import { GET as preview } from "./rollouts/preview/route";
 import { GET as rollout } from "./rollouts/[id]/route";
 import { POST as abort } from "./rollouts/[id]/abort/route";
 import { GET as rollouts } from "./rollouts/route";
@@ -58,7 +58,7 @@ it("serves the line over HTTP, as the contract says", async () => {
   const agent = await FakeAgent.make(test, "production");
   await agent.report({ key: "app", service: "payments", image: fakeImage("1.0.0") });
   expect((await send(promote, "POST", { body: { ...place, version: "2.0.0" } })).status).toBe(202);
-  const shown = await send(preview, "GET", { path: "rollbacks/preview?service=payments&environment=production" });
+  const shown = await send(preview, "GET", { path: "rollouts/preview?kind=rollback&service=payments&environment=production" });
   expect(shown.json).toMatchObject({ allowed: true, to: { version: "1.0.0" }, activeRollout: { kind: "promote" } });
 
   const key = randomUUID();

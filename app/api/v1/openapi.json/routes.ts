@@ -38,10 +38,14 @@ import * as reconverge from "../reconverge/route";
 import * as releases from "../releases/route";
 import * as releasesId from "../releases/[id]/route";
 import * as rollbacks from "../rollbacks/route";
-import * as rollbacksPreview from "../rollbacks/preview/route";
+import * as replacements from "../replacements/route";
+import * as stops from "../stops/route";
+import * as rolloutsPreview from "../rollouts/preview/route";
 import * as rollouts from "../rollouts/route";
 import * as rolloutsId from "../rollouts/[id]/route";
 import * as rolloutsIdAbort from "../rollouts/[id]/abort/route";
+import * as rolloutsIdClear from "../rollouts/[id]/clear/route";
+import * as rolloutsIdGoAhead from "../rollouts/[id]/go-ahead/route";
 import * as rolloutsIdPause from "../rollouts/[id]/pause/route";
 import * as rolloutsIdProof from "../rollouts/[id]/proof/route";
 import * as rolloutsIdResume from "../rollouts/[id]/resume/route";
@@ -93,10 +97,14 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/releases", handlers: releases },
   { path: "/api/v1/releases/{id}", handlers: releasesId },
   { path: "/api/v1/rollbacks", handlers: rollbacks },
-  { path: "/api/v1/rollbacks/preview", handlers: rollbacksPreview },
+  { path: "/api/v1/replacements", handlers: replacements },
+  { path: "/api/v1/stops", handlers: stops },
   { path: "/api/v1/rollouts", handlers: rollouts },
+  { path: "/api/v1/rollouts/preview", handlers: rolloutsPreview },
   { path: "/api/v1/rollouts/{id}", handlers: rolloutsId },
   { path: "/api/v1/rollouts/{id}/abort", handlers: rolloutsIdAbort },
+  { path: "/api/v1/rollouts/{id}/clear", handlers: rolloutsIdClear },
+  { path: "/api/v1/rollouts/{id}/go-ahead", handlers: rolloutsIdGoAhead },
   { path: "/api/v1/rollouts/{id}/pause", handlers: rolloutsIdPause },
   { path: "/api/v1/rollouts/{id}/proof", handlers: rolloutsIdProof },
   { path: "/api/v1/rollouts/{id}/resume", handlers: rolloutsIdResume },

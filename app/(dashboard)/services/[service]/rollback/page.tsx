@@ -17,7 +17,7 @@ import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { explainMissing, may } from "@/lib/domain/access/permissions";
 import { makeFormToken } from "@/server/auth/form-token";
 import { getPageContext } from "@/server/auth/page-context";
-import { previewRollback } from "@/server/rollouts/preview-rollback";
+import { previewRollout } from "@/server/rollouts/preview-rollout";
 
 export const metadata: Metadata = { title: "Roll back" };
 
@@ -34,9 +34,9 @@ export default async function Page({ params, searchParams }: { params: Promise<{
   if (!place) notFound();
   const input = previewQuery.safeParse({ ...place, version: version ?? undefined });
   if (!input.success) notFound();
-  const first = await orNotFound(previewRollback({ ctx, input: input.data }));
+  const first = await orNotFound(previewRollout({ ctx, input: { kind: "rollback", ...input.data } }));
   // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
-  const preview = first.to === null && first.assigned && version === null ? await previewRollback({ ctx, input: { ...input.data, version: first.assigned.version } }) : first;
+  const preview = first.to === null && first.assigned && version === null ? await previewRollout({ ctx, input: { kind: "rollback", ...input.data, version: first.assigned.version } }) : first;
   const view = toRollbackView(preview);
   const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
   const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;

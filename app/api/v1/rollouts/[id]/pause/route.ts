@@ -6,9 +6,9 @@ import { pauseRollout } from "@/server/rollouts/steer-rollout";
 
 export const POST = handle({
   verb: "rollouts.pause",
-  summary: "No new offers; replacements that run finish",
+  summary: "Make no new offers; replacements that run finish",
   auth: "session",
   input: { params: z.strictObject({ id: uuid }), body: steerRequest },
   output: rolloutDto,
-  run: ({ ctx, input }) => pauseRollout({ ctx, input: input.params }),
+  run: ({ ctx, input }) => pauseRollout({ ctx, input: { ...input.params, ...input.body } }),
 });
