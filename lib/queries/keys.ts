@@ -17,6 +17,7 @@ export const keys = {
   environments: ["settings", "environments"] as const,
   tokens: ["settings", "tokens"] as const,
   pools: ["settings", "pools"] as const,
+  executors: ["settings", "executors"] as const,
 };
 
 /** Beginnings of keys that a change of a topic makes stale. */
@@ -30,5 +31,5 @@ export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
   ledger: [["ledger"]],
   settings: [["settings"]],
   access: [["session"], ["settings"]],
-  delivery: [["deliveries"]],
+  delivery: [["deliveries"], ["settings", "executors"]],
 };

@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
@@ -54,3 +55,5 @@ export const environmentsQuery = () =>
 export const tokensQuery = () => queryOptions({ queryKey: keys.tokens, queryFn: ({ signal }) => getJson<Page<TokenDto>>("tokens", {}, signal) });
 
 export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({ signal }) => getJson<Page<PoolDto>>("pools", {}, signal) });
+
+export const executorsQuery = () => queryOptions({ queryKey: keys.executors, queryFn: ({ signal }) => getJson<ExecutorPage>("executors", {}, signal) });
