@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { findingsQuery } from "@/lib/contract/fleet";
 import { freezesQuery, placeFreezeRequest } from "@/lib/contract/freezes";
 import { grantWaiverRequest } from "@/lib/contract/policies";
+import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { environmentStrategySchema } from "@/lib/contract/strategies";
 import { DEFAULT_STRATEGY, FAST_TRACK } from "@/lib/domain/rollout/strategy";
 import type { Ctx } from "@/server/context";
@@ -167,17 +168,17 @@ describe("a freeze", () => {
   it("stops a promotion and lets a rollback go", async () => {
     const agent = await FakeAgent.make(test, "staging");
     await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
-    await promoteRelease({ ctx, input: { ...place, version: "1.0.0" } });
+    await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "1.0.0", strategy: "all-at-once" }) });
     await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE status IN ('planned', 'running', 'paused')`;
-    await promoteRelease({ ctx, input: { ...place, version: "2.0.0" } });
+    await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", strategy: "all-at-once" }) });
     await agent.report({ key: "app", service: "payments", image: fakeImage("payments 2.0.0") });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE status IN ('planned', 'running', 'paused')`;
     const placed = await placeFreeze({ ctx, input: freeze({ name: "quarter end" }) });
     await writesNothing(async () => {
-      expect(await refused(promoteRelease({ ctx, input: { ...place, version: "3.0.0" } }))).toMatchObject({ kind: "conflict", type: "frozen", message: `Promotions are frozen by quarter end until ${placed.endsAt}.` });
+      expect(await refused(promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "3.0.0", strategy: "all-at-once" }) }))).toMatchObject({ kind: "conflict", type: "frozen", message: `Promotions are frozen by quarter end until ${placed.endsAt}.` });
     });
-    const back = await startRollback({ ctx, input: { ...place, version: "1.0.0", reason, hold: true } });
+    const back = await startRollback({ ctx, input: rollbackRequest.parse({ ...place, version: "1.0.0", reason, hold: true }) });
     expect(back.kind).toBe("rollback");
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE status IN ('planned', 'running', 'paused')`;
     await liftFreeze({ ctx, input: { freeze: placed.id, reason } });
@@ -198,7 +199,7 @@ describe("a hold", () => {
     const hold = await placeHold({ ctx: operator, input: { ...place, reason } });
     expect(hold).toMatchObject({ version: null, reason, service: "payments" });
     expect(await newestEntry()).toMatchObject({ type: "hold-placed", payload: { partition: "default" }, scope: { service: "payments", environment: "staging" } });
-    expect(await refused(promoteRelease({ ctx, input: { ...place, version: "3.0.0" } }))).toMatchObject({ kind: "conflict", type: "held" });
+    expect(await refused(promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "3.0.0", strategy: "all-at-once" }) }))).toMatchObject({ kind: "conflict", type: "held" });
     await liftHold({ ctx: operator, input: { ...place, reason } });
     // Where nothing was ever decided, too.
     await placeHold({ ctx, input: { service: "orders", environment: "production", partition: "default", reason } });
@@ -300,7 +301,7 @@ describe("a waiver", () => {
   beforeAll(async () => {
     // What runs is 1.0.0, and 2.0.0 is assigned.
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE status IN ('planned', 'running', 'paused')`;
-    await promoteRelease({ ctx, input: { ...place, version: "2.0.0" } });
+    await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", strategy: "all-at-once" }) });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE status IN ('planned', 'running', 'paused')`;
     const agent = await FakeAgent.make(test, "staging");
     await test.db.$executeRaw`DELETE FROM findings`;

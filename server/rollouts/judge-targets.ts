@@ -61,7 +61,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
-      AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status IN ('verified', 'regressed', 'contested')))
+      AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
     JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
     WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR d.rollout_id = r.id)
       AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)

@@ -74,7 +74,7 @@ async function storeWords(tx: Tx, agentId: string, words: readonly Word[], now: 
       JOIN agent_scopes s ON s.agent_id = ${agentId}::uuid AND s.scope = w.scope
       JOIN targets t ON t.agent_scope_id = s.id AND t.key = w.target
       JOIN rollout_targets rt ON rt.target_id = t.id AND rt.generation = w.generation
-      JOIN rollouts r ON r.id = rt.rollout_id AND r.status IN ('running', 'paused')),
+      JOIN rollouts r ON r.id = rt.rollout_id AND (r.status IN ('running', 'paused') OR r.watched_until > ${now}::timestamptz)),
     locked AS MATERIALIZED (
       SELECT rt.rollout_id, rt.target_id FROM rollout_targets rt JOIN words w USING (rollout_id, target_id) ORDER BY rt.target_id FOR NO KEY UPDATE OF rt)
     UPDATE rollout_targets rt SET step = w.step,
@@ -87,7 +87,7 @@ async function storeWords(tx: Tx, agentId: string, words: readonly Word[], now: 
     await tx.$executeRaw`
       INSERT INTO changes (topic, service_id, environment_id, key)
       SELECT DISTINCT 'rollout', r.service_id, r.environment_id, r.id::text FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
-      WHERE rt.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND r.status IN ('running', 'paused')`;
+      WHERE rt.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND (r.status IN ('running', 'paused') OR r.watched_until > ${now}::timestamptz)`;
   }
   return rows.map((row) => row.target_id);
 }
