@@ -8,7 +8,7 @@ export interface MenuProps {
   label: string;
   button: ReactNode;
   buttonClassName?: string;
-  /** Links, buttons, forms, `<hr>`, `.menu-note`. */
+  /** Links, buttons, forms, `<hr>`, `.menu-note`. A button with `data-choice` closes it, as a link does. */
   children: ReactNode;
 }
 
@@ -27,7 +27,7 @@ export function Menu({ label, button, buttonClassName, children }: MenuProps) {
       if (details.contains(document.activeElement)) details.querySelector("summary")?.focus();
     };
     const choose = (event: Event) => {
-      if (event.target instanceof Element && event.target.closest(".menu-panel a")) details.open = false;
+      if (event.target instanceof Element && event.target.closest(".menu-panel a, .menu-panel [data-choice]:not([aria-disabled])")) details.open = false;
     };
     document.addEventListener("pointerdown", close);
     document.addEventListener("focusin", close);

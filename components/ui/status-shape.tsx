@@ -52,6 +52,18 @@ const SHAPES = {
   ),
   back: stroke("M6.5 3.5 2.5 7.5 6.5 11.5M2.5 7.5H10a3.5 3.5 0 0 1 0 7H8", 1.75),
   arrows: stroke("M8 2v12M2 8h12M6 4l2-2 2 2M6 12l2 2 2-2M4 6 2 8l2 2M12 6l2 2-2 2", 1.25),
+  person: (
+    <>
+      <circle cx="8" cy="4.75" r="2.75" fill="currentColor" />
+      {solid("M2.5 14.5a5.5 5.5 0 0 1 11 0z")}
+    </>
+  ),
+  clock: (
+    <>
+      <circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" strokeWidth="1.5" />
+      {stroke("M8 4.5V8l2.5 1.75", 1.5)}
+    </>
+  ),
   menu: stroke("M2.5 5.5h11M2.5 10.5h11", 1.5),
   out: stroke("M9 3h4v4M13 3 7.5 8.5M6 4H3v9h9v-3", 1.5),
 } satisfies Record<string, ReactNode>;
