@@ -29,7 +29,8 @@ export const rolloutPreviewQuery = z.strictObject({
   ...place,
   kind: z.enum(ROLLOUT_KINDS),
   version: version.optional(),
-  strategy: z.enum(["environment", "all-at-once"]).default("environment"),
+  /** `all-at-once` for a promotion, `waves` (the promotion's) for a rollback; `environment` is what the environment says for the kind. */
+  strategy: z.enum(["environment", "all-at-once", "waves"]).default("environment"),
   targets: z
     .string()
     .max(20_000)

@@ -120,9 +120,10 @@ async function chooseRelease(tx: Tx, place: KnownPlace, { input, decision, relea
 }
 
 function strategyFor(decision: Decision, kind: RolloutKind, { strategy = "environment", targets }: Input): Strategy {
-  if (kind === "promote") return promotionStrategy(decision, strategy);
+  if (kind === "promote") return promotionStrategy(decision, strategy === "all-at-once" ? strategy : "environment");
   const { promote, rollback } = decision.strategy.strategy;
-  return kind === "replace" && targets === undefined ? { ...promote, onFailure: "pause" } : rollback;
+  const inWaves = (kind === "replace" && targets === undefined) || (kind === "rollback" && strategy === "waves");
+  return inWaves ? { ...promote, onFailure: "pause" } : rollback;
 }
 
 async function checkOne(tx: Tx, ctx: Ctx, { kind, place, decision, release }: { kind: RolloutKind; place: KnownPlace; decision: Decision; release: ReleaseRow | null }): Promise<Check> {
