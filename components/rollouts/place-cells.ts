@@ -1,12 +1,13 @@
-/** Cells of one wave, in the order in which they fill: verified, in flight, stuck, waiting. */
+/** Cells of one wave, in the order in which they fill: verified, in flight, stuck, failed, waiting. Who is gone has none. */
 export interface WaveCounts {
   verified: number;
   inFlight: number;
   stuck: number;
+  failed: number;
   waiting: number;
 }
 
-export const CELL_STATES = ["verified", "inFlight", "stuck", "waiting"] as const;
+export const CELL_STATES = ["verified", "inFlight", "stuck", "failed", "waiting"] as const;
 export type CellState = (typeof CELL_STATES)[number];
 
 /** Above this many targets a rollout's waves are drawn as proportional bars. */
@@ -61,5 +62,5 @@ export function placeCells(counts: WaveCounts, length: number, byColumn: boolean
 
 /** How many targets a wave has. */
 export function countTargets(counts: WaveCounts): number {
-  return counts.verified + counts.inFlight + counts.stuck + counts.waiting;
+  return counts.verified + counts.inFlight + counts.stuck + counts.failed + counts.waiting;
 }

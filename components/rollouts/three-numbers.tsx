@@ -3,13 +3,17 @@ import type { Moment } from "@/components/ui/format";
 import { StatusShape } from "@/components/ui/status-shape";
 
 /** When it will be done: a range counted from a moment, or nothing while there is too little to go by. */
-export type Estimate = { kind: "range"; from: Moment; to: Moment } | { kind: "unknown" } | { kind: "done"; at: Moment; tookMs: number };
+export type Estimate = { kind: "range"; from: Moment; to: Moment } | { kind: "unknown"; why: string } | { kind: "done"; at: Moment; tookMs: number; as: string };
 
 export interface ThreeNumbersProps {
   verified: number;
   inFlight: number;
+  /** Stuck and failed together; of which so many failed. */
   stuck: number;
+  failed: number;
   waiting: number;
+  /** Vanished since the plan; they count nowhere else. */
+  gone: number;
   estimate: Estimate;
 }
 
@@ -20,8 +24,18 @@ export function formatRange(from: Moment, to: Moment): string {
   return first === last ? first : `${first}–${last}`;
 }
 
+function capitalise(words: string): string {
+  return words.replace(/^./, (letter) => letter.toUpperCase());
+}
+
 function EstimateWords({ estimate }: { estimate: Estimate }) {
-  if (estimate.kind === "unknown") return <dd data-words="">cannot estimate yet</dd>;
+  if (estimate.kind === "unknown") {
+    return (
+      <dd data-words="">
+        cannot estimate yet <span className="unit">{estimate.why}</span>
+      </dd>
+    );
+  }
   const words = estimate.kind === "range" ? formatRange(estimate.from, estimate.to) : formatTime(toMs(estimate.at));
   return (
     <dd>
@@ -31,7 +45,7 @@ function EstimateWords({ estimate }: { estimate: Estimate }) {
 }
 
 /** Verified by observation, in flight, stuck; waiting beside them, and when it will be done. */
-export function ThreeNumbers({ verified, inFlight, stuck, waiting, estimate }: ThreeNumbersProps) {
+export function ThreeNumbers({ verified, inFlight, stuck, failed, waiting, gone, estimate }: ThreeNumbersProps) {
   return (
     <dl className="figures">
       <div>
@@ -53,7 +67,9 @@ export function ThreeNumbers({ verified, inFlight, stuck, waiting, estimate }: T
       <div>
         <dt>
           <StatusShape kind="stuck" size={12} tone={stuck > 0 ? "stuck" : "neutral"} />
-          stuck
+          <span>
+            stuck{failed > 0 ? <span className="aside">, of which {formatCount(failed)} failed</span> : null}
+          </span>
         </dt>
         <dd className={stuck > 0 ? "tone" : undefined} data-tone={stuck > 0 ? "stuck" : undefined}>
           {formatCount(stuck)}
@@ -62,12 +78,14 @@ export function ThreeNumbers({ verified, inFlight, stuck, waiting, estimate }: T
       <div>
         <dt>
           <StatusShape kind="neutral" />
-          waiting
+          <span>
+            waiting{gone > 0 ? <span className="aside">, {formatCount(gone)} gone since</span> : null}
+          </span>
         </dt>
         <dd className="muted">{formatCount(waiting)}</dd>
       </div>
       <div>
-        <dt>{estimate.kind === "done" ? "Done" : "Done, estimated"}</dt>
+        <dt>{estimate.kind === "done" ? capitalise(estimate.as) : estimate.kind === "range" ? "Done, estimated from its own rate" : "Done"}</dt>
         <EstimateWords estimate={estimate} />
       </div>
     </dl>

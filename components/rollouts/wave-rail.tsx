@@ -3,17 +3,35 @@ import type { ReactNode } from "react";
 import { formatCount } from "@/components/ui/format";
 import { ProportionBar } from "@/components/ui/proportion-bar";
 import { StatusShape } from "@/components/ui/status-shape";
+import type { ShapeKind } from "@/components/ui/status-shape";
 import { RowMark } from "@/components/ui/table";
 import type { Tone } from "@/components/ui/tone";
+import type { WaveStatus } from "@/lib/domain/rollout/statuses";
 import { CELL_STATES, MOST_CELLS, countTargets, placeCells } from "./place-cells";
 import type { CellState, WaveCounts } from "./place-cells";
 
+/** What stands before a wave: not reached, waiting for something, refused, or behind it. */
+export interface WaveGateMark {
+  state: "closed" | "waiting" | "refused" | "open";
+  /** What it waits for, where it does. */
+  on: "person" | "check" | "freeze" | null;
+  /** "waits for somebody to say go". */
+  label: string;
+}
+
 export interface Wave {
+  ordinal: number;
   name: string;
   counts: WaveCounts;
-  state: "waiting" | "open" | "passed" | "failed";
-  /** "open since 02:15:04", "opens when wave 2 has 384 verified". */
-  when: string;
+  /** Vanished since the plan: they count nowhere. */
+  gone: number;
+  status: WaveStatus;
+  /** "open since 02:15:04 UTC"; may tick. */
+  when: ReactNode;
+  /** The same, for a screen reader: it must not tick. */
+  spoken: string;
+  /** Null where nothing stands before it: the first wave, usually. */
+  gate: WaveGateMark | null;
 }
 
 const PITCH = 10;
@@ -30,12 +48,31 @@ function chooseRaster(largestWave: number): Raster {
   return largestWave <= 60 ? { rows: 3, narrow: 17, scale: 2 } : { rows: 10, narrow: 34, scale: 1 };
 }
 
-const WORDS: Record<CellState, string> = { verified: "verified", inFlight: "in flight", stuck: "stuck", waiting: "waiting" };
-const TONE: Record<CellState, Tone> = { verified: "match", inFlight: "rolling", stuck: "stuck", waiting: "neutral" };
-const SHAPE = { waiting: "neutral", open: "rolling", passed: "match", failed: "stuck" } as const;
+const WORDS: Record<CellState, string> = { verified: "verified", inFlight: "in flight", stuck: "stuck", failed: "failed", waiting: "waiting" };
+const TONE: Record<CellState, Tone> = { verified: "match", inFlight: "rolling", stuck: "stuck", failed: "critical", waiting: "neutral" };
 
-function describeCounts(counts: WaveCounts): string {
+/** The shape and hue of a wave's status. What waits for somebody or soaks is rolling with a sign of its own. */
+export const WAVE_SHAPE: Record<WaveStatus, { shape: ShapeKind; tone: Tone }> = {
+  pending: { shape: "neutral", tone: "neutral" },
+  waiting: { shape: "lock", tone: "rolling" },
+  open: { shape: "rolling", tone: "rolling" },
+  soaking: { shape: "clock", tone: "rolling" },
+  passed: { shape: "match", tone: "match" },
+  failed: { shape: "cross", tone: "critical" },
+};
+
+const GATE_ON: Record<NonNullable<WaveGateMark["on"]>, ShapeKind> = { person: "person", check: "find", freeze: "lock" };
+const GATE_TONE: Record<WaveGateMark["state"], Tone> = { closed: "neutral", waiting: "rolling", refused: "critical", open: "match" };
+
+function gateShape(gate: WaveGateMark): ShapeKind {
+  if (gate.state === "open") return "check";
+  if (gate.state === "refused") return "cross";
+  return gate.state === "waiting" && gate.on ? GATE_ON[gate.on] : "lock";
+}
+
+function describeCounts(counts: WaveCounts, gone: number): string {
   const words = CELL_STATES.filter((state) => counts[state] > 0).map((state) => `${formatCount(counts[state])} ${WORDS[state]}`);
+  if (gone > 0) words.push(`${formatCount(gone)} gone`);
   return words.length > 0 ? words.join(", ") : "no targets";
 }
 
@@ -57,6 +94,7 @@ function Patterns({ id }: { id: string }) {
         </>,
       )}
       {pattern("stuck", <rect width="9" height="9" fill="var(--drift-fill)" />)}
+      {pattern("failed", <path d="M0.5 0.5 8 8M8 0.5 0.5 8" fill="none" stroke="var(--critical-fill)" strokeWidth="2.5" />)}
       {pattern("waiting", <rect x="2.5" y="2.5" width="3" height="3" fill="none" stroke="var(--field)" />)}
     </defs>
   );
@@ -92,6 +130,14 @@ function Cells({ counts, raster, narrow }: { counts: WaveCounts; raster: Raster;
   );
 }
 
+function Gate({ gate, first }: { gate: WaveGateMark; first?: boolean }) {
+  return (
+    <li className="wave-gate" data-state={gate.state} data-first={first ? "" : undefined} data-tone={GATE_TONE[gate.state]} aria-label={gate.label}>
+      <StatusShape kind={gateShape(gate)} tone={GATE_TONE[gate.state]} />
+    </li>
+  );
+}
+
 /** Waves left to right, one cell a target with a gate between; above 1,500 targets, proportional bars. */
 export function WaveRail({ waves }: { waves: readonly Wave[] }) {
   const sizes = waves.map((wave) => countTargets(wave.counts));
@@ -101,20 +147,23 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
     <ol className="wave-rail" aria-label="Waves" data-bars={asCells ? undefined : ""}>
       {waves.flatMap((wave, index) => {
         const total = countTargets(wave.counts);
-        const natural = `${Math.max(104, Math.ceil(total / raster.rows) * PITCH * raster.scale - 1)}px`;
-        const passed = wave.state === "passed";
+        const natural = `${Math.max(168, Math.ceil(total / raster.rows) * PITCH * raster.scale - 1)}px`;
+        const moving = wave.status === "open" || wave.status === "soaking" || wave.status === "waiting" || wave.status === "failed";
+        const title = waves.length > 1 ? `${wave.ordinal} · ${wave.name}` : wave.name;
+        const shape = wave.status === "waiting" && wave.gate?.on ? GATE_ON[wave.gate.on] : WAVE_SHAPE[wave.status].shape;
+        const mark = wave.counts.failed > 0 || wave.status === "failed" ? "critical" : wave.counts.stuck > 0 ? "stuck" : "rolling";
         const element = (
           <li
-            key={wave.name}
+            key={wave.ordinal}
             className="wave"
             style={asCells ? { "--natural": natural } : { "--natural": `${Math.max(1, total)}px` }}
-            aria-label={`Wave ${wave.name}, ${formatCount(total)} targets, ${wave.when}: ${describeCounts(wave.counts)}`}
+            aria-label={`Wave ${title}, ${formatCount(total)} targets, ${wave.spoken}: ${describeCounts(wave.counts, wave.gone)}`}
           >
-            {wave.state === "open" ? <span className="wave-mark"><RowMark tone={wave.counts.stuck > 0 ? "stuck" : "rolling"} shape={false} /></span> : null}
+            {moving ? <span className="wave-mark"><RowMark tone={mark} shape={false} /></span> : null}
             <span className="wave-head">
               <span className="wave-name">
-                <StatusShape kind={SHAPE[wave.state]} size={12} />
-                <b>{wave.name}</b> <span className="muted">{formatCount(total)}</span>
+                <StatusShape kind={shape} tone={WAVE_SHAPE[wave.status].tone} size={12} />
+                <b>{title}</b> <span className="muted">{formatCount(total)}</span>
               </span>
               <span className="muted small">{wave.when}</span>
             </span>
@@ -129,16 +178,11 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
                 parts={CELL_STATES.map((state) => ({ tone: TONE[state], count: wave.counts[state], label: WORDS[state] }))}
               />
             )}
-            <span className="wave-foot">{describeCounts(wave.counts)}</span>
+            <span className="wave-foot">{describeCounts(wave.counts, wave.gone)}</span>
           </li>
         );
-        if (index === waves.length - 1) return [element];
-        return [
-          element,
-          <li key={`${wave.name} gate`} className="wave-gate" data-open={passed ? "" : undefined} aria-label={passed ? "Gate open" : "Gate closed"}>
-            <StatusShape kind={passed ? "check" : "lock"} tone={passed ? "match" : "neutral"} />
-          </li>,
-        ];
+        if (!wave.gate) return [element];
+        return [<Gate key={`${wave.ordinal} gate`} gate={wave.gate} first={index === 0} />, element];
       })}
     </ol>
   );

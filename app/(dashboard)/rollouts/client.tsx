@@ -71,7 +71,7 @@ function Rollouts({ page }: { page: Page<RolloutDto> }) {
         <StateView
           kind="empty"
           title={filtered ? "No rollout matches." : "Nothing was rolled out yet."}
-          body={filtered ? null : "A promotion, a rollback or a reconvergence appears here from its first second."}
+          body={filtered ? null : "A promotion, a rollback, a replacement or a stop appears here from its first second."}
           actions={filtered ? <Button onClick={() => void setFilter(filter.service ? { service: null } : { status: null })}>Clear the last filter</Button> : null}
         />
       ) : (
@@ -111,8 +111,9 @@ function Rollouts({ page }: { page: Page<RolloutDto> }) {
                   </td>
                   <td data-phone="hide">{rollout.from ? <ReleaseLine version={rollout.from.version} digest={rollout.from.digest} /> : <span className="muted">nothing</span>}</td>
                   <td data-phone="end">{rollout.to ? <ReleaseLine version={rollout.to.version} digest={rollout.to.digest} /> : <span className="muted">nothing</span>}</td>
-                  <td>
+                  <td className="wraps">
                     <StatusShape kind={status.shape} tone={status.tone} size={12} /> {status.word}
+                    {rollout.waitingFor && isActiveRollout(rollout.status) ? <span className="muted block">{rollout.waitingFor}</span> : null}
                   </td>
                   <td className="num" data-phone="end">
                     {formatCount(rollout.counts.verified)} of {formatCount(rollout.counts.total)}

@@ -1,19 +1,19 @@
 "use client";
 
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
-import { useState } from "react";
-import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { QueryState } from "@/app/(dashboard)/query-state";
-import { describeRollout, describeStopHere, rolloutName, toEstimate, toEvents, toSteps, toStuckRows, toWaves } from "@/app/(dashboard)/rollouts/to-rollout";
+import { describeRollout, findGoAhead, mayBeCleared, rolloutName, toEstimate, toEvents, toFacts, toGateRows, toSteps, toStuckRows, toWaves } from "@/app/(dashboard)/rollouts/to-rollout";
 import { EventList } from "@/components/rollouts/event-list";
+import { Facts } from "@/components/rollouts/facts";
 import { IncidentSummary } from "@/components/rollouts/incident-summary";
 import { RolloutHeader } from "@/components/rollouts/rollout-header";
 import { RolloutSteps } from "@/components/rollouts/rollout-steps";
 import { StuckTable } from "@/components/rollouts/stuck-table";
 import { ThreeNumbers } from "@/components/rollouts/three-numbers";
+import { WaveGates } from "@/components/rollouts/wave-gates";
 import { WaveRail } from "@/components/rollouts/wave-rail";
-import { Button } from "@/components/ui/button";
+import { useNow } from "@/components/ui/clock";
 import { formatCount } from "@/components/ui/format";
 import { StateView } from "@/components/ui/state-view";
 import { StatusShape } from "@/components/ui/status-shape";
@@ -23,9 +23,8 @@ import { SectionHead } from "@/components/ui/verdict";
 import type { RolloutDetail } from "@/lib/contract/rollouts";
 import { isActiveRollout } from "@/lib/domain/rollout/statuses";
 import type { TargetStatus } from "@/lib/domain/rollout/statuses";
-import { postJson } from "@/lib/queries/api-client";
 import { rolloutQuery } from "@/lib/queries/queries";
-import { useRefusal } from "@/lib/queries/use-session";
+import { Acts, ClearMistake, GoAhead } from "./acts";
 
 /** While it moves the page also asks by itself, so that a dead live stream cannot hide progress. */
 const POLL_MS = 3_000;
@@ -34,39 +33,39 @@ export function RolloutPage({ id }: { id: string }) {
   const query = useQuery({ ...rolloutQuery(id), refetchInterval: ({ state }) => (state.data && isActiveRollout(state.data.status) ? POLL_MS : 30_000) });
   return (
     <QueryState query={query} title="Rollout">
-      {(rollout) => <Rollout rollout={rollout} asOfMs={query.dataUpdatedAt} />}
+      {(rollout) => <Rollout rollout={rollout} />}
     </QueryState>
   );
 }
 
-function Rollout({ rollout, asOfMs }: { rollout: RolloutDetail; asOfMs: number }) {
+function Rollout({ rollout }: { rollout: RolloutDetail }) {
   const { counts } = rollout;
+  const active = isActiveRollout(rollout.status);
+  const goAhead = active ? findGoAhead(rollout) : null;
+  // A sentence that changed every second would only flicker.
+  const now = Math.floor(useNow() / 10_000) * 10_000;
+  const gates = toGateRows(rollout);
   return (
     <>
-      <RolloutHeader
-        crumb={
-          <>
-            <Link className="link" href={`/services/${encodeURIComponent(rollout.service)}?environment=${encodeURIComponent(rollout.environment)}`}>
-              {rollout.service}
-            </Link>{" "}
-            / {rollout.environment}
-            {rollout.partition === "default" ? null : ` / ${rollout.partition}`} / {rolloutName(rollout)}, {rollout.kind}
-            {rollout.supersedes ? (
-              <>
-                , supersedes{" "}
-                <Link className="link" href={`/rollouts/${rollout.supersedes.id}`}>
-                  {rolloutName(rollout.supersedes)}
-                </Link>
-              </>
-            ) : null}
-          </>
-        }
-        sentence={describeRollout(rollout)}
-        actions={isActiveRollout(rollout.status) ? <Acts rollout={rollout} /> : null}
-      />
+      <RolloutHeader crumb={<Crumb rollout={rollout} />} sentence={describeRollout(rollout, now)} sub={describeWhy(rollout)} actions={active ? <Acts rollout={rollout} /> : null} />
+      {goAhead ? <GoAhead rollout={rollout} wave={goAhead} /> : null}
       <RolloutSteps steps={toSteps(rollout)} />
-      <ThreeNumbers verified={counts.verified} inFlight={counts.inFlight} stuck={counts.stuck + counts.failed} waiting={counts.waiting} estimate={toEstimate(rollout, asOfMs)} />
+      <ThreeNumbers
+        verified={counts.verified}
+        inFlight={counts.inFlight}
+        stuck={counts.stuck + counts.failed}
+        failed={counts.failed}
+        waiting={counts.waiting}
+        gone={counts.gone}
+        estimate={toEstimate(rollout, now)}
+      />
       {rollout.waves.length > 0 ? <WaveRail waves={toWaves(rollout)} /> : <StateView kind="empty" title="No target takes part in it." body="Nothing of this service was reported here when it was planned; the first that comes starts with this release." />}
+      {gates.length > 1 || gates.some((row) => row.gate !== "" || row.lines.length > 0 || row.reason !== null) ? (
+        <section className="section" aria-labelledby="gates">
+          <SectionHead id="gates" title="Waves and their gates" end="UTC" />
+          <WaveGates rows={gates} />
+        </section>
+      ) : null}
       <div className="two-columns">
         <div>
           {rollout.stuck.length > 0 ? (
@@ -83,12 +82,48 @@ function Rollout({ rollout, asOfMs }: { rollout: RolloutDetail; asOfMs: number }
           ) : null}
           <IncidentSummary text={rollout.summary} incident={rollout.incident} />
         </div>
-        <section aria-label="Events">
-          <SectionHead title="Events" end="UTC" />
-          <EventList label="Events" events={toEvents(rollout)} />
-        </section>
+        <div>
+          <section aria-label="Events">
+            <SectionHead title="Events" end="UTC" />
+            <EventList label="Events" events={toEvents(rollout)} />
+          </section>
+          <section className="section">
+            <SectionHead title="How it is carried out" />
+            <Facts label="How it is carried out" facts={toFacts(rollout, now)} />
+            {mayBeCleared(rollout) ? <ClearMistake rollout={rollout} /> : null}
+          </section>
+        </div>
       </div>
       <Targets rollout={rollout} />
+    </>
+  );
+}
+
+/** Why it stands where it stands, when that is not as it should be. */
+function describeWhy(rollout: RolloutDetail): string | null {
+  return rollout.status === "paused" || rollout.status === "failed" || rollout.status === "aborted" ? rollout.statusReason : null;
+}
+
+function Crumb({ rollout }: { rollout: RolloutDetail }) {
+  const other = (words: string, one: { id: string; number: number } | null) =>
+    one ? (
+      <>
+        , {words}{" "}
+        <Link className="link" href={`/rollouts/${one.id}`}>
+          {rolloutName(one)}
+        </Link>
+      </>
+    ) : null;
+  return (
+    <>
+      <Link className="link" href={`/services/${encodeURIComponent(rollout.service)}?environment=${encodeURIComponent(rollout.environment)}`}>
+        {rollout.service}
+      </Link>{" "}
+      / {rollout.environment}
+      {rollout.partition === "default" ? null : ` / ${rollout.partition}`} / {rolloutName(rollout)}, {rollout.kind}
+      {other("supersedes", rollout.supersedes)}
+      {other("undoes", rollout.reverts)}
+      {other("undone by", rollout.revertedBy)}
     </>
   );
 }
@@ -143,53 +178,5 @@ function Targets({ rollout }: { rollout: RolloutDetail }) {
         </tbody>
       </Table>
     </section>
-  );
-}
-
-function Acts({ rollout }: { rollout: RolloutDetail }) {
-  const client = useQueryClient();
-  const refusal = useRefusal();
-  const [asking, setAsking] = useState<"pause" | "resume" | "abort" | null>(null);
-  const scope = { service: rollout.service, environment: rollout.environment };
-  const steer = async (act: string, body: Record<string, string>, key: string) => {
-    await postJson(`rollouts/${rollout.id}/${act}`, body, key);
-    await client.invalidateQueries({ queryKey: ["rollouts"] });
-  };
-  const paused = rollout.status === "paused";
-  return (
-    <>
-      <Button disabledReason={refusal("rollouts.pause", scope)} onClick={() => setAsking(paused ? "resume" : "pause")}>
-        {paused ? null : <StatusShape kind="paused" size={12} />}
-        {paused ? "Resume" : "Pause"}
-      </Button>
-      <Button disabledReason={refusal("rollouts.abort", scope)} onClick={() => setAsking("abort")}>
-        Stop here…
-      </Button>
-      {asking === "abort" ? (
-        <ActDialog
-          title={`Stop ${rolloutName(rollout)} here`}
-          label="Stop here"
-          reason="required"
-          done="The rollout is stopped."
-          onClose={() => setAsking(null)}
-          onAct={(reason, key) => steer("abort", { reason }, key)}
-        >
-          <p>{describeStopHere(rollout)}</p>
-          <p>To go back instead, roll {rollout.service} back: that supersedes this rollout.</p>
-        </ActDialog>
-      ) : null}
-      {asking === "pause" || asking === "resume" ? (
-        <ActDialog
-          title={`${asking === "pause" ? "Pause" : "Resume"} ${rolloutName(rollout)}`}
-          label={asking === "pause" ? "Pause" : "Resume"}
-          reason="none"
-          done={asking === "pause" ? "The rollout is paused." : "The rollout goes on."}
-          onClose={() => setAsking(null)}
-          onAct={(_reason, key) => steer(asking, {}, key)}
-        >
-          <p>{asking === "pause" ? "No target is offered anything new; replacements that have begun finish." : "Targets that wait are offered the release again."}</p>
-        </ActDialog>
-      ) : null}
-    </>
   );
 }
