@@ -11,7 +11,7 @@ import { ApiError } from "@/lib/queries/api-client";
 
 export interface ActDialogProps {
   title: string;
-  /** What it does and what it leaves, in words. */
+  /** What it does and what it leaves, in words; ways to choose from, too. */
   children: ReactNode;
   /** On the button: "Reconverge 9". */
   label: string;

@@ -12,7 +12,7 @@ import { ROLES } from "@/lib/domain/access/roles";
 import type { LiveState } from "@/lib/queries/live-connection";
 import { OPEN_FINDINGS, findingsQuery, matrixQuery, sessionQuery } from "@/lib/queries/queries";
 import { useLiveChanges } from "@/lib/queries/use-live-changes";
-import { RollbackHost } from "./rollback/rollback-host";
+import { StartHost } from "./start/start-host";
 
 /** Ms since a moment of this machine's clock, once a second; ticks here, so that the frame need not be drawn again. */
 function useLag(at: number | null): number {
@@ -66,7 +66,7 @@ export function Frame({ theme, children }: { theme: Theme; children: ReactNode }
       signOut={session && !session.demo ? { action: "/sign-out" } : undefined}
     >
       {children}
-      <RollbackHost />
+      <StartHost />
     </Shell>
   );
 }

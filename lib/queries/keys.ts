@@ -1,3 +1,17 @@
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+
+/** What a preview was asked: another answer for every choice. */
+export interface PreviewKey {
+  kind: RolloutKind;
+  service: string;
+  environment: string;
+  partition: string;
+  version: string | null;
+  strategy: "environment" | "all-at-once" | "waves";
+  /** Ids, joined by commas; null for all targets. */
+  targets: string | null;
+}
+
 /** Query keys: narrow, so that a change refetches what it touched and nothing else. The first element is a topic. */
 export const keys = {
   session: ["session"] as const,
@@ -10,13 +24,15 @@ export const keys = {
   instance: (id: string) => ["fleet", "instance", id] as const,
   rollouts: (filter: { service?: string | null; status?: string | null }) => ["rollouts", "list", filter] as const,
   rollout: (id: string) => ["rollouts", "one", id] as const,
-  preview: (key: { service: string; environment: string; partition: string; version: string | null }) => ["rollouts", "preview", key] as const,
+  preview: (key: PreviewKey) => ["rollouts", "preview", key] as const,
   releases: (service: string | null) => ["releases", service] as const,
   agents: ["agents"] as const,
   checkpoint: ["ledger", "checkpoint"] as const,
   environments: ["settings", "environments"] as const,
   tokens: ["settings", "tokens"] as const,
   pools: ["settings", "pools"] as const,
+  freezes: ["settings", "freezes"] as const,
+  strategies: ["settings", "strategies"] as const,
   executors: ["settings", "executors"] as const,
 };
 

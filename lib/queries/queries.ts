@@ -3,10 +3,13 @@ import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
-import type { RolloutPreview, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import type { RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
+import type { FreezeDto } from "@/lib/contract/freezes";
+import type { StrategyDto } from "@/lib/contract/strategies";
 import type { PoolDto, SessionDto, TokenDto } from "@/lib/contract/access";
 import { getJson } from "./api-client";
 import { keys } from "./keys";
+import type { PreviewKey } from "./keys";
 
 /** What a page needs, by key. A page's server part prefetches under the same key with the verb's own answer. */
 export const sessionQuery = () => queryOptions({ queryKey: keys.session, queryFn: ({ signal }) => getJson<SessionDto>("session", {}, signal) });
@@ -41,8 +44,8 @@ export const rolloutsQuery = (filter: { service?: string | null; status?: string
 export const rolloutQuery = (id: string) =>
   queryOptions({ queryKey: keys.rollout(id), queryFn: ({ signal }) => getJson<RolloutDetail>(`rollouts/${id}`, {}, signal) });
 
-export const previewQuery = (key: { service: string; environment: string; partition: string; version: string | null }) =>
-  queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RolloutPreview>("rollouts/preview", { kind: "rollback", ...key }, signal), staleTime: 0 });
+export const previewQuery = (key: PreviewKey) =>
+  queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RolloutPreview>("rollouts/preview", { ...key }, signal), staleTime: 0 });
 
 export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });
@@ -57,3 +60,7 @@ export const tokensQuery = () => queryOptions({ queryKey: keys.tokens, queryFn: 
 export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({ signal }) => getJson<Page<PoolDto>>("pools", {}, signal) });
 
 export const executorsQuery = () => queryOptions({ queryKey: keys.executors, queryFn: ({ signal }) => getJson<ExecutorPage>("executors", {}, signal) });
+
+export const freezesQuery = () => queryOptions({ queryKey: keys.freezes, queryFn: ({ signal }) => getJson<Page<FreezeDto>>("freezes", {}, signal) });
+
+export const strategiesQuery = () => queryOptions({ queryKey: keys.strategies, queryFn: ({ signal }) => getJson<Page<StrategyDto>>("strategies", {}, signal) });

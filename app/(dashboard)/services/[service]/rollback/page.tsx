@@ -7,9 +7,10 @@ import { createLoader, parseAsString } from "nuqs/server";
 import type { SearchParams } from "nuqs/server";
 import { orNotFound } from "@/app/prefetched";
 import { parsePlace } from "@/app/(dashboard)/rollback/place";
-import { describeDisabled, toRollbackView } from "@/app/(dashboard)/rollback/to-rollback-view";
-import { rollbackWords } from "@/components/rollouts/prepare-rollback";
-import { RollbackBody } from "@/components/rollouts/rollback-body";
+import { describeDisabled, toStartView } from "@/app/(dashboard)/start/to-start-view";
+import { Managers } from "@/components/rollouts/managers";
+import { startWords } from "@/components/rollouts/prepare-start";
+import { StartBody } from "@/components/rollouts/start-body";
 import { Input } from "@/components/ui/field";
 import { Verdict } from "@/components/ui/verdict";
 import { previewQuery } from "@/lib/contract/rollouts";
@@ -37,7 +38,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
   const first = await orNotFound(previewRollout({ ctx, input: { kind: "rollback", ...input.data } }));
   // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
   const preview = first.to === null && first.assigned && version === null ? await previewRollout({ ctx, input: { kind: "rollback", ...input.data, version: first.assigned.version } }) : first;
-  const view = toRollbackView(preview);
+  const view = toStartView(preview);
   const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
   const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;
   return (
@@ -51,15 +52,16 @@ export default async function Page({ params, searchParams }: { params: Promise<{
             / {place.environment}
           </>
         }
-        parts={[rollbackWords(view).title]}
+        parts={[startWords({ ...view, to: view.to.version }).title]}
       />
       <div className="rollback-page">
-        <RollbackBody
+        <StartBody
           view={view}
           progress={{ kind: "ready" }}
+          before={<Managers ways={preview.ways} />}
           formAction="/api/v1/rollbacks/form"
           hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision, formToken: makeFormToken(ctx.keys, await headers()), idempotencyKey: randomUUID() }}
-          disabledReason={permission.ok ? describeDisabled(preview) : explainMissing(permission)}
+          disabledReason={permission.ok ? describeDisabled(preview, { forwardFix: true }) : explainMissing(permission)}
           chooser={
             <>
               <ul className="plain-list" aria-label="Releases to go to">

@@ -1,22 +1,20 @@
 "use client";
 
-import { Field, Input } from "@/components/ui/field";
-import type { RolloutPreview } from "@/lib/contract/rollouts";
+import { Field } from "@/components/ui/field";
+import type { Candidate } from "./to-promotable";
 
 export interface CandidatesProps {
-  preview: RolloutPreview;
-  version: string | null;
+  candidates: readonly Candidate[];
+  /** What is assigned, where going to it means putting it back where something else runs. */
+  assigned: { version: string } | null;
+  chosen: string;
   onVersion: (version: string | null) => void;
-  incident: string;
-  onIncident: (incident: string) => void;
 }
 
-/** Which release to go to, why others may not be chosen, and the incident it belongs to. */
-export function Candidates({ preview, version, onVersion, incident, onIncident }: CandidatesProps) {
-  const eligible = preview.candidates.filter((candidate) => candidate.eligible);
-  const refused = preview.candidates.filter((candidate) => !candidate.eligible);
-  const chosen = version ?? preview.to?.version ?? "";
-  const { assigned } = preview;
+/** Which release to go to, and why others may not be chosen. */
+export function Candidates({ candidates, assigned, chosen, onVersion }: CandidatesProps) {
+  const eligible = candidates.filter((candidate) => candidate.eligible);
+  const refused = candidates.filter((candidate) => !candidate.eligible);
   return (
     <>
       {eligible.length > 0 || assigned ? (
@@ -48,7 +46,6 @@ export function Candidates({ preview, version, onVersion, incident, onIncident }
           </ul>
         </details>
       ) : null}
-      <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" value={incident} onChange={(event) => onIncident(event.target.value)} />
     </>
   );
 }

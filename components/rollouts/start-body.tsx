@@ -12,65 +12,87 @@ import { HoldButton } from "@/components/ui/hold-button";
 import { announce } from "@/components/ui/live-region";
 import { StatusShape } from "@/components/ui/status-shape";
 import { TypeToConfirm } from "@/components/ui/type-to-confirm";
-import { prepareBlast, rollbackWords, sortEvidence, summariseEvidence } from "./prepare-rollback";
-import type { BlastRadius, EvidenceItem } from "./prepare-rollback";
+import { SectionHead } from "@/components/ui/verdict";
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
+import { PlannedWaves } from "./planned-waves";
+import { prepareBlast, startWords } from "./prepare-start";
+import type { BlastRadius, EvidenceItem, PlannedWave } from "./prepare-start";
 import { RolloutSteps } from "./rollout-steps";
 import type { RolloutStep } from "./rollout-steps";
+import { Between, Evidence, WordList, hasBetween } from "./weigh";
+import type { BetweenView } from "./weigh";
 
-export interface RollbackRelease {
+export interface StartRelease {
   version: string | null;
   digest: string | null;
   /** Above it: "From", "To, last known good". */
   label: string;
 }
 
-export interface RollbackView {
-  /** Another release, or the assigned one put back where something else runs. */
-  kind: "rollback" | "reconverge";
+/** Everything that a person weighs before something starts at one place, for every kind of rollout. */
+export interface StartView {
+  kind: RolloutKind;
   service: string;
   environment: string;
-  from: RollbackRelease;
-  to: RollbackRelease;
+  /** How many targets were selected; null for all of them. */
+  selected: number | null;
+  from: StartRelease;
+  /** Without a version: nothing runs afterwards, or nothing was chosen yet. */
+  to: StartRelease;
   blast: BlastRadius;
+  waves: readonly PlannedWave[];
+  /** How it is carried out: the strategy in a sentence, notes about the plan, who carries it out. */
+  plan: readonly string[];
+  /** What a person should know beforehand; none of it refuses. */
+  warnings: readonly string[];
   evidence: readonly EvidenceItem[];
-  /** What stays as it is: migrations between the two, configuration, what another tool will put back. */
-  willNotUndo: readonly string[];
+  /** What stays as it is, or is lost for good: migrations between the two, configuration, data. Null where there is nothing to say. */
+  leaves: { title: string; items: readonly string[] } | null;
+  /** What differs between the two releases beside their bytes. */
+  difference: readonly string[];
+  between: BetweenView;
   /** The version that a hold would keep away; null when there is nothing to hold. */
   holdVersion: string | null;
+  /** Whether the ledger must be told why. */
+  reasonRequired: boolean;
   confirm: "click" | "hold" | "type";
   asOf: Moment;
   ledgerSize: number;
 }
 
 /** Where the request stands. A stale view comes back as `changed`, and says what. */
-export type RollbackProgress =
+export type StartProgress =
   | { kind: "ready" }
   | { kind: "sending" }
   | { kind: "changed"; changes: readonly string[] }
   | { kind: "failed"; message: string; requestId?: string | null }
   | { kind: "accepted"; steps: readonly RolloutStep[]; rolloutHref: string; summary?: ReactNode };
 
-export interface RollbackDecision {
+export interface StartDecision {
   reason: string;
   hold: boolean;
+  /** The service's name, where it had to be typed. */
+  typed: string | null;
 }
 
-export interface RollbackBodyProps {
-  view: RollbackView;
-  progress: RollbackProgress;
+export interface StartBodyProps {
+  view: StartView;
+  progress: StartProgress;
   /** The act. Without it (or without a script) the form posts to `formAction`. */
-  onConfirm?: (decision: RollbackDecision) => void;
+  onConfirm?: (decision: StartDecision) => void;
   /** Loads the view again, after it changed. */
   onRefresh?: () => void;
   onCancel?: () => void;
-  /** Where the plain form goes; fields: reason, hold ("on"), confirm (typed name), and `hiddenFields`. */
-  formAction: string;
+  /** Where the plain form goes, where there is one; fields: reason, hold ("on"), confirm (typed name), and `hiddenFields`. */
+  formAction?: string;
   hiddenFields?: Readonly<Record<string, string>>;
   /** Why it cannot be done: named, one sentence. */
   disabledReason?: string | null;
   /** Instead of the act, where rights are missing: "Get 60-minute access". */
   elevate?: { label: string; href: string } | null;
-  /** Other releases to go to: a select, usually. */
+  /** First of all: the ways of whoever manages the targets, and what to do instead of going back. */
+  before?: ReactNode;
+  /** Which release, how, for which incident. */
   chooser?: ReactNode;
   initialReason?: string;
 }
@@ -79,43 +101,18 @@ function capitalise(words: string): string {
   return words.replace(/^./, (letter) => letter.toUpperCase());
 }
 
-function Move({ release }: { release: RollbackRelease }) {
+function Move({ release }: { release: StartRelease }) {
   return (
     <div>
       <span className="muted small block">{release.label}</span>
-      <span className="version">{release.version ?? "no release"}</span>
+      <span className="version">{release.version ?? "nothing"}</span>
       <DigestStripe digest={release.digest} />
     </div>
   );
 }
 
-function Evidence({ view }: { view: RollbackView }) {
-  return (
-    <section>
-      <h3>
-        Evidence for {view.to.version ?? "it"} <span>{summariseEvidence(view.evidence)}</span>
-      </h3>
-      <ul className="weigh-list">
-        {sortEvidence(view.evidence).map((item) => (
-          <li key={item.text}>
-            <StatusShape
-              kind={item.ok === null ? "unknown" : item.ok ? "check" : "cross"}
-              tone={item.ok === false && item.required ? "critical" : undefined}
-              label={item.ok === null ? "not known" : item.ok ? "holds" : "does not hold"}
-            />
-            <span>
-              {item.text} {item.required ? null : <span className="muted">(advisory{item.ok === true ? "" : ", does not block"})</span>}
-            </span>
-            <span className="aside">{item.at === null ? "" : <Age at={item.at} coarse />}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
 /** What came back: what changed meanwhile, or why it failed. Takes the focus, so that it is read first. */
-function Answer({ progress, onRefresh }: Pick<RollbackBodyProps, "progress" | "onRefresh">) {
+function Answer({ progress, onRefresh }: Pick<StartBodyProps, "progress" | "onRefresh">) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => ref.current?.focus(), []);
   if (progress.kind === "changed") {
@@ -154,11 +151,11 @@ function Answer({ progress, onRefresh }: Pick<RollbackBodyProps, "progress" | "o
 }
 
 /** What became of it, live. The button that was pressed is gone, so the focus comes here, once. */
-function Receipt({ progress, onCancel }: { progress: Extract<RollbackProgress, { kind: "accepted" }>; onCancel?: () => void }) {
+function Receipt({ progress, onCancel }: { progress: Extract<StartProgress, { kind: "accepted" }>; onCancel?: () => void }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     ref.current?.focus();
-    announce("The rollback is accepted.");
+    announce("It is accepted.");
   }, []);
   return (
     <div className="dialog-inner receipt" tabIndex={-1} ref={ref}>
@@ -174,36 +171,41 @@ function Receipt({ progress, onCancel }: { progress: Extract<RollbackProgress, {
   );
 }
 
+const ACT_SHAPE = { promote: "arrow", rollback: "back", reconverge: "back", replace: "copy", stop: "stuck" } as const;
+
 /**
- * Everything about one rollback, before and after the act: a page of its own on a phone, the inside of a dialog on a
- * desktop. The form beneath works without a script, and a dead live stream never stands in the way.
+ * Everything about one act on what runs at a place, before and after it: a page of its own on a phone, the inside of a
+ * dialog on a desktop. The form beneath works without a script, and a dead live stream never stands in the way.
  */
-export function RollbackBody(props: RollbackBodyProps) {
-  const { view, progress, onConfirm, onRefresh, onCancel, formAction, hiddenFields = {}, elevate, chooser, initialReason = "" } = props;
+export function StartBody(props: StartBodyProps) {
+  const { view, progress, onConfirm, onRefresh, onCancel, formAction, hiddenFields = {}, elevate, before, chooser, initialReason = "" } = props;
   const form = useRef<HTMLFormElement>(null);
   const [reason, setReason] = useState(initialReason);
   const [reasonMissing, setReasonMissing] = useState(false);
   const [hold, setHold] = useState(view.holdVersion !== null);
-  const words = rollbackWords(view);
+  const words = startWords({ ...view, to: view.to.version });
 
   if (progress.kind === "accepted") return <Receipt progress={progress} onCancel={onCancel} />;
 
   const sending = progress.kind === "sending";
   const disabledReason = props.disabledReason ?? (sending ? "Sending the request…" : progress.kind === "changed" ? "Look at what changed first." : null);
+  const typed = view.confirm === "type";
+  const weighed = view.evidence.length > 0 || view.difference.length > 0 || hasBetween(view.between);
 
   function decide() {
-    if (reason.trim() === "") {
+    if (view.reasonRequired && reason.trim() === "") {
       setReasonMissing(true);
       form.current?.querySelector<HTMLInputElement>("[name=reason]")?.focus();
       return;
     }
-    if (onConfirm) onConfirm({ reason: reason.trim(), hold });
+    if (onConfirm) onConfirm({ reason: reason.trim(), hold, typed: typed ? view.service : null });
     else form.current?.submit();
   }
 
   function submit(event: FormEvent) {
     event.preventDefault();
-    decide();
+    // Enter in a field reaches the form, whatever the button says of itself; what is held or typed is confirmed there.
+    if (!disabledReason && view.confirm === "click") decide();
   }
 
   return (
@@ -213,6 +215,7 @@ export function RollbackBody(props: RollbackBodyProps) {
           <input key={name} type="hidden" name={name} value={value} />
         ))}
         <Answer key={progress.kind} progress={progress} onRefresh={onRefresh} />
+        {before}
         <div className="move">
           <Move release={view.from} />
           <StatusShape kind="arrow" size={20} label="to" />
@@ -226,23 +229,37 @@ export function RollbackBody(props: RollbackBodyProps) {
             </div>
           ))}
         </dl>
-        <div className="weigh">
-          <Evidence view={view} />
+        {view.warnings.length > 0 ? (
+          <ul className="warnings" aria-label="Before you go on">
+            {view.warnings.map((warning) => (
+              <li key={warning}>
+                <StatusShape kind="drift" size={12} />
+                <span>{warning}</span>
+              </li>
+            ))}
+          </ul>
+        ) : null}
+        {view.waves.length > 1 || view.plan.length > 0 || view.waves.some((wave) => wave.gate.length > 0) ? (
+          <section className="planned" aria-label="How it is carried out">
+            <SectionHead level={3} title="How it is carried out" note={view.plan[0]} />
+            {view.plan.slice(1).map((note) => (
+              <p key={note} className="muted planned-note">
+                {note}
+              </p>
+            ))}
+            {view.waves.length > 0 ? <PlannedWaves waves={view.waves} /> : null}
+          </section>
+        ) : null}
+        <div className="weigh" data-one={weighed ? undefined : ""}>
+          {weighed ? (
+            <div>
+              {view.evidence.length > 0 ? <Evidence version={view.to.version} evidence={view.evidence} /> : null}
+              {hasBetween(view.between) ? <Between between={view.between} back={view.kind === "rollback"} /> : null}
+              {view.difference.length > 0 ? <WordList title="What else differs" items={view.difference} /> : null}
+            </div>
+          ) : null}
           <section>
-            <h3>It will not undo</h3>
-            <ul className="weigh-list">
-              {view.willNotUndo.length === 0 ? (
-                <li data-plain="">
-                  <span className="muted">Nothing is known to stay behind: no declared migration lies between the two.</span>
-                </li>
-              ) : null}
-              {view.willNotUndo.map((item) => (
-                <li key={item} data-plain="">
-                  <span>{item}</span>
-                  <span className="aside">stays</span>
-                </li>
-              ))}
-            </ul>
+            {view.leaves ? <WordList title={view.leaves.title} items={view.leaves.items} empty="Nothing is known to stay behind: no declared migration lies between the two." /> : null}
             <div className="weigh-form">
               {chooser}
               {view.holdVersion ? (
@@ -255,13 +272,13 @@ export function RollbackBody(props: RollbackBodyProps) {
                 />
               ) : null}
               <Input
-                label="Reason, goes into the ledger"
+                label={view.reasonRequired ? "Reason, goes into the ledger" : "Reason, if you like; goes into the ledger"}
                 name="reason"
-                required
+                required={view.reasonRequired}
                 maxLength={2000}
                 autoComplete="off"
                 value={reason}
-                error={reasonMissing && reason.trim() === "" ? "Say why, in a few words." : null}
+                error={view.reasonRequired && reasonMissing && reason.trim() === "" ? "Say why, in a few words." : null}
                 onChange={(event) => setReason(event.target.value)}
               />
             </div>
@@ -278,11 +295,11 @@ export function RollbackBody(props: RollbackBodyProps) {
           </ButtonLink>
         ) : view.confirm === "hold" ? (
           <HoldButton label={`Hold to ${words.act}`} action={words.act} onFire={decide} disabledReason={disabledReason} />
-        ) : view.confirm === "type" ? (
+        ) : typed ? (
           <TypeToConfirm expected={view.service} label={capitalise(words.act)} onFire={decide} disabledReason={disabledReason} />
         ) : (
           <Button type="submit" look="act" size="large" disabledReason={disabledReason}>
-            <StatusShape kind="back" size={20} /> {capitalise(words.act)}
+            <StatusShape kind={ACT_SHAPE[view.kind]} size={20} /> {capitalise(words.act)}
           </Button>
         )}
         {onCancel ? (
