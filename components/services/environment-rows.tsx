@@ -40,6 +40,10 @@ export interface EnvironmentRow {
   assignment: ReactNode;
   /** A hold in place: the version it keeps away. */
   hold?: string | null;
+  /** A freeze in force: no promotion begins. */
+  freeze?: string | null;
+  /** How it rolls out, in a sentence. */
+  strategy?: string | null;
   actions?: ReactNode;
 }
 
@@ -151,7 +155,14 @@ export function EnvironmentRows({ rows }: { rows: readonly EnvironmentRow[] }) {
                     <b>Hold on {row.hold}</b>
                   </span>
                 ) : null}
+                {row.freeze ? (
+                  <span className="row-flex">
+                    <StatusShape kind="lock" size={12} />
+                    <b>{row.freeze}</b>
+                  </span>
+                ) : null}
                 <span className="muted block">{row.assignment}</span>
+                {row.strategy ? <span className="muted block">{row.strategy}</span> : null}
                 {row.actions}
               </td>
             </tr>

@@ -11,6 +11,8 @@ import type { Tone } from "@/components/ui/tone";
 
 export interface InstanceRow {
   id: string;
+  /** What is acted on: the workload that this copy belongs to. */
+  targetId: string;
   href: string;
   key: string;
   running: { version: string | null; digest: string | null };
@@ -29,13 +31,45 @@ export interface InstanceRow {
   reportAt: Moment;
 }
 
+export interface InstanceSelection {
+  /** Ids of targets: copies of one workload are chosen together. */
+  selected: ReadonlySet<string>;
+  onToggle: (targetId: string, chosen: boolean) => void;
+  onToggleAll: (chosen: boolean) => void;
+}
+
+function All({ rows, selection }: { rows: readonly InstanceRow[]; selection: InstanceSelection }) {
+  const chosen = rows.filter((row) => selection.selected.has(row.targetId)).length;
+  return (
+    <label className="check check-cell">
+      <input
+        type="checkbox"
+        aria-label="Select all that are shown"
+        checked={chosen > 0 && chosen === rows.length}
+        ref={(input) => {
+          if (input) input.indeterminate = chosen > 0 && chosen < rows.length;
+        }}
+        onChange={(event) => selection.onToggleAll(event.target.checked)}
+      />
+    </label>
+  );
+}
+
 /** Instances, worst first as given. The first row of each state carries its shape in the margin. */
-export function InstancesTable({ label, rows }: { label: string; rows: readonly InstanceRow[] }) {
+export function InstancesTable({ label, rows, selection }: { label: string; rows: readonly InstanceRow[]; selection?: InstanceSelection }) {
   return (
     <Table label={label} dense stack>
       <thead>
         <tr>
-          <th scope="col">Instance</th>
+          <th scope="col">
+            {selection ? (
+              <span className="row-flex">
+                <All rows={rows} selection={selection} /> Instance
+              </span>
+            ) : (
+              "Instance"
+            )}
+          </th>
           <th scope="col">Running</th>
           <th scope="col">Assigned</th>
           <th scope="col">State</th>
@@ -53,9 +87,16 @@ export function InstancesTable({ label, rows }: { label: string; rows: readonly 
         {rows.map((row, index) => (
           <tr key={row.id}>
             <HangingCell tone={row.tone} shape={rows[index - 1]?.tone !== row.tone} className="mono" data-phone="wide">
-              <Link className="row-link" href={row.href}>
-                {row.key}
-              </Link>
+              <span className="row-flex">
+                {selection ? (
+                  <label className="check check-cell">
+                    <input type="checkbox" aria-label={`Select ${row.key}`} checked={selection.selected.has(row.targetId)} onChange={(event) => selection.onToggle(row.targetId, event.target.checked)} />
+                  </label>
+                ) : null}
+                <Link className="row-link" href={row.href}>
+                  {row.key}
+                </Link>
+              </span>
             </HangingCell>
             <td>
               <ReleaseLine {...row.running} otherwise="not registered" />

@@ -6,6 +6,7 @@ import { useQueryState } from "nuqs";
 import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { QueryState } from "@/app/(dashboard)/query-state";
+import { useStart } from "@/app/(dashboard)/start/use-start";
 import { plural } from "@/app/(dashboard)/words";
 import { Button } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
@@ -19,6 +20,7 @@ import { Timestamp } from "@/components/ui/timestamp";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { Page } from "@/lib/contract/primitives";
 import type { ApprovalDto, ReleaseDto } from "@/lib/contract/releases";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { postJson } from "@/lib/queries/api-client";
 import { releasesQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
@@ -135,6 +137,7 @@ function Releases({ page }: { page: Page<ReleaseDto> }) {
 
 function Approvals({ release, onApprove }: { release: ReleaseDto; onApprove: (environment: string) => void }) {
   const refusal = useRefusal();
+  const [, open] = useStart();
   return (
     <span className="row-acts">
       {release.approvals.map((approval) => (
@@ -150,6 +153,16 @@ function Approvals({ release, onApprove }: { release: ReleaseDto; onApprove: (en
               onClick={() => onApprove(approval.environment)}
             >
               Approve…
+            </Button>
+          ) : null}
+          {approval.approved && !release.recalled ? (
+            <Button
+              size="small"
+              aria-label={`Promote ${release.service} ${release.version} to ${approval.environment}`}
+              disabledReason={refusal("rollouts.promote", { service: release.service, environment: approval.environment })}
+              onClick={() => open({ kind: "promote", service: release.service, environment: approval.environment, partition: DEFAULT_PARTITION, version: release.version, targets: null })}
+            >
+              Promote…
             </Button>
           ) : null}
         </span>

@@ -2,32 +2,35 @@
 
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import Link from "next/link";
-import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
 import { rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
-import { conditionWord } from "@/app/(dashboard)/words";
+import { useStart } from "@/app/(dashboard)/start/use-start";
+import { conditionWord, plural } from "@/app/(dashboard)/words";
 import { EnvironmentRows } from "@/components/services/environment-rows";
 import { HistoryLane } from "@/components/services/history-lane";
 import { InstancesTable } from "@/components/services/instances-table";
+import { SelectionBar } from "@/components/services/selection-bar";
 import { Button } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { useNow } from "@/components/ui/clock";
 import { formatCount } from "@/components/ui/format";
+import { Menu } from "@/components/ui/menu";
+import { MenuItem } from "@/components/ui/menu-item";
 import { StateView } from "@/components/ui/state-view";
-import { deviates, toneOfSeverity } from "@/components/ui/tone";
+import { StatusShape } from "@/components/ui/status-shape";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { ServiceDto } from "@/lib/contract/fleet";
-import type { RolloutDto } from "@/lib/contract/rollouts";
+import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { postJson } from "@/lib/queries/api-client";
-import { instancesQuery, serviceQuery } from "@/lib/queries/queries";
+import { freezesQuery, instancesQuery, serviceQuery, strategiesQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { serviceParams } from "./search-params";
-import { describeService, toEnvironmentRow, toHistoryLane, toInstanceRow, toneOfEnvironment } from "./to-service";
-import type { ServiceEnvironment } from "./to-service";
+import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
+import type { Chosen, ServiceEnvironment } from "./to-service";
 
 export function ServicePage({ name }: { name: string }) {
   const query = useQuery(serviceQuery(name));
@@ -38,10 +41,11 @@ export function ServicePage({ name }: { name: string }) {
   );
 }
 
-type Act = { kind: "reconverge" | "unhold"; row: ServiceEnvironment };
-
 function Service({ service }: { service: ServiceDto }) {
-  const [act, setAct] = useState<Act | null>(null);
+  const [lifting, setLifting] = useState<ServiceEnvironment | null>(null);
+  const { data: strategies } = useQuery(strategiesQuery());
+  const { data: freezes } = useQuery(freezesQuery());
+  const policy = { strategies: strategies?.items ?? [], freezes: freezes?.items ?? [] };
   const perEnvironment = new Map<string, number>();
   for (const row of service.environments) perEnvironment.set(row.environment.name, (perEnvironment.get(row.environment.name) ?? 0) + 1);
   return (
@@ -65,27 +69,28 @@ function Service({ service }: { service: ServiceDto }) {
         <EnvironmentRows
           rows={service.environments.map((row) => ({
             ...toEnvironmentRow(service.name, row, perEnvironment.get(row.environment.name) ?? 1),
-            actions: <EnvironmentActs service={service.name} row={row} onAct={(kind) => setAct({ kind, row })} />,
+            ...describePolicy(service.name, row.environment.name, policy),
+            actions: <EnvironmentActs service={service.name} adopted={service.adopted} row={row} onLift={() => setLifting(row)} />,
           }))}
         />
       )}
       <Lanes service={service} />
       <Instances service={service} />
-      {act ? <ServiceAct service={service.name} act={act} onClose={() => setAct(null)} /> : null}
+      {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}
     </>
   );
 }
 
-function EnvironmentActs({ service, row, onAct }: { service: string; row: ServiceEnvironment; onAct: (kind: Act["kind"]) => void }) {
+function EnvironmentActs({ service, adopted, row, onLift }: { service: string; adopted: boolean; row: ServiceEnvironment; onLift: () => void }) {
   const [, openRollback] = useRollback();
+  const [, open] = useStart();
   const refusal = useRefusal();
   const environment = row.environment.name;
   const scope = { service, environment };
-  const tone = toneOfEnvironment(row);
-  const drifted = row.running.some((running) => {
-    const severity = toneOfSeverity(running.severity);
-    return deviates(severity) && severity !== "rolling";
-  });
+  const where = `${service} in ${environment}`;
+  const start = (kind: RolloutKind) => open({ kind, ...scope, partition: row.partition, version: null, targets: null });
+  const busy = row.rollout ? `${rolloutName(row.rollout)} is under way here.` : null;
+  const nothing = row.assigned ? null : "Nothing is assigned here.";
   return (
     <>
       {row.rollout ? (
@@ -95,61 +100,55 @@ function EnvironmentActs({ service, row, onAct }: { service: string; row: Servic
       ) : null}
       <span className="row-acts">
         {row.assigned ? (
-          <Button size="small" aria-label={`Roll back ${service} in ${environment}`} disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: row.partition })}>
+          <Button size="small" aria-label={`Roll back ${where}`} disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: row.partition })}>
             Roll back…
           </Button>
         ) : null}
-        {row.assigned && drifted && tone !== "rolling" ? (
-          <Button size="small" aria-label={`Reconverge ${service} in ${environment}`} disabledReason={refusal("rollouts.reconverge", scope)} onClick={() => onAct("reconverge")}>
-            Reconverge…
+        {adopted ? (
+          <Button size="small" aria-label={`Promote ${service} to ${environment}`} disabledReason={refusal("rollouts.promote", scope)} onClick={() => start("promote")}>
+            Promote…
           </Button>
         ) : null}
-        {row.hold ? (
-          <Button size="small" aria-label={`Lift the hold on ${service} in ${environment}`} disabledReason={refusal("holds.lift", scope)} onClick={() => onAct("unhold")}>
-            Lift hold…
-          </Button>
-        ) : null}
+        <Menu label={`More for ${where}`} buttonClassName="btn btn-small" button={<>More <StatusShape kind="down" size={10} /></>}>
+          <MenuItem label={`Reconverge ${where}`} disabledReason={refusal("rollouts.reconverge", scope) ?? nothing ?? busy} onChoose={() => start("reconverge")}>
+            Reconverge what deviates…
+          </MenuItem>
+          <MenuItem label={`Replace ${where}`} disabledReason={refusal("rollouts.replace", scope) ?? nothing ?? busy} onChoose={() => start("replace")}>
+            Replace all copies…
+          </MenuItem>
+          <hr />
+          {row.hold ? (
+            <MenuItem label={`Lift the hold on ${where}`} disabledReason={refusal("holds.lift", scope)} onChoose={onLift}>
+              Lift the hold…
+            </MenuItem>
+          ) : null}
+          <MenuItem label={`Stop ${where}`} disabledReason={refusal("rollouts.stop", scope) ?? nothing} onChoose={() => start("stop")}>
+            Stop it here…
+          </MenuItem>
+        </Menu>
       </span>
     </>
   );
 }
 
-function ServiceAct({ service, act: { kind, row }, onClose }: { service: string; act: Act; onClose: () => void }) {
+function LiftHold({ service, row, onClose }: { service: string; row: ServiceEnvironment; onClose: () => void }) {
   const client = useQueryClient();
-  const router = useRouter();
   const place = { service, environment: row.environment.name, partition: row.partition };
-  if (kind === "unhold") {
-    return (
-      <ActDialog
-        title={`Lift the hold on ${service} in ${place.environment}`}
-        label="Lift the hold"
-        reason="required"
-        done="The hold is lifted."
-        onClose={onClose}
-        onAct={async (reason, key) => {
-          await postJson("holds/lift", { ...place, reason }, key);
-          await client.invalidateQueries({ queryKey: ["fleet", "service"] });
-        }}
-      >
-        <p>
-          Promotions are open again here afterwards{row.hold?.version ? `, also of ${row.hold.version}` : ""}. Nothing that runs changes by this.
-        </p>
-      </ActDialog>
-    );
-  }
   return (
     <ActDialog
-      title={`Put ${service} in ${place.environment} back on ${row.assigned?.version ?? "its release"}`}
-      label="Reconverge"
+      title={`Lift the hold on ${service} in ${place.environment}`}
+      label="Lift the hold"
       reason="required"
-      done="Reconverging has begun."
+      done="The hold is lifted."
       onClose={onClose}
       onAct={async (reason, key) => {
-        const rollout = await postJson<RolloutDto>("reconverge", { ...place, reason }, key);
-        router.push(`/rollouts/${rollout.id}`);
+        await postJson("holds/lift", { ...place, reason }, key);
+        await client.invalidateQueries({ queryKey: ["fleet", "service"] });
       }}
     >
-      <p>Every target here that does not run {row.assigned?.version ?? "what is assigned"} is replaced by its digest. What already runs it is left alone.</p>
+      <p>
+        Promotions are open again here afterwards{row.hold?.version ? `, also of ${row.hold.version}` : ""}. Nothing that runs changes by this.
+      </p>
     </ActDialog>
   );
 }
@@ -174,6 +173,8 @@ function Instances({ service }: { service: ServiceDto }) {
   const total = chosen.reduce((sum, row) => sum + row.instances, 0);
   const conditions = [...new Set(chosen.flatMap((row) => [...row.running.map((running) => running.worst), ...(row.silent > 0 ? (["silent"] as const) : [])]))];
   const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const selected = new Set(filter.selected);
+  const select = (ids: Iterable<string>) => void setFilter({ selected: [...ids] });
   const filtered = filter.environment !== null || filter.category !== null;
   return (
     <section className="section" aria-labelledby="instances">
@@ -214,7 +215,15 @@ function Instances({ service }: { service: ServiceDto }) {
         />
       ) : (
         <>
-          <InstancesTable label={`Instances of ${service.name}`} rows={rows.map(toInstanceRow)} />
+          <InstancesTable
+            label={`Instances of ${service.name}`}
+            rows={rows.map(toInstanceRow)}
+            selection={{
+              selected,
+              onToggle: (id, chosen) => select(chosen ? [...selected, id] : [...selected].filter((one) => one !== id)),
+              onToggleAll: (chosen) => select(chosen ? new Set([...selected, ...rows.map((row) => row.target.id)]) : []),
+            }}
+          />
           <div className="more">
             {query.hasNextPage ? (
               <Button onClick={() => void query.fetchNextPage()} aria-busy={query.isFetchingNextPage}>
@@ -225,8 +234,30 @@ function Instances({ service }: { service: ServiceDto }) {
               {formatCount(rows.length)} shown{query.hasNextPage ? "" : ", all that match"}
             </span>
           </div>
+          {selected.size > 0 ? <Selected service={service.name} chosen={chooseTargets(rows, selected)} onClear={() => select([])} /> : null}
         </>
       )}
     </section>
+  );
+}
+
+function Selected({ service, chosen, onClear }: { service: string; chosen: Chosen; onClear: () => void }) {
+  const [, open] = useStart();
+  const refusal = useRefusal();
+  const { place, targets, instances } = chosen;
+  const count = formatCount(targets.length);
+  const act = (kind: "reconverge" | "replace", word: string) => (
+    <Button
+      disabledReason={chosen.refusal ?? (place ? refusal(kind === "replace" ? "rollouts.replace" : "rollouts.reconverge", { service, environment: place.environment }) : null)}
+      onClick={() => place && open({ kind, service, ...place, version: null, targets })}
+    >
+      {word} {count}…
+    </Button>
+  );
+  return (
+    <SelectionBar words={`${count} ${plural(targets.length, "target")} selected${instances === targets.length ? "" : `, ${formatCount(instances)} ${plural(instances, "instance")} shown of ${plural(targets.length, "it", "them")}`}`} onClear={onClear}>
+      {act("replace", "Replace")}
+      {act("reconverge", "Reconverge")}
+    </SelectionBar>
   );
 }

@@ -7,6 +7,8 @@ import { keys } from "@/lib/queries/keys";
 import { getPageContext } from "@/server/auth/page-context";
 import { getService } from "@/server/drift/get-service";
 import { listInstances } from "@/server/drift/list-instances";
+import { listFreezes } from "@/server/policies/list-freezes";
+import { listStrategies } from "@/server/policies/list-strategies";
 import { ServicePage } from "./client";
 import { serviceParams } from "./search-params";
 
@@ -26,6 +28,8 @@ export default async function Page({ params, searchParams }: Props) {
     <Prefetched
       load={[
         { queryKey: keys.service(service), queryFn: async () => found },
+        { queryKey: keys.strategies, queryFn: () => listStrategies({ ctx, input: {} }) },
+        { queryKey: keys.freezes, queryFn: () => listFreezes({ ctx, input: { state: "standing" } }) },
         {
           queryKey: keys.instances({ service, environment, category }),
           queryFn: async () => listInstances({ ctx, input: instancesQuery.parse({ service, environment: environment ?? undefined, category: category ?? undefined }) }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { InstanceDto, ServiceDto } from "@/lib/contract/fleet";
-import { describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
+import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
 import type { ServiceEnvironment } from "./to-service";
 
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
@@ -75,6 +75,15 @@ describe("toHistoryLane", () => {
   });
 });
 
+it("says how an environment rolls out, and what freezes it for this service", () => {
+  const freeze = { name: "Black Friday", environment: "production", service: "orders", state: "frozen" as const, until: "2026-11-30T08:00:00.000Z" };
+  const known = { strategies: [{ environment: "production", promote: { sentence: "canary 5 %", details: [], waves: null } }], freezes: [freeze] };
+  expect(describePolicy("payments", "production", known)).toEqual({ strategy: "Rolls out: canary 5 %", freeze: null });
+  expect(describePolicy("orders", "production", known).freeze).toBe("Frozen: Black Friday until 30 Nov 08:00:00 UTC");
+  expect(describePolicy("orders", "production", { ...known, freezes: [{ ...freeze, service: null, state: "coming" as const }] }).freeze).toBeNull();
+  expect(describePolicy("orders", "staging", known)).toEqual({ strategy: null, freeze: null });
+});
+
 describe("toInstanceRow", () => {
   const instance = (over: Partial<InstanceDto>): InstanceDto => ({
     id: ID, key: "k", service: "payments", environment: "production", partition: "default", component: "main", target: { id: "1", key: "t" }, agent: { id: ID, name: "a" }, region: null,
@@ -90,5 +99,12 @@ describe("toInstanceRow", () => {
     ["not running", { state: "exited" }, { tone: "match", state: "as assigned, exited", healthy: true }],
   ])("%s", (_name, given, expected) => {
     expect(toInstanceRow(instance(given))).toMatchObject(expected);
+  });
+
+  it("chooses targets, not copies, and in one place at a time", () => {
+    const rows = [instance({ target: { id: "1", key: "a" } }), instance({ target: { id: "1", key: "a" } }), instance({ target: { id: "2", key: "b" } }), instance({ target: { id: "3", key: "c" }, environment: "staging" })];
+    expect(chooseTargets(rows, new Set(["1", "2"]))).toEqual({ place: { environment: "production", partition: "default" }, targets: ["1", "2"], instances: 3, refusal: null });
+    expect(chooseTargets(rows, new Set(["1", "3"]))).toMatchObject({ place: null, refusal: "They are in production and staging: choose in one of them." });
+    expect(chooseTargets(rows, new Set(["9"]))).toMatchObject({ place: null, targets: [], refusal: "Nothing that is shown is selected." });
   });
 });

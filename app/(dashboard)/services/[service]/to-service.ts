@@ -7,6 +7,8 @@ import { TONES, deviates, toneOfSeverity, worstTone } from "@/components/ui/tone
 import type { Tone } from "@/components/ui/tone";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { InstanceDto, ServiceDto } from "@/lib/contract/fleet";
+import type { FreezeDto } from "@/lib/contract/freezes";
+import type { StrategyDto } from "@/lib/contract/strategies";
 
 export type ServiceEnvironment = ServiceDto["environments"][number];
 
@@ -61,8 +63,23 @@ export function describeService(service: ServiceDto): VerdictPart[] {
   return [...parts, ...describeHealth(service)];
 }
 
+export interface Policy {
+  strategies: readonly Pick<StrategyDto, "environment" | "promote">[];
+  freezes: readonly Pick<FreezeDto, "environment" | "service" | "state" | "name" | "until">[];
+}
+
+/** How an environment rolls out, and what freezes it now for this service; null where that is not known, or nothing does. */
+export function describePolicy(service: string, environment: string, { strategies, freezes }: Policy): { strategy: string | null; freeze: string | null } {
+  const strategy = strategies.find((one) => one.environment === environment);
+  const freeze = freezes.find((one) => one.state === "frozen" && one.environment === environment && (one.service === null || one.service === service));
+  return {
+    strategy: strategy ? `Rolls out: ${strategy.promote.sentence}` : null,
+    freeze: freeze ? `Frozen: ${freeze.name}${freeze.until ? ` until ${formatDateTime(freeze.until)} UTC` : ""}` : null,
+  };
+}
+
 /** One row per environment and partition; the page adds its buttons. */
-export function toEnvironmentRow(service: string, row: ServiceEnvironment, partitions: number): Omit<EnvironmentRow, "actions" | "assignment"> & { assignment: string } {
+export function toEnvironmentRow(service: string, row: ServiceEnvironment, partitions: number): Omit<EnvironmentRow, "actions" | "assignment" | "strategy" | "freeze"> & { assignment: string } {
   const { assignment } = row;
   return {
     key: `${row.environment.name}/${row.partition}`,
@@ -143,6 +160,7 @@ export function toInstanceRow(instance: InstanceDto): InstanceRow {
   const state = silent ? "silent: last known" : worst ? categories.map(conditionWord).join(", ") : "as assigned";
   return {
     id: instance.id,
+    targetId: instance.target.id,
     href: `/instances/${instance.id}`,
     key: instance.key,
     running: { version: instance.running.version, digest: instance.running.digest },
@@ -156,4 +174,17 @@ export function toInstanceRow(instance: InstanceDto): InstanceRow {
     startedAt: instance.startedAt,
     reportAt: instance.lastReportAt,
   };
+}
+
+/** Targets that were chosen, as one place: an act reaches one. `refusal` says why it reaches none. */
+export type Chosen = { place: { environment: string; partition: string } | null; targets: string[]; instances: number; refusal: string | null };
+
+/** What of the rows shown is chosen, by target. */
+export function chooseTargets(instances: readonly InstanceDto[], selected: ReadonlySet<string>): Chosen {
+  const chosen = instances.filter((instance) => selected.has(instance.target.id));
+  const targets = [...new Set(chosen.map((instance) => instance.target.id))];
+  const places = new Map(chosen.map(({ environment, partition }) => [`${environment}/${partition}`, { environment, partition }]));
+  const [place = null] = places.values();
+  const refusal = places.size > 1 ? `They are in ${[...places.keys()].map((key) => key.replace("/default", "")).join(" and ")}: choose in one of them.` : place === null ? "Nothing that is shown is selected." : null;
+  return { place: refusal === null ? place : null, targets, instances: chosen.length, refusal };
 }
