@@ -1,5 +1,6 @@
 import { runChecks } from "@/server/executors/run-checks";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { sendDeliveries } from "@/server/outbound/deliver";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
 import { prune } from "./prune";
@@ -9,12 +10,15 @@ import { watchPolicies } from "./watch-policies";
 import { watchSilence } from "./watch-silence";
 
 const MINUTE_MS = 60_000;
+/** So many deliveries go out at once; each lane waits for its own destination only. */
+const DELIVERY_LANES = ["a", "b", "c", "d"];
 
 /** Everything that happens without a request. */
 export const jobs: readonly Job[] = [
   { name: "sign-checkpoint", everyMs: 150, leased: false, run: signCheckpoint },
   { name: "advance-rollouts", everyMs: 250, leased: false, run: advanceRollouts },
   { name: "run-checks", everyMs: 500, leased: false, run: runChecks },
+  ...DELIVERY_LANES.map((lane): Job => ({ name: `send-deliveries-${lane}`, everyMs: 500, leased: false, run: (app) => sendDeliveries(app) })),
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
   { name: "watch-policies", everyMs: 2_000, leased: true, run: watchPolicies() },

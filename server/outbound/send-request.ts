@@ -1,8 +1,10 @@
 import { request as requestHttp, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import { isIP } from "node:net";
 import type { App } from "@/server/context";
-import { OutboundError } from "./outbound-error";
+import { answerWith } from "./open-connection";
+import { orLate } from "./or-late";
+import { OutboundError, toOutboundError } from "./outbound-error";
 import { resolveHost, type Destination, type Resolve } from "./resolve-host";
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -59,34 +61,11 @@ export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "");
 }
 
-async function orLate<T>(work: Promise<T>, late: AbortSignal): Promise<T> {
-  let stop = (): void => undefined;
-  const lateness = new Promise<never>((_, reject) => {
-    stop = () => reject(late.reason instanceof Error ? late.reason : new Error("late"));
-    late.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, lateness]);
-  } finally {
-    late.removeEventListener("abort", stop);
-  }
-}
-
-/** Answers the socket's question for addresses with those that were vetted, whatever the resolver would say now. */
-function answerWith({ addresses }: Destination): LookupFunction {
-  return (_hostname, options, callback) => {
-    const [first] = addresses;
-    if (options.all) callback(null, addresses);
-    else if (first) callback(null, first.address, first.family);
-    else callback(new Error("no address"), "");
-  };
-}
-
 function exchange(url: URL, { method, headers = {}, body, maxBytes = MAX_ANSWER_BYTES }: OutboundRequest, destination: Destination, late: AbortSignal): Promise<OutboundAnswer> {
   const host = bareHost(url);
   const send = url.protocol === "https:" ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => reject(toOutboundError(error, host, late));
+    const fail = (error: unknown): void => reject(late.reason instanceof OutboundError ? late.reason : toOutboundError(error, host));
     try {
       const outgoing = send(url, {
         method,
@@ -119,27 +98,4 @@ async function readAnswer(incoming: IncomingMessage, { host, maxBytes }: { host:
     parts.push(bytes);
   }
   return { status, headers: incoming.headers, body: Buffer.concat(parts).toString("utf8") };
-}
-
-/** What the common errors of a connection are called in words; their own messages hold addresses and ports only, but read badly. */
-const CAUSES: Record<string, string> = {
-  ECONNREFUSED: "refused the connection",
-  ECONNRESET: "ended the connection",
-  EPIPE: "ended the connection",
-  EHOSTUNREACH: "cannot be reached from here",
-  ENETUNREACH: "cannot be reached from here",
-  ETIMEDOUT: "did not answer the connection",
-  CERT_HAS_EXPIRED: "shows a certificate that has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "shows a certificate that nobody vouches for",
-  SELF_SIGNED_CERT_IN_CHAIN: "shows a certificate that nobody vouches for",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "shows a certificate that nobody vouches for",
-  ERR_TLS_CERT_ALTNAME_INVALID: "shows a certificate for another name",
-};
-
-function toOutboundError(error: unknown, host: string, late: AbortSignal): OutboundError {
-  if (error instanceof OutboundError) return error;
-  if (late.aborted && late.reason instanceof OutboundError) return late.reason;
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-  if (code === "ERR_INVALID_CHAR" || code === "ERR_HTTP_INVALID_HEADER_VALUE" || code === "ERR_INVALID_HTTP_TOKEN" || code === "ERR_UNESCAPED_CHARACTERS") return new OutboundError("bad-url", "A header or the path holds characters that cannot be sent.", { cause: error });
-  return new OutboundError("network", `${host} ${CAUSES[code] ?? `could not be talked to${code === "" ? "" : ` (${code})`}`}.`, { cause: error });
 }

@@ -1,0 +1,12 @@
+import type { ChannelKind } from "@/lib/contract/notifications";
+import { sendMail } from "@/server/notifications/send-mail";
+import { sendPagerDuty } from "@/server/notifications/send-pagerduty";
+import { sendSlack } from "@/server/notifications/send-slack";
+import { sendWebhook } from "@/server/notifications/send-webhook";
+import type { Sender } from "./sender";
+
+/** Who sends to which kind of channel. */
+export const CHANNEL_SENDERS: Record<ChannelKind, Sender> = { webhook: sendWebhook, slack: sendSlack, pagerduty: sendPagerDuty, email: sendMail };
+
+/** Who sends to which kind of executor. A kind without one fails at once, visibly. */
+export const EXECUTOR_SENDERS: Readonly<Record<string, Sender>> = {};
