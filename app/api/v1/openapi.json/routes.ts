@@ -14,6 +14,11 @@ import * as servicesService from "../services/[service]/route";
 import * as status from "../status/route";
 import * as approvals from "../approvals/route";
 import * as approvalsWithdraw from "../approvals/withdraw/route";
+import * as channels from "../channels/route";
+import * as channelsId from "../channels/[id]/route";
+import * as channelsIdTest from "../channels/[id]/test/route";
+import * as deliveries from "../deliveries/route";
+import * as deliveriesIdResend from "../deliveries/[id]/resend/route";
 import * as enrolments from "../enrolments/route";
 import * as environments from "../environments/route";
 import * as events from "../events/route";
@@ -73,6 +78,11 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/agents/revoke", handlers: agentsRevoke },
   { path: "/api/v1/approvals", handlers: approvals },
   { path: "/api/v1/approvals/withdraw", handlers: approvalsWithdraw },
+  { path: "/api/v1/channels", handlers: channels },
+  { path: "/api/v1/channels/{id}", handlers: channelsId },
+  { path: "/api/v1/channels/{id}/test", handlers: channelsIdTest },
+  { path: "/api/v1/deliveries", handlers: deliveries },
+  { path: "/api/v1/deliveries/{id}/resend", handlers: deliveriesIdResend },
   { path: "/api/v1/enrolments", handlers: enrolments },
   { path: "/api/v1/environments", handlers: environments },
   { path: "/api/v1/events", handlers: events },
