@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { createChannelRequest, type ChannelWritten } from "@/lib/contract/notifications";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import type { RolloutNotice } from "@/lib/domain/rollout/notices";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
@@ -31,7 +32,7 @@ beforeAll(async () => {
   for (const version of ["1.0.0", "2.0.0"]) await registerVersion(ctx, "payments", version);
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
-  rollout = (await promoteRelease({ ctx, input: { service: "payments", environment: "staging", partition: "default", version: "2.0.0" } })).id;
+  rollout = (await promoteRelease({ ctx, input: promoteRequest.parse({ service: "payments", environment: "staging", version: "2.0.0" }) })).id;
 });
 afterAll(() => test.drop());
 beforeEach(async () => {

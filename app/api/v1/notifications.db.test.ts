@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { channelDto, channelWritten, deliveryDto, deliveryPage } from "@/lib/contract/notifications";
 import { page } from "@/lib/contract/primitives";
 import { problem } from "@/lib/contract/problem";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import type { RouteHandler } from "@/server/http/handle";
 import { transact } from "@/server/db";
 import { sendDeliveries } from "@/server/outbound/deliver";
@@ -37,7 +38,7 @@ beforeAll(async () => {
   await registerVersion(ctx, "payments", "2.0.0");
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "app", service: "payments", image: fakeImage("payments 2.0.0") });
-  rollout = (await promoteRelease({ ctx, input: { service: "payments", environment: "staging", partition: "default", version: "2.0.0" } })).id;
+  rollout = (await promoteRelease({ ctx, input: promoteRequest.parse({ service: "payments", environment: "staging", version: "2.0.0" }) })).id;
   admin = await test.bearer("admin");
 });
 afterAll(() => test.drop());
