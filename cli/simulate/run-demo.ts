@@ -101,10 +101,20 @@ async function untilReported(person: Client, instances: number, signal: AbortSig
   }
 }
 
+/** The release reaches the first clusters, and then waits for somebody to say go. */
 async function promotePayments(person: Client, signal: AbortSignal): Promise<void> {
   const { service, environment, to } = DEMO_PROMOTION;
+  await person.put("strategies", {
+    environment,
+    version: 0,
+    reason: "Demo",
+    strategy: {
+      promote: { cut: { kind: "percentages", steps: [5, 25, 100] }, gate: { soakMs: 1_000, failureThreshold: 0.05 }, waves: [{ wave: 3, goAhead: true }], onFailure: "pause", minUptimeMs: 1_000 },
+      rollback: { cut: { kind: "all-at-once" }, minUptimeMs: 1_000 },
+    },
+  });
   let rollout = await person.post<RolloutDto>("promotions", { service, environment, version: to, reason: "Settlement dates in the receipt" });
-  while (!signal.aborted && rollout.finishedAt === null) {
+  while (!signal.aborted && rollout.finishedAt === null && rollout.waitingFor === null) {
     await sleep(500);
     rollout = await person.get<RolloutDto>(`rollouts/${rollout.id}`);
   }
