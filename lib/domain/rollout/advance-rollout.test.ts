@@ -106,7 +106,6 @@ describe("advanceRollout", () => {
       ["everyone may fail, one did not", open({ failed: 2, verified: 1 }, { failureThreshold: 1 }), passes],
 
       ["waits for the stuck", open({ verified: 1, stuck: 1 }), {}],
-      ["waits for the stuck while the wave is young", open({ stuck: 1 }, {}, { statusSince: NOW - 4_999, quietSince: NOW - 9_000 }), {}],
       ["waits for the stuck since the last of them moved", open({ stuck: 1 }, {}, { statusSince: NOW - 9_000, quietSince: NOW - 4_999 }), {}],
       ["gives the stuck up in the end", open({ stuck: 1 }, {}, { statusSince: NOW - 5_000, quietSince: NOW - 5_000 }), fails],
       ["waits on while others are in flight, however long", open({ stuck: 1, inFlight: 1 }, {}, { statusSince: 0, quietSince: 0 }), {}],
@@ -144,6 +143,9 @@ describe("advanceRollout", () => {
       ["fails when one becomes unhealthy", soak("soaking", { verified: 9, unhealthy: 1 }), { waves: [[0, "failed"]] }],
       ["bears as many unhealthy ones as are allowed", soak("soaking", { verified: 9, unhealthy: 1 }, { maxFailures: 1 }), {}],
       ["does not look at health when told so", soak("soaking", { verified: 9, unhealthy: 9 }, { health: false }), {}],
+      ["goes on without those that were given up", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { quietSince: NOW - 5_000 }), {}],
+      ["long enough, without those that were given up", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { statusSince: NOW - 100, quietSince: NOW - 5_000 }), { waves: [[0, "passed"]] }],
+      ["starts again when one of them got stuck only now", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { quietSince: NOW - 4_999 }), { waves: [[0, "open"]] }],
       ["passes when everyone left meanwhile, after its time", soak("soaking", {}, {}, { statusSince: NOW - 100 }), { waves: [[0, "passed"]] }],
     ])("%s", (_, state, expected) => {
       expect(step(state)).toEqual(expected);

@@ -131,7 +131,8 @@ function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy): Outlook
   // Who waits for room under the cap has its turn first: nobody watches it once the wave has passed.
   if (counts.pending === 0 && counts.verified - unhealthy >= needed) return { is: "passes" };
   if (counts.pending + counts.inFlight > 0) return { is: "continues" };
-  if (counts.stuck > 0 && now - Math.max(wave.statusSince, wave.quietSince) < policy.giveUpAfterMs) return { is: "continues" };
+  // By when the last of them moved, not the wave: else those that were given up would be waited for again after each soak.
+  if (counts.stuck > 0 && now - wave.quietSince < policy.giveUpAfterMs) return { is: "continues" };
   const lost = bad + counts.stuck;
   return lost <= allowed && counts.verified > unhealthy ? { is: "passes" } : fails(wave, lost, total);
 }
