@@ -203,6 +203,11 @@ describe("advanceRollout", () => {
       expect(advanceRollout(state, NOW, POLICY).rollout).toEqual({ to: "paused", reason: "The check before wave w1 did not answer: HTTP 503" });
     });
 
+    it("does not go back because of silence: that speaks against nobody's release", () => {
+      const silent = wave(0, "failed", { counts: { verified: 1, stuck: 1 } });
+      expect(step(rollout([silent], { onFailure: "rollback" }))).toEqual({ rollout: "paused" });
+    });
+
     it.each<RolloutKind>(["rollback", "reconverge", "replace", "stop"])("no freeze holds back a %s", (kind) => {
       expect(step(rollout(next(), { kind, freeze: FREEZE }))).toEqual(opens);
     });
@@ -263,7 +268,7 @@ describe("advanceRollout", () => {
       ["a wave passes all the same", rollout([wave(0, "open", { counts: { verified: 1 } })], { blocked }), { waves: [[0, "passed"]] }],
       ["a wave soaks all the same", rollout([wave(0, "soaking", { counts: { verified: 1 }, gate: { soakMs: 100 } })], { blocked }), {}],
       ["a wave fails all the same", rollout([wave(0, "open", { counts: { failed: 1 } })], { blocked }), { waves: [[0, "failed"]] }],
-      ["past the threshold it goes back", rollout([wave(0, "failed")], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
+      ["past the threshold it goes back", rollout([wave(0, "failed", { counts: { failed: 1 } })], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
       ["it ends when everyone has it", rollout([wave(0, "passed", { counts: { verified: 1 } })], { blocked }), { rollout: "succeeded" }],
       ["before one that came back gets it", rollout([wave(0, "passed", { counts: { verified: 1, pending: 1 } })], { blocked }), pauses],
     ])("%s", (_, state, expected) => {
@@ -273,7 +278,7 @@ describe("advanceRollout", () => {
   });
 
   describe("past the threshold", () => {
-    const failed = [wave(0, "failed", { statusReason: "1 of 2 targets of wave w0 did not get there." }), wave(1, "pending", { counts: { pending: 1 } })];
+    const failed = [wave(0, "failed", { statusReason: "1 of 2 targets of wave w0 did not get there.", counts: { verified: 1, failed: 1 } }), wave(1, "pending", { counts: { pending: 1 } })];
     it.each<[string, Partial<RolloutState>, Step]>([
       ["pauses", { onFailure: "pause" }, { rollout: "paused" }],
       ["fails", { onFailure: "fail" }, { rollout: "failed" }],
@@ -281,6 +286,11 @@ describe("advanceRollout", () => {
     ])("%s, as the strategy says", (_, changes, expected) => {
       expect(step(rollout(failed, changes))).toEqual(expected);
       expect(advanceRollout(rollout(failed, changes), NOW, POLICY).rollout?.reason).toContain("1 of 2 targets of wave w0 did not get there.");
+    });
+
+    it("does not go back because of silence: that speaks against nobody's release", () => {
+      const silent = wave(0, "failed", { counts: { verified: 1, stuck: 1 } });
+      expect(step(rollout([silent], { onFailure: "rollback" }))).toEqual({ rollout: "paused" });
     });
 
     it.each<RolloutKind>(["rollback", "reconverge", "replace", "stop"])("a failing %s never goes back by itself", (kind) => {

@@ -115,15 +115,19 @@ function fails(wave: WaveState, missing: number, total: number): Outlook {
   return { is: "fails", reason: `${missing} of ${total} target${total === 1 ? "" : "s"} of wave ${wave.name} did not get there.` };
 }
 
+/** How many failures a wave has, how many it may have, and how many targets there are. */
+function weighFailures({ counts, gate }: WaveState): { total: number; unhealthy: number; bad: number; allowed: number } {
+  const total = counts.pending + counts.inFlight + counts.verified + counts.stuck + counts.failed;
+  const unhealthy = gate.health ? counts.unhealthy : 0;
+  return { total, unhealthy, bad: counts.failed + unhealthy, allowed: Math.max(gate.maxFailures, Math.floor(total * gate.failureThreshold + 1e-9)) };
+}
+
 /** Whether a wave has passed, has failed, or goes on. */
 function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy): Outlook {
   const { counts, gate } = wave;
-  const total = counts.pending + counts.inFlight + counts.verified + counts.stuck + counts.failed;
+  const { total, unhealthy, bad, allowed } = weighFailures(wave);
   // Everyone vanished: there is nothing to wait for and nothing that went wrong.
   if (total === 0) return { is: "passes" };
-  const unhealthy = gate.health ? counts.unhealthy : 0;
-  const bad = counts.failed + unhealthy;
-  const allowed = Math.max(gate.maxFailures, Math.floor(total * gate.failureThreshold + 1e-9));
   // Not one target more is put at risk once it is too many.
   if (bad > allowed) return fails(wave, bad, total);
   // At least one, so that a share of 0 passes nothing unseen. Failures that are allowed are not waited for.
@@ -183,8 +187,10 @@ function pastThreshold(rollout: RolloutState, wave: WaveState): RolloutTransitio
   // Whoever pauses it, or is asked to look at it, decides what comes next.
   if (rollout.status === "paused") return NOTHING;
   const reason = wave.statusReason ?? `Wave ${wave.name} failed.`;
-  // A way back that fails is not followed by another one by itself.
-  const action = rollout.onFailure === "rollback" && rollout.kind !== "promote" ? "pause" : rollout.onFailure;
+  // A way back that fails is not followed by another one by itself; and silence is no evidence against a release.
+  const { bad, allowed } = weighFailures(wave);
+  const mayRevert = rollout.kind === "promote" && (wave.check.state === "failed" || bad > allowed);
+  const action = rollout.onFailure === "rollback" && !mayRevert ? "pause" : rollout.onFailure;
   switch (action) {
     case "pause":
       return { ...NOTHING, rollout: { to: "paused", reason: `${reason} Paused, as the strategy says.` } };

@@ -10,6 +10,7 @@ const POLICY: ProgressPolicy = {
   minUptimeMs: 50,
   answerWithinMs: 100,
   replaceWithinMs: 1000,
+  sickForMs: 500,
   maxReapplies: 2,
 };
 const instance = (changes: Partial<ObservedInstance> = {}): ObservedInstance => ({
@@ -130,9 +131,9 @@ describe("judgeTarget", () => {
     ["took too long, the last word is as old", { status: "stuck", reason: "wrong-digest" }, { instances: [old], progress: said("replacing", { at: NOW - 1000 }) }, ["stuck", "wrong-digest"]],
     ["another problem by now", { status: "stuck", reason: "too-few" }, { instances: [old], progress: said("replacing", { at: NOW - 1000 }) }, ["stuck", "wrong-digest"]],
     ["failed stays so, however long it takes", { status: "failed", reason: "start-failed", statusSince: NOW - 1000 }, { instances: [old], progress: said("failed", { at: NOW - 1000 }) }, ["failed", "start-failed"]],
-    ["crashes again and again", { statusSince: NOW - 1000 }, { instances: [instance({ state: "waiting", restarts: 4 })], progress: said("started") }, ["stuck", "crash-loop"]],
-    ["never up for long", { statusSince: NOW - 1000 }, { instances: [instance({ uptimeMs: 3, restarts: 4 })], progress: said("started") }, ["stuck", "crash-loop"]],
-    ["stays unhealthy", { statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })], progress: said("done") }, ["stuck", "unhealthy"]],
+    ["crashes again and again", { statusSince: NOW - 1000 }, { instances: [instance({ state: "waiting", restarts: 4 })], progress: said("started") }, ["failed", "crash-loop"]],
+    ["never up for long", { statusSince: NOW - 1000 }, { instances: [instance({ uptimeMs: 3, restarts: 4 })], progress: said("started") }, ["failed", "crash-loop"]],
+    ["stays unhealthy", { statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })], progress: said("done") }, ["failed", "unhealthy"]],
     ["stays too few", { statusSince: NOW - 1000 }, { desiredCount: 3, progress: said("done") }, ["stuck", "too-few"]],
 
     ["external: seen, without a generation", { executor: "external", status: "offered" }, { generation: null }, "verified"],
@@ -140,7 +141,7 @@ describe("judgeTarget", () => {
     ["external: not seen yet", { executor: "external", status: "offered", statusSince: NOW - 999 }, { instances: [old], generation: null, canAct: false }, "offered"],
     ["external: an agent's answer is not waited for", { executor: "external", status: "offered", statusSince: NOW - 100 }, { instances: [old], generation: null }, "offered"],
     ["external: not seen for too long", { executor: "external", status: "offered", statusSince: NOW - 1000 }, { instances: [old], generation: null }, ["stuck", "wrong-digest"]],
-    ["external: seen, not healthy for too long", { executor: "external", status: "offered", statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })] }, ["stuck", "unhealthy"]],
+    ["external: seen, not healthy for too long", { executor: "external", status: "offered", statusSince: NOW - 1000 }, { instances: [instance({ health: "unhealthy" })] }, ["failed", "unhealthy"]],
     ["external: stuck stays stuck, with what is the matter now", { executor: "external", status: "stuck", reason: "wrong-digest" }, { instances: [instance({ uptimeMs: 3 })] }, ["stuck", "too-few"]],
     ["external: stuck, then seen", { executor: "external", status: "stuck", reason: "wrong-digest" }, { generation: null }, "verified"],
     ["external: its agent went silent", { executor: "external", status: "offered" }, { freshness: "silent" }, ["stuck", "agent-silent"]],

@@ -17,6 +17,8 @@ export interface ProgressPolicy {
   answerWithinMs: number;
   /** How long a replacement may take, from the agent's answer. */
   replaceWithinMs: number;
+  /** How long the right bytes may be unhealthy or crash before that counts as a failure. */
+  sickForMs: number;
   /** How often an agent re-applies before the target is contested. */
   maxReapplies: number;
 }
@@ -25,6 +27,7 @@ export const DEFAULT_PROGRESS_POLICY: ProgressPolicy = {
   minUptimeMs: 5_000,
   answerWithinMs: 60_000,
   replaceWithinMs: 10 * 60_000,
+  sickForMs: 60_000,
   maxReapplies: 2,
 };
 
@@ -170,7 +173,9 @@ function judgeWaiting(
   if (word?.phase === "refused") return { status: "failed", reason: word.reason ?? "ledger-refused" };
   if (word?.phase === "failed") return { status: "failed", reason: word.reason ?? "start-failed" };
   if (observation.freshness === "silent") return { status: "stuck", reason: "agent-silent" };
+  const isSick = (problem === "crash-loop" || problem === "unhealthy") && (goal.status === "failed" || now - goal.statusSince >= policy.sickForMs);
   if (goal.executor === "external") {
+    if (isSick) return { status: "failed", reason: problem };
     // Nobody answers for it: what counts is how long it takes until it is seen.
     const tooLong = goal.status === "stuck" || now - goal.statusSince >= policy.replaceWithinMs;
     return tooLong ? { status: "stuck", reason: problem } : { status: "offered", reason: null };
@@ -181,6 +186,7 @@ function judgeWaiting(
     const tooLong = goal.status === "stuck" || waited >= policy.answerWithinMs;
     return tooLong ? { status: "stuck", reason: "no-answer" } : { status: "offered", reason: null };
   }
+  if (isSick) return { status: "failed", reason: problem };
   // "Done" is a hint: when a report that came after it shows other bytes, the replacement did not do what it says.
   if (word?.phase === "done" && problem === "wrong-digest" && observation.reportedAt > word.at) {
     return { status: "failed", reason: "wrong-digest" };
