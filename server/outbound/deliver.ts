@@ -19,6 +19,8 @@ type Claimed = {
   rollout_id: string | null;
   body: unknown;
   attempts: number;
+  /** What the attempt before this one came to. */
+  last_error: string | null;
   now: Date;
   party: "channel" | "executor";
   party_id: string;
@@ -73,7 +75,7 @@ async function claimNext({ db }: App, now: Date | null): Promise<Claimed | null>
     UPDATE deliveries d SET leased_until = clock.now + make_interval(secs => ${LEASE_MS / 1_000}::float8), attempts = d.attempts + 1
     FROM next, clock, deliveries p LEFT JOIN channels c ON c.id = p.channel_id LEFT JOIN executors e ON e.id = p.executor_id
     WHERE d.id = next.id AND p.id = d.id
-    RETURNING d.id::text, 'msg_' || replace(coalesce(d.resend_of, d.id)::text, '-', '') AS message, d.event, d.wave, d.rollout_id::text, d.body, d.attempts, clock.now,
+    RETURNING d.id::text, 'msg_' || replace(coalesce(d.resend_of, d.id)::text, '-', '') AS message, d.event, d.wave, d.rollout_id::text, d.body, d.attempts, d.last_error, clock.now,
       CASE WHEN c.id IS NULL THEN 'executor' ELSE 'channel' END AS party, coalesce(c.id, e.id)::text AS party_id, coalesce(c.name, e.name)::text AS name,
       coalesce(c.kind, e.kind) AS kind, coalesce(c.config, e.config) AS config, coalesce(c.secret, e.secret) AS secret,
       coalesce(c.enabled, true) AS enabled, coalesce(c.removed_at, e.removed_at) IS NOT NULL AS removed`;
@@ -109,16 +111,19 @@ async function markAttempt(app: App, claimed: Claimed, attempt: Attempt, { now =
   const next = decideAttempt({ attempts: claimed.attempts, attempt, random: random() });
   const delayMs = next.status === "pending" ? next.delayMs : 0;
   const error = attempt.ok ? null : attempt.error;
+  const unspent = next.status === "pending" && next.unspent === true;
+  // Who waits says so once.
+  const isNews = !unspent || claimed.last_error !== error;
   if (next.status === "failed") app.log.warn({ delivery: claimed.id, kind: claimed.kind, attempts: claimed.attempts, status: attempt.status }, "a delivery was given up");
   await app.db.$executeRaw`
     /* prepared: delivery-mark */ WITH clock AS MATERIALIZED (SELECT coalesce(${now ?? null}::timestamptz, clock_timestamp()) AS now),
     marked AS (
-      UPDATE deliveries d SET status = ${next.status}, leased_until = NULL, last_status = ${attempt.status}, last_error = ${error},
+      UPDATE deliveries d SET status = ${next.status}, leased_until = NULL, attempts = d.attempts - ${unspent ? 1 : 0}::int, last_status = ${attempt.status}, last_error = ${error},
         sent_at = CASE WHEN ${next.status} = 'sent' THEN clock.now END,
         next_attempt_at = CASE WHEN ${next.status} = 'pending' THEN clock.now + make_interval(secs => ${delayMs / 1_000}::float8) ELSE d.next_attempt_at END
       FROM clock WHERE d.id = ${claimed.id}::uuid AND d.status = 'pending' AND d.attempts = ${claimed.attempts}
       RETURNING d.id, d.rollout_id)
     INSERT INTO changes (topic, service_id, service_name, environment_id, key)
     SELECT 'delivery', r.service_id, s.name, r.environment_id, coalesce(m.rollout_id, m.id)::text
-    FROM marked m LEFT JOIN rollouts r ON r.id = m.rollout_id LEFT JOIN services s ON s.id = r.service_id`;
+    FROM marked m LEFT JOIN rollouts r ON r.id = m.rollout_id LEFT JOIN services s ON s.id = r.service_id WHERE ${isNews}`;
 }

@@ -66,3 +66,8 @@ it.each([
 ])("Retry-After %s is %s ms", (header, expected) => {
   expect(readRetryAfter(header, Date.parse("2026-10-21T07:27:00Z"))).toBe(expected);
 });
+
+it("spends no attempt where it was not time yet", () => {
+  const attempt = { ok: false, status: null, error: "Paused.", permanent: false, retryAfterMs: null, waitMs: 5_000 } as const;
+  expect(decideAttempt({ attempts: 9, attempt, random: 0.5 })).toEqual({ status: "pending", delayMs: 5_000, unspent: true });
+});

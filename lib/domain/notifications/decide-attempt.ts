@@ -11,9 +11,11 @@ export type Attempt =
       permanent: boolean;
       /** When the other side asked to be left alone for a while. */
       retryAfterMs: number | null;
+      /** Nothing was tried, because it is not time yet: due again after this, and no attempt is spent. */
+      waitMs?: number;
     };
 
-export type AfterAttempt = { status: "sent" } | { status: "failed" } | { status: "pending"; delayMs: number };
+export type AfterAttempt = { status: "sent" } | { status: "failed" } | { status: "pending"; delayMs: number; unspent?: true };
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -31,6 +33,7 @@ const SPREAD = 0.2;
  */
 export function decideAttempt({ attempts, attempt, random }: { attempts: number; attempt: Attempt; random: number }): AfterAttempt {
   if (attempt.ok) return { status: "sent" };
+  if (attempt.waitMs !== undefined) return { status: "pending", delayMs: attempt.waitMs, unspent: true };
   const delay = RETRY_DELAYS_MS[attempts - 1];
   if (attempt.permanent || delay === undefined) return { status: "failed" };
   const asked = Math.min(attempt.retryAfterMs ?? 0, LONGEST_MS);
