@@ -83,6 +83,7 @@ export const waveOrder = z.strictObject({
   /** Whether somebody gave a reason; the text stays in Plumbline. */
   reasonGiven: z.boolean(),
   entry: z.strictObject({ index: z.int(), at: instant }),
+  openedAt: instant,
 });
 export type WaveOrder = z.infer<typeof waveOrder>;
 

@@ -50,6 +50,7 @@ export async function dispatchWave(tx: Tx, { rolloutId, wave, targetIds, at }: {
     hold: assignment.hold,
     reasonGiven: "reasonHash" in entry.payload,
     entry: { index: Number(rollout.entry_seq), at: entry.at },
+    openedAt: at.toISOString(),
   };
   await tx.$executeRaw`
     INSERT INTO deliveries (executor_id, rollout_id, wave, event, body, next_attempt_at)

@@ -28,6 +28,7 @@ const message: WaveMessage = {
     hold: null,
     reasonGiven: true,
     entry: { index: 12, at: "2026-11-20T02:14:31.000Z" },
+    openedAt: "2026-11-20T02:14:31.000Z",
     url: "https://plumbline.example.org/rollouts/11111111-1111-4111-8111-111111111111",
     proof: { origin: "plumbline/1", vkey: "v", entry: "e", index: 12, size: 13, hashes: [], checkpoint: "c", tlogProof: "t" },
   },

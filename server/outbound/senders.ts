@@ -1,4 +1,6 @@
+import type { ExecutorConfig } from "@/lib/contract/executors";
 import type { ChannelKind } from "@/lib/contract/notifications";
+import { sendOrder } from "@/server/executors/send-order";
 import { sendMail } from "@/server/notifications/send-mail";
 import { sendPagerDuty } from "@/server/notifications/send-pagerduty";
 import { sendSlack } from "@/server/notifications/send-slack";
@@ -8,5 +10,5 @@ import type { Sender } from "./sender";
 /** Who sends to which kind of channel. */
 export const CHANNEL_SENDERS: Record<ChannelKind, Sender> = { webhook: sendWebhook, slack: sendSlack, pagerduty: sendPagerDuty, email: sendMail };
 
-/** Who sends to which kind of executor. A kind without one fails at once, visibly. */
-export const EXECUTOR_SENDERS: Readonly<Record<string, Sender>> = {};
+/** Who sends to which kind of executor. */
+export const EXECUTOR_SENDERS: Record<ExecutorConfig["kind"], Sender> = { webhook: sendOrder, github: sendOrder, gitlab: sendOrder };
