@@ -34,15 +34,18 @@ export const keys = {
   freezes: ["settings", "freezes"] as const,
   strategies: ["settings", "strategies"] as const,
   executors: ["settings", "executors"] as const,
+  holds: ["settings", "holds"] as const,
+  waivers: ["settings", "waivers"] as const,
+  recalls: ["settings", "recalls"] as const,
 };
 
 /** Beginnings of keys that a change of a topic makes stale. */
 export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
   fleet: [["fleet"]],
-  findings: [["findings"], ["fleet", "matrix"]],
+  findings: [["findings"], ["fleet", "matrix"], ["settings", "waivers"]],
   rollout: [["rollouts"], ["fleet", "matrix"], ["fleet", "service"]],
-  release: [["releases"], ["fleet", "service"]],
-  assignment: [["fleet", "matrix"], ["fleet", "service"], ["rollouts", "preview"]],
+  release: [["releases"], ["fleet", "service"], ["settings", "recalls"]],
+  assignment: [["fleet", "matrix"], ["fleet", "service"], ["rollouts", "preview"], ["settings", "holds"]],
   agent: [["agents"], ["fleet", "matrix"]],
   ledger: [["ledger"]],
   settings: [["settings"]],

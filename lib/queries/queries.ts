@@ -5,6 +5,7 @@ import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
 import type { RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
 import type { FreezeDto } from "@/lib/contract/freezes";
+import type { HoldDto, StandingRecall, WaiverDto } from "@/lib/contract/policies";
 import type { StrategyDto } from "@/lib/contract/strategies";
 import type { PoolDto, SessionDto, TokenDto } from "@/lib/contract/access";
 import { getJson } from "./api-client";
@@ -62,5 +63,11 @@ export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({
 export const executorsQuery = () => queryOptions({ queryKey: keys.executors, queryFn: ({ signal }) => getJson<ExecutorPage>("executors", {}, signal) });
 
 export const freezesQuery = () => queryOptions({ queryKey: keys.freezes, queryFn: ({ signal }) => getJson<Page<FreezeDto>>("freezes", {}, signal) });
+
+export const holdsQuery = () => queryOptions({ queryKey: keys.holds, queryFn: ({ signal }) => getJson<Page<HoldDto>>("holds", {}, signal) });
+
+export const waiversQuery = () => queryOptions({ queryKey: keys.waivers, queryFn: ({ signal }) => getJson<Page<WaiverDto>>("waivers", {}, signal) });
+
+export const recallsQuery = () => queryOptions({ queryKey: keys.recalls, queryFn: ({ signal }) => getJson<Page<StandingRecall>>("recalls", {}, signal) });
 
 export const strategiesQuery = () => queryOptions({ queryKey: keys.strategies, queryFn: ({ signal }) => getJson<Page<StrategyDto>>("strategies", {}, signal) });

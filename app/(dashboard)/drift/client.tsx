@@ -27,6 +27,7 @@ import { findingsQuery, matrixQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { driftParams } from "./search-params";
 import { describeDrift, describeWhere, targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
+import { Waive, WaiveButton, Waived } from "./waive";
 
 export function DriftPage() {
   const [filter] = useQueryStates(driftParams);
@@ -41,6 +42,7 @@ export function DriftPage() {
 function Drift({ dto }: { dto: FindingsDto }) {
   const [filter, setFilter] = useQueryStates(driftParams);
   const [acting, setActing] = useState<FindingGroup | null>(null);
+  const [waiving, setWaiving] = useState<FindingGroup | null>(null);
   const { data: matrix } = useQuery(matrixQuery());
   const chosen = (["kind", "environment", "service"] as const).filter((name) => filter[name] !== null);
   const silent = matrix?.totals.silent ?? 0;
@@ -89,11 +91,11 @@ function Drift({ dto }: { dto: FindingsDto }) {
         ) : (
           <StateView
             kind="empty"
-            clear={silent === 0}
-            title={`All clear, ${formatCount(dto.checkedInstances)} checked.`}
+            clear={silent === 0 && dto.waived.length === 0}
+            title={dto.waived.length > 0 ? `Nothing counts, ${formatCount(dto.checkedInstances)} checked.` : `All clear, ${formatCount(dto.checkedInstances)} checked.`}
             body={
               <>
-                Everything that reported runs what is assigned, as of <Age at={dto.asOf} suffix="ago" />.
+                {dto.waived.length > 0 ? "Everything else that reported runs what is assigned" : "Everything that reported runs what is assigned"}, as of <Age at={dto.asOf} suffix="ago" />.
                 {silent > 0 ? ` ${formatCount(silent)} instances are silent: unknown, not clear.` : null}
               </>
             }
@@ -109,7 +111,7 @@ function Drift({ dto }: { dto: FindingsDto }) {
                 {describeWhere(group)}. {group.sentence} Open <Age at={group.since} />, since <Timestamp at={group.since} />.
               </>
             }
-            actions={<CauseActs group={group} onReconverge={() => setActing(group)} />}
+            actions={<CauseActs group={group} onReconverge={() => setActing(group)} onWaive={() => setWaiving(group)} />}
           >
             <FindingsTable label={`Findings: ${group.title}`} rows={group.rows.map(toFindingRow)} />
             {group.findings > group.rows.length && group.service ? (
@@ -122,12 +124,14 @@ function Drift({ dto }: { dto: FindingsDto }) {
           </CauseGroup>
         ))
       )}
+      <Waived groups={dto.waived} />
+      {waiving ? <Waive group={waiving} onClose={() => setWaiving(null)} /> : null}
       {acting ? <Reconverge group={acting} onClose={() => setActing(null)} /> : null}
     </>
   );
 }
 
-function CauseActs({ group, onReconverge }: { group: FindingGroup; onReconverge: () => void }) {
+function CauseActs({ group, onReconverge, onWaive }: { group: FindingGroup; onReconverge: () => void; onWaive: () => void }) {
   const refusal = useRefusal();
   const [, openRollback] = useRollback();
   if (group.service === null || group.environment === null) return null;
@@ -146,6 +150,7 @@ function CauseActs({ group, onReconverge }: { group: FindingGroup; onReconverge:
       ) : (
         <ButtonLink href={`/services/${encodeURIComponent(group.service)}?environment=${encodeURIComponent(group.environment)}`}>Open {group.service}</ButtonLink>
       )}
+      <WaiveButton group={group} onClick={onWaive} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FindingDto, FindingGroup } from "@/lib/contract/fleet";
-import { targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
+import { describeDrift, targetsOf, toCause, toFindingRow, whyNotReconverge, whyNotWaive } from "./to-drift";
 
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
 const AT = "2026-11-20T02:16:24.000Z";
@@ -30,6 +30,25 @@ describe("targetsOf", () => {
   ])("%s", (_name, given, expected) => {
     expect(targetsOf(given)).toEqual(expected);
   });
+});
+
+describe("whyNotWaive", () => {
+  it.each<[string, FindingGroup, RegExp | null]>([
+    ["drift", group(), null],
+    ["recalled", group({ kind: "recalled" }), /lift the recall/],
+    ["unknown code", group({ kind: "unknown-artifact" }), /nobody knows/],
+    ["no service", group({ service: null }), /belongs to no service/],
+    ["silent", group({ kind: "silent" }), /Only drift/],
+  ])("%s", (_name, given, expected) => {
+    if (expected === null) expect(whyNotWaive(given)).toBeNull();
+    else expect(whyNotWaive(given)).toMatch(expected);
+  });
+});
+
+it("says what is waived, and never calls it clear", () => {
+  const none = { asOf: AT, total: 0, instances: 0, checkedInstances: 12, groups: [], waived: [group()], inTransition: [] };
+  expect(describeDrift(none)).toEqual([{ strong: "Nothing counts." }, " 12 instances checked.", " 1 cause is waived."]);
+  expect(describeDrift({ ...none, waived: [] })).toEqual([{ strong: "All clear." }, " 12 instances checked."]);
 });
 
 describe("whyNotReconverge", () => {

@@ -3,6 +3,7 @@ import type { CauseGroupProps } from "@/components/drift/cause-group";
 import type { FindingRow } from "@/components/drift/findings-table";
 import { formatCount } from "@/components/ui/format";
 import type { VerdictPart } from "@/components/ui/verdict";
+import { isWaivable } from "@/lib/domain/drift/waivable";
 import type { FindingDto, FindingGroup, FindingsDto } from "@/lib/contract/fleet";
 
 /** How many findings of how many causes, and what rollouts explain. */
@@ -12,13 +13,15 @@ export function describeDrift(dto: FindingsDto): VerdictPart[] {
     { link: `R-${moving.rollout.number}`, href: `/rollouts/${moving.rollout.id}` },
     ".",
   ]);
+  const excused: VerdictPart[] = dto.waived.length > 0 ? [` ${formatCount(dto.waived.length)} ${plural(dto.waived.length, "cause is", "causes are")} waived.`] : [];
   if (dto.groups.length === 0) {
-    return [{ strong: "All clear." }, ` ${formatCount(dto.checkedInstances)} ${plural(dto.checkedInstances, "instance")} checked.`, ...explained];
+    return [{ strong: dto.waived.length > 0 ? "Nothing counts." : "All clear." }, ` ${formatCount(dto.checkedInstances)} ${plural(dto.checkedInstances, "instance")} checked.`, ...excused, ...explained];
   }
   const causes = dto.groups.length;
   return [
     { strong: `${formatCount(dto.instances)} ${plural(dto.instances, "instance")}, ${formatCount(causes)} ${plural(causes, "cause")}.` },
     ` ${formatCount(dto.checkedInstances)} checked.`,
+    ...excused,
     ...explained,
   ];
 }
@@ -71,6 +74,17 @@ export function targetsOf(group: FindingGroup): string[] | null {
   if (group.rows.length < group.findings) return null;
   const ids = group.rows.map((row) => row.target?.id);
   return ids.every((id) => id !== undefined) ? [...new Set(ids)] : null;
+}
+
+/** How long what is waived may stay so, in days; the longest is the server's own limit. */
+export const WAIVER_DAYS = [1, 7, 30, 90] as const;
+
+/** Why a cause cannot be waived; null when it can. */
+export function whyNotWaive(group: Pick<FindingGroup, "kind" | "service" | "environment">): string | null {
+  if (group.kind === "recalled") return "What is recalled cannot be waived: roll it back, or lift the recall.";
+  if (group.kind === "unknown-artifact") return "Code that nobody knows cannot be waived: register it, or replace it.";
+  if (group.service === null || group.environment === null) return "It belongs to no service in an environment.";
+  return isWaivable(group.kind) ? null : "Only drift can be waived.";
 }
 
 /** Why a cause cannot be put right from here; null when it can. */

@@ -2,7 +2,7 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { FormEvent, ReactNode } from "react";
+import type { FormEvent } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { plural } from "@/app/(dashboard)/words";
 import { Age } from "@/components/ui/age";
@@ -20,13 +20,13 @@ import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { CreatedToken, EnrolmentDto, PoolDto, TokenDto } from "@/lib/contract/access";
 import type { AgentDto, EnvironmentDto } from "@/lib/contract/fleet";
 import type { Role } from "@/lib/domain/access/roles";
-import { ApiError, deleteJson, postJson, putJson } from "@/lib/queries/api-client";
+import { deleteJson, postJson, putJson } from "@/lib/queries/api-client";
 import { agentsQuery, environmentsQuery, poolsQuery, tokensQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
+import { ListError, Outcome, text } from "./form-parts";
 import { SettingsNav } from "./nav";
 import { ScopeFields } from "./scope-fields";
 import { useAct } from "./use-act";
-import type { Act } from "./use-act";
 
 export function SettingsPage() {
   const environments = useQuery(environmentsQuery());
@@ -41,27 +41,6 @@ export function SettingsPage() {
       <Environments environments={environments.data?.items ?? []} error={environments.error} />
     </>
   );
-}
-
-function text(form: FormData, name: string): string {
-  const value = form.get(name);
-  return typeof value === "string" ? value.trim() : "";
-}
-
-/** What a form says after it was sent. Takes no place before. */
-function Outcome<T>({ act, children }: { act: Act<T>; children: (result: T) => ReactNode }) {
-  return (
-    <>
-      <div role="alert">{act.error ? <p className="entry-error">{act.error}</p> : null}</div>
-      <output className="block">{act.result ? children(act.result) : null}</output>
-    </>
-  );
-}
-
-function ListError({ error, what }: { error: Error | null; what: string }) {
-  if (!error) return null;
-  if (error instanceof ApiError && error.status === 403) return <StateView kind="empty" title={`You have no right to see ${what}.`} body={error.message} />;
-  return <StateView kind="error" title={`${what} could not be loaded`} cause={error.message} requestId={error instanceof ApiError ? error.problem.requestId : null} />;
 }
 
 function Hosts({ environments }: { environments: readonly EnvironmentDto[] }) {

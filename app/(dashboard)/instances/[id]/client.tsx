@@ -97,7 +97,7 @@ function Instance({ instance }: { instance: InstanceDetail }) {
       {instance.findings.length > 0 ? (
         <section className="section" aria-label="Findings">
           <SectionHead title="Findings" note={`${formatCount(instance.findings.length)}`} />
-          <FindingsTable label="Findings" rows={instance.findings.map((finding) => ({ ...toFindingRow(finding), detail: finding.sentence }))} />
+          <FindingsTable label="Findings" rows={instance.findings.map((finding) => ({ ...toFindingRow(finding), detail: finding.waiver ? `${finding.sentence} Waived by ${finding.waiver.by}.` : finding.sentence }))} />
         </section>
       ) : null}
       <InstanceLane {...toInstanceLane(instance, now)} />
