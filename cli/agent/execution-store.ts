@@ -59,7 +59,8 @@ export async function openExecutionStore(dir: string): Promise<ExecutionStore> {
   };
 }
 
-function readRecord(value: unknown): ExecutionRecord | null {
+/** A record as a file holds it, or null when it is none. */
+export function readRecord(value: unknown): ExecutionRecord | null {
   if (!isExecutionRecord(value)) return null;
   // Written by an agent that knew no hooks: what it began was the replacement.
   const stage = STAGES.find((known) => known === value.stage) ?? "replacing";
