@@ -40,6 +40,7 @@ type Row = {
   desired: number | null;
   can_act: boolean;
   gone: boolean;
+  reverts: boolean;
   components: unknown;
   freshness: Freshness;
   last_report_at: Date;
@@ -59,7 +60,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
   const rows = await tx.$queryRaw<Row[]>`
     SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id,
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
-      t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, t.components, s.freshness, s.last_report_at, s.observed_at
+      t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
       AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
     JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
@@ -192,6 +193,7 @@ async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promis
       }),
     ),
     declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: componentOf.get(`${row.target_id} ${component.name}`) ?? component.name, candidates: lookUp(component.declared) }])),
+    managerReverts: row.reverts,
     progress: detail.progress ?? null,
     reportedAt: row.last_report_at.getTime(),
   });

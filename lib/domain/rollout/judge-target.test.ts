@@ -44,6 +44,7 @@ const observed = (changes: Partial<TargetObservation> = {}): TargetObservation =
   desiredCount: 1,
   instances: [instance()],
   declared: [],
+  managerReverts: false,
   progress: null,
   reportedAt: NOW,
   ...changes,
@@ -189,6 +190,15 @@ describe("judgeTarget", () => {
     ["gone", { status: "verified" }, { present: false, instances: [instance({ health: "unhealthy" })] }, false],
   ])("says that a verified target became unhealthy: %s", (_, goalChanges, observedChanges, expected) => {
     expect(judgeTarget(goal(goalChanges), observed(observedChanges), NOW, POLICY).unhealthy).toBe(expected);
+  });
+
+  it.each<[string, Partial<TargetGoal>, Partial<TargetObservation>, boolean]>([
+    ["another tool puts its own version back", {}, { managerReverts: true }, true],
+    ["it was told to carry it out", { executor: "external" }, { managerReverts: true }, false],
+    ["a reconverge brings what is assigned anyway", { kind: "reconverge" }, { managerReverts: true }, false],
+    ["it does not run yet", {}, { managerReverts: true, instances: [] }, false],
+  ])("says that it will be reverted: %s", (_, goalChanges, observedChanges, expected) => {
+    expect(judgeTarget(goal(goalChanges), observed(observedChanges), NOW, POLICY).willRevert).toBe(expected);
   });
 
   it("makes only allowed moves, and comes to rest when nothing changes", () => {

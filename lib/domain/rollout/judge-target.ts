@@ -59,6 +59,8 @@ export interface TargetObservation {
   instances: readonly ObservedInstance[];
   /** What the runtime would start next, by component. Empty when it does not say. */
   declared: readonly { component: string; candidates: readonly string[] }[];
+  /** Whether another tool says that it puts its own version back by itself. */
+  managerReverts: boolean;
   /** The executor's last word, and when it came (epoch ms). */
   progress: { phase: ProgressPhase; generation: number; reason: TargetReason | null; at: number } | null;
   /** When the last report was received (epoch ms). */
@@ -224,8 +226,9 @@ export function judgeTarget(
   const found = match(goal, observation, policy);
   const willRevert =
     found.verdict === "right" &&
-    observation.declared.length > 0 &&
-    matchDeclared(goal, observation).verdict === "wrong";
+    goal.kind !== "reconverge" &&
+    // Whoever was told to carry it out is not the one who undoes it.
+    ((observation.managerReverts && goal.executor === "agent") || (observation.declared.length > 0 && matchDeclared(goal, observation).verdict === "wrong"));
 
   const judge = (): { status: TargetStatus; reason: TargetReason | null } => {
     switch (goal.status) {

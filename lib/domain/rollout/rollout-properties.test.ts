@@ -213,7 +213,7 @@ class World {
       word: null,
       startedGeneration: null,
       report,
-      reportedAt: this.now,
+    reportedAt: this.now,
       previousInstances: host.copy ? [host.copy.key] : [],
     });
   }
@@ -254,6 +254,7 @@ class World {
       canAct: report.canAct,
       generation: row.startedGeneration,
       desiredCount: 1,
+      managerReverts: false,
       instances: report.copies.map((copy) => ({
         key: copy.key,
         component: "main",
