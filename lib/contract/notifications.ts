@@ -1,15 +1,9 @@
 import { z } from "zod";
+import { MAIL_SECURITIES, PAGERDUTY_URL } from "@/lib/domain/notifications/channel-kinds";
 import type { Notice } from "@/lib/domain/notifications/notice";
 import { ROLLOUT_NOTICES } from "@/lib/domain/rollout/notices";
 import { ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, httpUrl, instant, limit, name, page, uuid } from "./primitives";
-
-export const CHANNEL_KINDS = ["webhook", "slack", "pagerduty", "email"] as const;
-export type ChannelKind = (typeof CHANNEL_KINDS)[number];
-
-/** How a mail server is spoken to: TLS from the first byte, TLS after a greeting, or none (only where the outbound allow-list says so). */
-export const MAIL_SECURITIES = ["tls", "starttls", "none"] as const;
-export const PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue";
 
 const pattern = z.string().regex(/^[a-z0-9._*-]{1,64}$/, "a name, in which * stands for any characters");
 const events = z.array(z.enum(ROLLOUT_NOTICES)).min(1, "at least one").max(ROLLOUT_NOTICES.length);

@@ -48,6 +48,11 @@ export function putJson<T>(path: string, body: unknown): Promise<T> {
   return request<T>(`/api/v1/${path}`, { method: "PUT", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
 }
 
+/** PATCHes with JSON: what is left out stays. @throws ApiError */
+export function patchJson<T>(path: string, body: unknown): Promise<T> {
+  return request<T>(`/api/v1/${path}`, { method: "PATCH", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+}
+
 /** DELETEs what the path names. @throws ApiError */
 export function deleteJson<T>(path: string): Promise<T> {
   return request<T>(`/api/v1/${path}`, { method: "DELETE" });

@@ -37,6 +37,8 @@ export const keys = {
   holds: ["settings", "holds"] as const,
   waivers: ["settings", "waivers"] as const,
   recalls: ["settings", "recalls"] as const,
+  channels: ["settings", "channels"] as const,
+  deliveries: (filter: { status?: string | null }) => ["deliveries", filter] as const,
 };
 
 /** Beginnings of keys that a change of a topic makes stale. */
@@ -50,5 +52,5 @@ export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
   ledger: [["ledger"]],
   settings: [["settings"]],
   access: [["session"], ["settings"]],
-  delivery: [["deliveries"], ["settings", "executors"]],
+  delivery: [["deliveries"], ["settings", "executors"], ["settings", "channels"]],
 };

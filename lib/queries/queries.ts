@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { ChannelDto, DeliveryDto } from "@/lib/contract/notifications";
 import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
@@ -71,3 +72,13 @@ export const waiversQuery = () => queryOptions({ queryKey: keys.waivers, queryFn
 export const recallsQuery = () => queryOptions({ queryKey: keys.recalls, queryFn: ({ signal }) => getJson<Page<StandingRecall>>("recalls", {}, signal) });
 
 export const strategiesQuery = () => queryOptions({ queryKey: keys.strategies, queryFn: ({ signal }) => getJson<Page<StrategyDto>>("strategies", {}, signal) });
+
+export const channelsQuery = () => queryOptions({ queryKey: keys.channels, queryFn: ({ signal }) => getJson<Page<ChannelDto>>("channels", {}, signal) });
+
+export const deliveriesQuery = (filter: { status?: string | null }) =>
+  infiniteQueryOptions({
+    queryKey: keys.deliveries(filter),
+    queryFn: ({ signal, pageParam }) => getJson<Page<DeliveryDto>>("deliveries", { ...filter, limit: 50, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+  });

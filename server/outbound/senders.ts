@@ -1,5 +1,5 @@
 import type { ExecutorConfig } from "@/lib/contract/executors";
-import type { ChannelKind } from "@/lib/contract/notifications";
+import type { ChannelKind } from "@/lib/domain/notifications/channel-kinds";
 import { sendOrder } from "@/server/executors/send-order";
 import { sendMail } from "@/server/notifications/send-mail";
 import { sendPagerDuty } from "@/server/notifications/send-pagerduty";
