@@ -5,7 +5,7 @@ import { registerAdminCommands } from "./commands/admin";
 import { registerLedgerCommands } from "./commands/ledger";
 import { registerPolicyCommands } from "./commands/policy";
 import { registerReleaseCommands } from "./commands/release";
-import { registerRolloutCommands } from "./commands/rollout";
+import { registerRolloutCommands } from "./commands/rollouts/commands";
 import { registerSimulateCommand } from "./commands/simulate";
 import { registerStatusCommand } from "./commands/status";
 import { registerProcesses } from "./processes/commands";
@@ -20,9 +20,17 @@ const known = program.commands.length;
 for (const register of clients) register(program);
 for (const command of program.commands.slice(known)) addClientOptions(command);
 
+// Who reads only the first lines of a stream has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
   console.error(`plumbline: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = error instanceof CliError ? error.exitCode : 1;
+  // A script that asked for JSON gets what the server said too, as the last line.
+  if (error instanceof CliError && error.problem && process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ exit: error.exitCode, problem: error.problem })}\n`);
 }
