@@ -40,8 +40,10 @@ export type Stack = {
   readonly setup: Setup | undefined;
   /** "web", "worker", "postgres" and what was `supervise`d; undefined while one is between two lives. */
   readonly pids: Record<string, number | undefined>;
+  /** One more web process on the same database and data folder, as behind a balancer; ready when this returns. */
+  addWeb(name?: string): Promise<{ readonly url: string; readonly port: number; stop(): Promise<void> }>;
   /** Runs one more Node.js process (arguments as for `node`) for as long as the stack lasts. */
-  supervise(name: string, args: string[], options?: { database?: boolean }): { readonly pid: number | undefined; stop(): Promise<void> };
+  supervise(name: string, args: string[], options?: { database?: boolean; env?: NodeJS.ProcessEnv }): { readonly pid: number | undefined; stop(): Promise<void> };
   /** Stops everything in order. Safe to call twice. */
   stop(): Promise<void>;
 };

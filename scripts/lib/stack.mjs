@@ -156,14 +156,24 @@ class Stack {
     this.#options.log(`The database ended unexpectedly (${killedBy ?? `exit code ${code}`}); starting it again in ${(delayMs / 1000).toFixed(1)} s`);
   }
 
+  /** One more web process on the same database and data folder, as behind a balancer; ready when this returns. */
+  async addWeb(name = "web-2") {
+    const { host } = this.#options;
+    const port = await findFreePort(host);
+    const child = this.supervise(name, ["--enable-source-maps", inRoot("dist", "web.mjs")], { database: true, env: { PLUMBLINE_PORT: String(port) } });
+    await this.#untilReady(port);
+    const { protocol } = new URL(this.url);
+    return { url: `${protocol}//${host.includes(":") ? `[${host}]` : host}:${port}`, port, stop: () => child.stop() };
+  }
+
   /** Runs one more Node.js process for as long as the stack lasts; only web and worker reach the database. */
-  supervise(name, args, { database = false } = {}) {
+  supervise(name, args, { database = false, env = {} } = {}) {
     this.#throwIfStopped();
     const { output = "files", log } = this.#options;
     const child = new SupervisedChild({
       name,
       args,
-      env: database ? { ...this.env, ...this.#databaseEnv } : this.env,
+      env: { ...this.env, ...(database && this.#databaseEnv), ...env },
       logFile: output === "files" ? path.join(this.dataDir, "logs", `${name}.log`) : undefined,
       log,
       onChange: () => this.#writeState(),
@@ -174,12 +184,12 @@ class Stack {
     return child;
   }
 
-  async #untilReady() {
+  async #untilReady(port = this.port) {
     const until = Date.now() + readyTimeoutMs;
     let last = "no answer yet";
     while (Date.now() < until) {
       this.#throwIfStopped();
-      last = await probe(this.#options.host, this.port);
+      last = await probe(this.#options.host, port);
       if (last === "ready") return;
       for (const [name, child] of this.#children) {
         if (child.crashes >= crashesBeforeGivingUp) throw new Failure(`${name} ends each time it is started.${this.#logTail(name)}`);
