@@ -107,7 +107,7 @@ export const deliveryDto = z.strictObject({
 });
 export type DeliveryDto = z.infer<typeof deliveryDto>;
 export const deliveryPage = page(deliveryDto);
-export const listDeliveriesQuery = z.strictObject({ rollout: uuid.optional(), channel: uuid.optional(), status: deliveryStatus.optional(), limit, cursor: cursor.optional() });
+export const listDeliveriesQuery = z.strictObject({ rollout: uuid.optional(), channel: uuid.optional(), executor: uuid.optional(), status: deliveryStatus.optional(), limit, cursor: cursor.optional() });
 
 const release = z.strictObject({ version: z.string(), artifact: z.strictObject({ repository: z.string().nullable(), digest: z.string() }).nullable() });
 /** The body of a channel's delivery, as the outbox keeps it. */

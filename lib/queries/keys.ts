@@ -39,6 +39,7 @@ export const keys = {
   recalls: ["settings", "recalls"] as const,
   channels: ["settings", "channels"] as const,
   deliveries: (filter: { status?: string | null }) => ["deliveries", filter] as const,
+  toldExecutor: (executor: string) => ["deliveries", "executor", executor] as const,
 };
 
 /** Beginnings of keys that a change of a topic makes stale. */

@@ -82,3 +82,7 @@ export const deliveriesQuery = (filter: { status?: string | null }) =>
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextCursor,
   });
+
+/** The last things that an executor was told, newest first. */
+export const toldExecutorQuery = (executor: string) =>
+  queryOptions({ queryKey: keys.toldExecutor(executor), queryFn: ({ signal }) => getJson<Page<DeliveryDto>>("deliveries", { executor, limit: 10 }, signal) });

@@ -24,6 +24,7 @@ export async function listDeliveries({ ctx, input }: { ctx: Ctx; input: z.output
     WHERE (${before}::bigint IS NULL OR d.seq < ${before}::bigint)
       AND (${input.rollout ?? null}::uuid IS NULL OR d.rollout_id = ${input.rollout ?? null}::uuid)
       AND (${input.channel ?? null}::uuid IS NULL OR d.channel_id = ${input.channel ?? null}::uuid)
+      AND (${input.executor ?? null}::uuid IS NULL OR d.executor_id = ${input.executor ?? null}::uuid)
       AND (${input.status ?? null}::text IS NULL OR d.status = ${input.status ?? null})
       AND CASE WHEN r.id IS NULL THEN d.channel_id = ANY(${seen.map(({ id }) => id)}::uuid[])
         ELSE (r.service_id, r.environment_id) IN (SELECT * FROM unnest(${visible.map((place) => place.service_id)}::uuid[], ${visible.map((place) => place.environment_id)}::uuid[])) END

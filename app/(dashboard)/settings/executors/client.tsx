@@ -1,6 +1,7 @@
 "use client";
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import Link from "next/link";
 import { useState } from "react";
 import type { FormEvent } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
@@ -14,8 +15,9 @@ import { HangingCell, Table } from "@/components/ui/table";
 import type { Tone } from "@/components/ui/tone";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { CreatedExecutor, ExecutorConfig, ExecutorDto, TestedExecutor } from "@/lib/contract/executors";
+import type { DeliveryDto } from "@/lib/contract/notifications";
 import { deleteJson, postJson } from "@/lib/queries/api-client";
-import { executorsQuery } from "@/lib/queries/queries";
+import { executorsQuery, toldExecutorQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { ListError, Outcome, text } from "../form-parts";
 import { SettingsNav } from "../nav";
@@ -114,6 +116,7 @@ function Executors({ items }: { items: readonly ExecutorDto[] }) {
           </p>
         )}
       </Outcome>
+      {items.map((item) => (item.last ? <Told key={item.id} executor={item} /> : null))}
       <NewExecutor />
       {removing ? (
         <ActDialog
@@ -144,6 +147,81 @@ function LastTold({ last }: { last: ExecutorDto["last"] }) {
       <StatusShape kind={LAST_TONE[last.status]} size={12} /> {LAST_WORD[last.status]}, <Age at={last.at} suffix="ago" />
       {last.error ? <span className="muted block">{last.error}</span> : null}
     </>
+  );
+}
+
+/** The last things that an executor was told, read when somebody looks; what was given up can be sent again. */
+function Told({ executor }: { executor: ExecutorDto }) {
+  const client = useQueryClient();
+  const refusal = useRefusal();
+  const missing = refusal("deliveries.read");
+  const [open, setOpen] = useState(false);
+  const { data, error, isPending } = useQuery({ ...toldExecutorQuery(executor.id), enabled: open && missing === null });
+  const resent = useAct<DeliveryDto>();
+
+  function resend(item: DeliveryDto) {
+    void resent.run(async () => {
+      const again = await postJson<DeliveryDto>(`deliveries/${item.id}/resend`, {});
+      await client.invalidateQueries({ queryKey: ["deliveries"] });
+      return again;
+    });
+  }
+
+  return (
+    <details className="make" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>What {executor.name} was told</summary>
+      {missing ? <StateView kind="empty" title="You have no right to see deliveries." body={missing} /> : null}
+      <ListError error={error} what="Deliveries" />
+      {open && isPending && missing === null ? <StateView kind="loading" label="Loading: deliveries" rows={3} /> : null}
+      {data && data.items.length > 0 ? (
+        <Table label={`What ${executor.name} was told`} dense stack>
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col">State</th>
+              <th scope="col" className="num">
+                Attempts
+              </th>
+              <th scope="col">
+                <span className="visually-hidden">Action</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.items.map((item) => (
+              <tr key={item.id}>
+                <HangingCell tone={item.status === "failed" ? "critical" : "neutral"} className="wraps" data-phone="wide">
+                  {item.rollout ? (
+                    <Link className="link" href={`/rollouts/${item.rollout.id}`}>
+                      {item.sentence}
+                    </Link>
+                  ) : (
+                    item.sentence
+                  )}
+                  {item.resendOf ? <span className="muted">, sent again</span> : null}
+                </HangingCell>
+                <td className="wraps" data-phone="wide">
+                  <LastTold last={{ at: item.sentAt ?? item.createdAt, status: item.status, error: item.lastError }} />
+                </td>
+                <td className="num">{item.attempts}</td>
+                <td className="num" data-phone="end">
+                  <Button
+                    size="small"
+                    aria-label={`Send again: ${item.sentence}`}
+                    disabledReason={item.status === "pending" ? "It is still on its way." : refusal("deliveries.resend", item.rollout ? { service: item.rollout.service, environment: item.rollout.environment } : {})}
+                    aria-busy={resent.busy}
+                    onClick={() => resend(item)}
+                  >
+                    Send again
+                  </Button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      ) : null}
+      <Outcome act={resent}>{() => <p className="section-gap">It is on its way to {executor.name} once more. An order of a rollout that has ended is not sent.</p>}</Outcome>
+    </details>
   );
 }
 
