@@ -14,6 +14,8 @@ import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { serverVkey } from "@/server/ledger/signing-key";
+import { listDeliveries } from "@/server/notifications/list-deliveries";
+import { resendDelivery } from "@/server/notifications/resend-delivery";
 import { sendDeliveries } from "@/server/outbound/deliver";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -21,6 +23,7 @@ import { FakeAgent, fakeImage, registerVersion } from "@/server/testing/fake-fle
 import { startLocalServer, type LocalServer, type Received } from "@/server/testing/local-server";
 import { createExecutor } from "./create-executor";
 import { dispatchWave } from "./dispatch-wave";
+import { listExecutors } from "./list-executors";
 import { removeExecutor } from "./remove-executor";
 
 let test: TestApp;
@@ -181,4 +184,18 @@ describe("other kinds", () => {
     expect(row).toMatchObject({ status: "failed", last_status: 404 });
     expect(row?.last_error).not.toContain("glptt-secret");
   });
+});
+
+it("shows each executor what it was told, and sends it again under the same id", async () => {
+  server.answer((_, response) => response.writeHead(422).end());
+  await dispatch();
+  await sendDeliveries(test.app);
+  const told = await listDeliveries({ ctx, input: { executor: executor.id, limit: 10 } });
+  expect(told.items).toMatchObject([{ status: "failed", lastStatus: 422, executor: { id: executor.id, name: "deployer" }, wave: 1 }]);
+  expect((await listDeliveries({ ctx, input: { executor: rolloutId, limit: 10 } })).items).toEqual([]);
+  expect((await listExecutors({ ctx })).items).toMatchObject([{ name: "deployer", last: { status: "failed", error: expect.stringContaining("422") } }]);
+  server.answer((_, response) => response.end());
+  await resendDelivery({ ctx, input: { id: told.items[0]?.id ?? "" } });
+  await sendDeliveries(test.app);
+  expect(server.received.map(({ headers }) => headers["webhook-id"])).toEqual([server.received[0]?.headers["webhook-id"], server.received[0]?.headers["webhook-id"]]);
 });
