@@ -15,7 +15,7 @@ import { TypeToConfirm } from "@/components/ui/type-to-confirm";
 import { SectionHead } from "@/components/ui/verdict";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { PlannedWaves } from "./planned-waves";
-import { prepareBlast, startWords } from "./prepare-start";
+import { joinGate, prepareBlast, startWords } from "./prepare-start";
 import type { BlastRadius, EvidenceItem, PlannedWave } from "./prepare-start";
 import { RolloutSteps } from "./rollout-steps";
 import type { RolloutStep } from "./rollout-steps";
@@ -190,6 +190,7 @@ export function StartBody(props: StartBodyProps) {
   const sending = progress.kind === "sending";
   const disabledReason = props.disabledReason ?? (sending ? "Sending the request…" : progress.kind === "changed" ? "Look at what changed first." : null);
   const typed = view.confirm === "type";
+  const [only] = view.waves;
   const weighed = view.evidence.length > 0 || view.difference.length > 0 || hasBetween(view.between);
 
   function decide() {
@@ -247,7 +248,8 @@ export function StartBody(props: StartBodyProps) {
                 {note}
               </p>
             ))}
-            {view.waves.length > 0 ? <PlannedWaves waves={view.waves} /> : null}
+            {view.waves.length > 1 ? <PlannedWaves waves={view.waves} /> : null}
+            {view.waves.length === 1 && only ? <p className="planned-note">{joinGate(only.gate)}</p> : null}
           </section>
         ) : null}
         <div className="weigh" data-one={weighed ? undefined : ""}>

@@ -38,6 +38,7 @@ export const keys = {
   waivers: ["settings", "waivers"] as const,
   recalls: ["settings", "recalls"] as const,
   channels: ["settings", "channels"] as const,
+  rolloutDeliveries: (rollout: string) => ["deliveries", { rollout }] as const,
   deliveries: (filter: { status?: string | null }) => ["deliveries", filter] as const,
   toldExecutor: (executor: string) => ["deliveries", "executor", executor] as const,
 };

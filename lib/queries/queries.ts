@@ -49,6 +49,10 @@ export const rolloutQuery = (id: string) =>
 export const previewQuery = (key: PreviewKey) =>
   queryOptions({ queryKey: keys.preview(key), queryFn: ({ signal }) => getJson<RolloutPreview>("rollouts/preview", { ...key }, signal), staleTime: 0 });
 
+/** What channels and executors were told about a rollout. */
+export const rolloutDeliveriesQuery = (rollout: string) =>
+  queryOptions({ queryKey: keys.rolloutDeliveries(rollout), queryFn: ({ signal }) => getJson<Page<DeliveryDto>>("deliveries", { rollout, limit: 50 }, signal) });
+
 export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });
 

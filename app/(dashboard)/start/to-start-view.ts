@@ -73,7 +73,8 @@ export function toStartView(preview: RolloutPreview, { selected = null, override
     blast: { instances: preview.instances, targets: preview.targets, actable: preview.actable, regions: preview.regions, waves: preview.waves, estimateMs: preview.estimateMs },
     waves: preview.waves,
     plan: planOf(preview),
-    warnings: preview.warnings.map((warning) => capitalise(warning.sentence)),
+    // Who reverts it stands above, with what to do about it.
+    warnings: preview.warnings.filter((warning) => warning.reason !== "will-be-reverted" || preview.ways.length === 0).map((warning) => capitalise(warning.sentence)),
     evidence: preview.evidence.map((item) => ({ ok: item.ok, required: item.required, text: capitalise(item.sentence), at: item.at })),
     leaves: leavesOf(preview),
     difference: preview.difference.map(capitalise),

@@ -25,6 +25,7 @@ import { isActiveRollout } from "@/lib/domain/rollout/statuses";
 import type { TargetStatus } from "@/lib/domain/rollout/statuses";
 import { rolloutQuery } from "@/lib/queries/queries";
 import { Acts, ClearMistake, GoAhead } from "./acts";
+import { Deliveries } from "./deliveries";
 
 /** While it moves the page also asks by itself, so that a dead live stream cannot hide progress. */
 const POLL_MS = 3_000;
@@ -92,6 +93,7 @@ function Rollout({ rollout }: { rollout: RolloutDetail }) {
             <Facts label="How it is carried out" facts={toFacts(rollout, now)} />
             {mayBeCleared(rollout) ? <ClearMistake rollout={rollout} /> : null}
           </section>
+          <Deliveries rollout={rollout} />
         </div>
       </div>
       <Targets rollout={rollout} />
