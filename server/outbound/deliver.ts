@@ -62,10 +62,10 @@ export async function sendDeliveries(app: App, options: DeliverOptions = {}): Pr
 async function claimNext({ db }: App, now: Date | null): Promise<Claimed | null> {
   const [claimed] = await db.$queryRaw<Claimed[]>`
     /* prepared: delivery-claim */ WITH clock AS MATERIALIZED (SELECT coalesce(${now}::timestamptz, clock_timestamp()) AS now),
-    busy AS MATERIALIZED (SELECT coalesce(channel_id, executor_id) AS party FROM deliveries, clock WHERE status = 'pending' AND leased_until > clock.now),
+    busy AS MATERIALIZED (SELECT coalesce(channel_id, executor_id) AS party FROM deliveries WHERE status = 'pending' AND leased_until IS NOT NULL AND leased_until > (SELECT now FROM clock)),
     next AS MATERIALIZED (
-      SELECT d.id FROM deliveries d, clock
-      WHERE d.status = 'pending' AND d.next_attempt_at <= clock.now AND (d.leased_until IS NULL OR d.leased_until <= clock.now)
+      SELECT d.id FROM deliveries d
+      WHERE d.status = 'pending' AND d.next_attempt_at <= (SELECT now FROM clock) AND (d.leased_until IS NULL OR d.leased_until <= (SELECT now FROM clock))
         AND coalesce(d.channel_id, d.executor_id) NOT IN (SELECT party FROM busy)
         AND NOT EXISTS (
           SELECT FROM deliveries o
