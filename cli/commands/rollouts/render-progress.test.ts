@@ -18,7 +18,7 @@ function example(change: Partial<RolloutDetail> = {}): RolloutDetail {
   return {
     id: "018f0000-0000-7000-8000-000000000012", number: 12, service: "payments", environment: "production", partition: "default", kind: "promote", origin: "plumbline", status: "running", statusReason: null, outcome: null, incident: null,
     from: release("1.42.0"), to: release("1.43.0"), entry: 90, holdEntry: null, reason: null, startedBy: "ci", supersedes: null, createdAt: START, acceptedAt: START, acknowledgedAt: START, finishedAt: null, revision: 4,
-    counts: counts(6, 3, 1, 40), estimateMs: { from: 110_000, to: 240_000 }, strategy: { version: 3, sentence: "5 %, 25 %, everyone.", maxInFlight: null }, waitingFor: null, executor: null, group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
+    counts: counts(6, 3, 1, 40), estimateMs: { from: 212_000, to: 342_000 }, strategy: { version: 3, sentence: "5 %, 25 %, everyone.", maxInFlight: null }, waitingFor: null, executor: null, group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
     waves: [
       wave(1, "canary", { status: "passed", counts: counts(2, 0, 0, 2) }),
       wave(2, "25 %", { status: "open", counts: counts(4, 3, 1, 10) }),
@@ -48,7 +48,7 @@ describe("what a terminal shows", () => {
 
   it.each<[string, Partial<RolloutDetail>, string]>([
     ["a go-ahead", { waves: [wave(1, "canary", { status: "passed" }), wave(2, "rest", { status: "waiting", goAhead: { needed: true, by: null, entry: null } })] }, "Wave 2 (rest) waits for a person: plumbline rollout go-ahead R-12 --wave 2"],
-    ["a go-ahead that was given", { waitingFor: "the freeze Christmas", waves: [wave(1, "rest", { status: "waiting", goAhead: { needed: true, by: "Kim", entry: 91 } })] }, "Waits for the freeze Christmas"],
+    ["a go-ahead that was given", { waitingFor: "Waits for the freeze Christmas to end.", waves: [wave(1, "rest", { status: "waiting", goAhead: { needed: true, by: "Kim", entry: 91 } })] }, "Waits for the freeze Christmas to end."],
     ["a check", { waves: [wave(1, "rest", { status: "waiting", check: { status: "due", detail: "error rate 0.4 > 0.1", attempts: 3 } })] }, "Check before wave 1 is due: error rate 0.4 > 0.1, asked 3 times"],
     ["a pause", { status: "paused", statusReason: "Stopped by a person." }, "It is paused (Stopped by a person): plumbline rollout resume R-12"],
     ["a wave that failed", { status: "paused", waves: [wave(1, "canary", { status: "failed" })] }, "It is paused: plumbline rollout resume R-12 --failed retry|accept"],

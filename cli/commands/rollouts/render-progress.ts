@@ -27,7 +27,7 @@ export function renderProgress({ value: rollout, away, nowMs }: ProgressView<Rol
     line(`${group.count} stuck: ${group.sentence}${group.where.length > 0 ? ` (${group.where.join(", ")}${group.count > group.where.length ? ", …" : ""})` : ""}`, "yellow"),
     line(`  ${group.next}`),
   ]);
-  const tail = [sumUp(rollout), ...(awaySentence(away))].map((text, at) => line(text, ...(at === 0 ? [] : (["red"] as const))));
+  const tail = [sumUp(rollout, nowMs), ...(awaySentence(away))].map((text, at) => line(text, ...(at === 0 ? [] : (["red"] as const))));
   const rest = [...tail, ...waits, ...stuck];
   const room = surface.height === null ? null : Math.max(3, surface.height - 1 - rest.length);
   return fold([head, ...renderWaves(rollout.waves, nowMs, surface, room), ...rest], surface);
@@ -36,7 +36,7 @@ export function renderProgress({ value: rollout, away, nowMs }: ProgressView<Rol
 /** Several rollouts of one decision, one bar each. */
 export function renderGroup({ value: group, away }: ProgressView<GroupDto>, surface: Surface): string[] {
   const line = (text: string, ...paints: Paint[]): string => paint(clip(plainText(text), surface.width), paints, surface.colour);
-  const rows = group.rollouts.map((rollout) => ({ name: `${rollout.service} ${rollout.to?.version ?? "stop"}`, counts: rollout.counts, words: `R-${rollout.number} ${rollout.status}${rollout.waitingFor ? `, waits for ${rollout.waitingFor}` : ""}` }));
+  const rows = group.rollouts.map((rollout) => ({ name: `${rollout.service} ${rollout.to?.version ?? "stop"}`, counts: rollout.counts, words: `R-${rollout.number} ${rollout.status}${rollout.waitingFor ? `: ${rollout.waitingFor}` : ""}` }));
   return fold(
     [
       line(group.summary, "bold"),
@@ -102,7 +102,7 @@ function waveWords(wave: Wave, nowMs: number): string {
     case "soaking":
       return wave.soakUntil === null ? "soaking" : `soaking, ${formatClock(Date.parse(wave.soakUntil) - nowMs)} left`;
     case "waiting":
-      return `waits${wave.statusReason ? `: ${wave.statusReason}` : ""}`;
+      return wave.statusReason ?? "waits";
     case "failed":
       return `failed${wave.statusReason ? `: ${wave.statusReason}` : ""}`;
     case "pending":
@@ -156,8 +156,9 @@ function drawBar(counts: Counts, width: number): { part: keyof typeof BAR; cells
   return exact.map(({ part, cells }) => ({ part, cells })).filter(({ cells }) => cells > 0);
 }
 
-function sumUp(rollout: RolloutDetail): string {
-  const eta = isActive(rollout.status) && rollout.status !== "paused" && rollout.estimateMs !== null ? `; ${formatRange(rollout.estimateMs)} left` : "";
+function sumUp(rollout: RolloutDetail, nowMs: number): string {
+  const passedMs = nowMs - Date.parse(rollout.createdAt);
+  const eta = isActive(rollout.status) && rollout.status !== "paused" && rollout.estimateMs !== null ? `; ${formatRange({ from: rollout.estimateMs.from - passedMs, to: rollout.estimateMs.to - passedMs })} left` : "";
   const end = isActive(rollout.status) ? "" : `; ${rollout.status}${rollout.statusReason ? `: ${rollout.statusReason}` : ""}${rollout.revertedBy ? `, R-${rollout.revertedBy.number} rolls it back` : ""}`;
   return `${countWords(rollout.counts)}${eta}${end}`;
 }
@@ -169,7 +170,7 @@ function waitsOf(rollout: RolloutDetail, nowMs: number): string[] {
   if (person) return [person];
   const checks = rollout.waves.flatMap((wave) => (wave.check && wave.check.status !== "passed" && wave.status === "waiting" ? [`Check before wave ${wave.ordinal} is ${wave.check.status}${wave.check.detail ? `: ${wave.check.detail}` : ""}${wave.check.attempts > 0 ? `, asked ${wave.check.attempts} times` : ""}`] : []));
   const soaking = rollout.waves.some((wave) => wave.status === "soaking" && wave.soakUntil !== null && Date.parse(wave.soakUntil) > nowMs);
-  return [...(rollout.waitingFor && !soaking ? [`Waits for ${rollout.waitingFor}`] : []), ...checks];
+  return [...(rollout.waitingFor && !soaking ? [rollout.waitingFor] : []), ...checks];
 }
 
 function awaySentence(away: Away | null): string[] {
