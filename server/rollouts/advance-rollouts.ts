@@ -41,7 +41,7 @@ async function putBack(app: App, id: string): Promise<void> {
   await transact(app.db, async (tx) => {
     const [row] = await tx.$queryRaw<{ now: Date }[]>`
       SELECT clock_timestamp() AS now FROM rollouts r WHERE r.id = ${id}::uuid AND EXISTS (SELECT FROM rollout_targets rt WHERE rt.rollout_id = r.id AND rt.status NOT IN ('verified', 'gone', 'withdrawn'))
-      FOR UPDATE OF r SKIP LOCKED`;
+      FOR NO KEY UPDATE OF r SKIP LOCKED`;
     if (!row) return;
     await judgeTargets(tx, { rolloutId: id }, row.now);
     await offerTargets(tx, { rolloutId: id, offer: "regressed", now: row.now });

@@ -52,7 +52,7 @@ export async function lockPlace(tx: Tx, place: KnownPlace): Promise<void> {
     SELECT 1 FROM assignments WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition} FOR UPDATE`;
   await tx.$queryRaw`
     SELECT 1 FROM rollouts WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
-      AND status IN ('planned', 'running', 'paused') FOR UPDATE`;
+      AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE`;
 }
 
 export function isKnownPlace(place: Place): place is KnownPlace {

@@ -22,15 +22,18 @@ export type RolloutRow = {
 };
 type Row = { id: string; number: bigint; kind: RolloutKind; status: RolloutStatus; service_id: string; environment_id: string; partition: string; executor_id: string | null; strategy: unknown };
 
-/** An active rollout, locked; null when it is not active any more, or when somebody else is at it (`wait` waits instead). */
+/**
+ * An active rollout, locked, but not against rows that only name it: what happens to its targets is written down meanwhile; null when it is not active any more, or when somebody else is at it (`wait`
+ * waits instead).
+ */
 export async function lockRollout(tx: Tx, id: string, { wait }: { wait: boolean }): Promise<RolloutRow | null> {
   const rows = wait
     ? await tx.$queryRaw<Row[]>`
         SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
-        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR UPDATE`
+        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE`
     : await tx.$queryRaw<Row[]>`
         SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
-        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR UPDATE SKIP LOCKED`;
+        WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE SKIP LOCKED`;
   const [row] = rows;
   if (!row) return null;
   return {

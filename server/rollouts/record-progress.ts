@@ -2,9 +2,10 @@ import type { z } from "zod";
 import { PREFETCH_STEPS, type progressReport, type PROGRESS_STEPS } from "@/lib/contract/agent";
 import type { ProgressPhase, TargetReason } from "@/lib/domain/rollout/statuses";
 import { authorise } from "@/server/access/authorise";
+import { createBatcher } from "@/server/batch";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
-import { transact, type Tx } from "@/server/db";
+import { transact, type Db, type Tx } from "@/server/db";
 import { judgeTargets } from "./judge-targets";
 
 type Input = z.output<typeof progressReport>;
@@ -43,35 +44,60 @@ const REASON: Record<NonNullable<Word["reason"]>, TargetReason> = {
   "runtime-error": "start-failed",
 };
 
+/** What one agent says that needs nothing read first. */
+type Told = { agentId: string; words: readonly Word[]; heldVersion: number | undefined };
+
+const batchers = new WeakMap<Db, (told: Told) => Promise<null>>();
+
 /**
  * Takes an executor's word: which desired version it holds, what it does with its targets, and why it refuses. A hint,
- * never proof: what counts is the next report. Words about targets or rollouts that are not its own move nothing.
+ * never proof: what counts is the next report. Words about targets or rollouts that are not its own move nothing. What a
+ * fleet says at once is kept and judged together.
  */
 export async function recordProgress({ ctx, input }: { ctx: Ctx; input: Input }): Promise<void> {
   authorise(ctx, "agent.progress");
+  const agentId = ctx.actor.id;
+  const ahead = input.targets.filter(isPrefetchWord);
   // By itself: it locks other rows than what follows, in an order of its own.
-  await transact(ctx.db, (tx) => storePrefetch(tx, ctx.actor.id, input.targets.filter(isPrefetchWord)));
-  await transact(ctx.db, async (tx) => {
-    const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    const now = clock?.now ?? new Date();
-    const targetIds = await storeWords(tx, ctx.actor.id, input.targets.filter((word): word is Word => !isPrefetchWord(word)), now);
+  if (ahead.length > 0) await transact(ctx.db, (tx) => storePrefetch(tx, agentId, ahead));
+  let record = batchers.get(ctx.db);
+  if (!record) {
+    record = createBatcher((told: readonly Told[]) => recordTold(ctx.db, told), { maxSize: 250, concurrency: 1 });
+    batchers.set(ctx.db, record);
+  }
+  const words = input.targets.filter((word): word is Word => !isPrefetchWord(word));
+  if (words.length > 0 || input.heldVersion !== undefined) await record({ agentId, words, heldVersion: input.heldVersion });
+  const { refusal } = input;
+  if (refusal) await transact(ctx.db, (tx) => recordRefusal(tx, agentId, refusal));
+}
+
+async function recordTold(db: Db, told: readonly Told[]): Promise<null[]> {
+  await transact(db, async (tx) => {
+    const now = await readClock(tx);
+    const targetIds = await storeWords(tx, told.flatMap(({ agentId, words }) => words.map((word) => ({ agentId, word }))), now);
     if (targetIds.length > 0) await judgeTargets(tx, { targetIds }, now);
-    await recordHeld(tx, ctx.actor.id, input, now);
+    await recordHeld(tx, told.flatMap(({ agentId, heldVersion }) => (heldVersion === undefined ? [] : { agentId, heldVersion })), now);
   });
+  return told.map(() => null);
+}
+
+async function readClock(tx: Tx): Promise<Date> {
+  const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
+  return clock?.now ?? new Date();
 }
 
 /** Keeps the last word for each target that takes part in an active rollout with this generation or a later one. */
-async function storeWords(tx: Tx, agentId: string, words: readonly Word[], now: Date): Promise<bigint[]> {
+async function storeWords(tx: Tx, words: readonly { agentId: string; word: Word }[], now: Date): Promise<bigint[]> {
   if (words.length === 0) return [];
-  const last = new Map(words.map((word) => [`${word.scope}\n${word.target}`, word]));
+  const last = new Map(words.map((one) => [`${one.agentId}\n${one.word.scope}\n${one.word.target}`, one]));
   const kept = [...last.values()];
-  const column = <T>(pick: (word: Word) => T): T[] => kept.map(pick);
+  const column = <T>(pick: (word: Word) => T): T[] => kept.map(({ word }) => pick(word));
   const rows = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH words AS (
       SELECT rt.rollout_id, rt.target_id, w.generation, w.step, w.progress::jsonb AS progress
-      FROM unnest(${column(({ scope }) => scope)}::text[], ${column(({ target }) => target)}::text[], ${column(({ generation }) => BigInt(generation))}::bigint[], ${column(({ step }) => step)}::text[],
-        ${column((word) => JSON.stringify(describe(word, now)))}::text[]) w(scope, target, generation, step, progress)
-      JOIN agent_scopes s ON s.agent_id = ${agentId}::uuid AND s.scope = w.scope
+      FROM unnest(${kept.map(({ agentId }) => agentId)}::uuid[], ${column(({ scope }) => scope)}::text[], ${column(({ target }) => target)}::text[], ${column(({ generation }) => BigInt(generation))}::bigint[], ${column(({ step }) => step)}::text[],
+        ${column((word) => JSON.stringify(describe(word, now)))}::text[]) w(agent_id, scope, target, generation, step, progress)
+      JOIN agent_scopes s ON s.agent_id = w.agent_id AND s.scope = w.scope
       JOIN targets t ON t.agent_scope_id = s.id AND t.key = w.target
       JOIN rollout_targets rt ON rt.target_id = t.id AND rt.generation = w.generation
       JOIN rollouts r ON r.id = rt.rollout_id AND (r.status IN ('running', 'paused') OR r.watched_until > ${now}::timestamptz)),
@@ -138,30 +164,37 @@ function describe(word: Word, now: Date): Record<string, unknown> {
   };
 }
 
-/** The version that an agent holds, and a document that it refused: one finding until it holds a later one. */
-async function recordHeld(tx: Tx, agentId: string, input: Input, now: Date): Promise<void> {
-  if (input.heldVersion !== undefined) {
-    const held = BigInt(input.heldVersion);
-    const rows = await tx.$queryRaw<{ cleared: boolean }[]>`
-      WITH before AS (SELECT id, held_version, ledger_refusal FROM agents WHERE id = ${agentId}::uuid FOR NO KEY UPDATE)
-      UPDATE agents a SET held_version = greatest(a.held_version, least(${held}, a.desired_version)),
-        ledger_refusal = CASE WHEN coalesce((before.ledger_refusal->>'version')::bigint, 0) < ${held} THEN NULL ELSE before.ledger_refusal END
-      FROM before WHERE a.id = before.id AND (a.held_version < ${held} OR before.ledger_refusal IS NOT NULL)
-      RETURNING before.ledger_refusal IS NOT NULL AND a.ledger_refusal IS NULL AS cleared`;
-    if (rows.length > 0) await recordChanges(tx, [{ topic: "agent", key: agentId }]);
-    if (rows[0]?.cleared) {
-      await tx.$executeRaw`
-        WITH resolved AS (
-          UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'the agent holds a later version' FROM agent_scopes s
-          WHERE s.agent_id = ${agentId}::uuid AND f.agent_scope_id = s.id AND f.kind = 'ledger-refused' AND f.resolved_at IS NULL RETURNING f.id)
-        INSERT INTO changes (topic, key) SELECT 'findings', id::text FROM resolved`;
-    }
-  }
-  if (!input.refusal) return;
+/** The versions that agents hold; a document that one refused is forgotten with a later one. Rows are locked in one order. */
+async function recordHeld(tx: Tx, told: readonly { agentId: string; heldVersion: number }[], now: Date): Promise<void> {
+  if (told.length === 0) return;
+  const highest = new Map<string, number>();
+  for (const { agentId, heldVersion } of told) highest.set(agentId, Math.max(heldVersion, highest.get(agentId) ?? 0));
+  const rows = await tx.$queryRaw<{ id: string; cleared: boolean }[]>`
+    WITH before AS MATERIALIZED (
+      SELECT a.id, a.held_version, a.ledger_refusal, n.held FROM agents a
+      JOIN unnest(${[...highest.keys()]}::uuid[], ${[...highest.values()].map(BigInt)}::bigint[]) n(id, held) ON n.id = a.id
+      WHERE a.held_version < n.held OR a.ledger_refusal IS NOT NULL ORDER BY a.id FOR NO KEY UPDATE OF a)
+    UPDATE agents a SET held_version = greatest(a.held_version, least(before.held, a.desired_version)),
+      ledger_refusal = CASE WHEN coalesce((before.ledger_refusal->>'version')::bigint, 0) < before.held THEN NULL ELSE before.ledger_refusal END
+    FROM before WHERE a.id = before.id
+    RETURNING a.id, before.ledger_refusal IS NOT NULL AND a.ledger_refusal IS NULL AS cleared`;
+  await recordChanges(tx, rows.map(({ id }) => ({ topic: "agent", key: id })));
+  const cleared = rows.filter((row) => row.cleared).map(({ id }) => id);
+  if (cleared.length === 0) return;
+  await tx.$executeRaw`
+    WITH resolved AS (
+      UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'the agent holds a later version' FROM agent_scopes s
+      WHERE s.agent_id = ANY(${cleared}::uuid[]) AND f.agent_scope_id = s.id AND f.kind = 'ledger-refused' AND f.resolved_at IS NULL RETURNING f.id)
+    INSERT INTO changes (topic, key) SELECT 'findings', id::text FROM resolved`;
+}
+
+/** A document that an agent refused: one finding until it holds a later one. */
+async function recordRefusal(tx: Tx, agentId: string, { reason, detail, version: refused }: NonNullable<Input["refusal"]>): Promise<void> {
+  const now = await readClock(tx);
   // A refused document was never held, so holding its version ends it; a target refused inside a held one waits for the next.
   const [agent] = await tx.$queryRaw<{ desired_version: bigint }[]>`SELECT desired_version FROM agents WHERE id = ${agentId}::uuid`;
-  const version = input.refusal.version ?? Number(agent?.desired_version ?? 1n) - 1;
-  const refusal = JSON.stringify({ reason: input.refusal.reason, detail: input.refusal.detail, version, at: now.toISOString() });
+  const version = refused ?? Number(agent?.desired_version ?? 1n) - 1;
+  const refusal = JSON.stringify({ reason, detail, version, at: now.toISOString() });
   await tx.$executeRaw`UPDATE agents SET ledger_refusal = ${refusal}::jsonb WHERE id = ${agentId}::uuid`;
   await tx.$executeRaw`
     WITH opened AS (
