@@ -127,7 +127,7 @@ function Row({ item, refusal, busy, onResend }: { item: DeliveryDto; refusal: st
         <StatusShape kind={STATUS_TONES[item.status]} size={12} /> {statusWord(item)}
         {item.status === "pending" && item.attempts > 0 && item.nextAttemptAt ? (
           <>
-            {" "}
+            {" at "}
             <Timestamp at={item.nextAttemptAt} show="time" />
           </>
         ) : null}

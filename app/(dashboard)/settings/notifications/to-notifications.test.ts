@@ -3,7 +3,7 @@ import { describeDestination, eventsFor, statusWord } from "./to-notifications";
 
 it.each([
   ["pending", 0, "on its way"],
-  ["pending", 2, "tried again"],
+  ["pending", 2, "to be tried again"],
   ["sent", 1, "sent"],
   ["failed", 7, "given up"],
 ] as const)("%s after %i attempts is %s", (status, attempts, word) => {

@@ -16,7 +16,7 @@ export const STATUS_TONES: Record<DeliveryDto["status"], Tone> = { pending: "rol
 
 /** One word for where a delivery stands; one that was tried and waits is not simply new. */
 export function statusWord({ status, attempts }: Pick<DeliveryDto, "status" | "attempts">): string {
-  if (status === "pending") return attempts === 0 ? "on its way" : "tried again";
+  if (status === "pending") return attempts === 0 ? "on its way" : "to be tried again";
   return status === "sent" ? "sent" : "given up";
 }
 
