@@ -267,10 +267,13 @@ const groupMember = z.strictObject({
   instances: count,
   targets: count,
   allowed: z.boolean(),
+  /** Chosen unless somebody says otherwise: never a stop, never a way forward again. */
+  suggested: z.boolean(),
   weakEvidence: z.boolean(),
   reasons: z.array(reasonDto),
   warnings: z.array(reasonDto),
 });
+export type GroupMember = z.infer<typeof groupMember>;
 export const groupPreview = z.strictObject({
   kind: z.enum(["as-of", "recall"]),
   environment: z.string().nullable(),
@@ -286,7 +289,7 @@ export const groupPreview = z.strictObject({
 });
 export type GroupPreview = z.infer<typeof groupPreview>;
 const chosenPlaces = z.array(z.strictObject({ service: name, environment: name, partition })).min(1).max(500);
-const groupCommon = { places: chosenPlaces, reason: freeText, incident: shortText.optional(), hold: z.boolean().default(true), confirm: z.string().max(200), revision: z.string().max(2_000) };
+const groupCommon = { places: chosenPlaces, reason: freeText, incident: shortText.optional(), hold: z.boolean().default(true), confirm: z.string().max(200), /** The preview's token: a list that has changed since is refused with 409 and what changed. */ revision: z.string().max(100_000) };
 export const groupRequest = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("as-of"), environment: name, at: instant, ...groupCommon }),
   z.strictObject({ kind: z.literal("recall"), service: name, version, ...groupCommon }),
