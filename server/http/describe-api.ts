@@ -67,7 +67,15 @@ function describeOperation({ spec }: RouteHandler, method: string): Json {
   };
 }
 
+type Shape = { properties?: Record<string, unknown>; required?: string[] };
+
 function parametersOf(schema: z.ZodType, where: "path" | "query"): Json[] {
-  const { properties = {}, required = [] } = schemaOf(schema, "input") as { properties?: Record<string, unknown>; required?: string[] };
-  return Object.entries(properties).map(([name, property]) => ({ name, in: where, required: where === "path" || required.includes(name), schema: property }));
+  const shape = schemaOf(schema, "input") as Shape & { oneOf?: Shape[] };
+  // Of alternatives every parameter is named; required are those that all of them ask for.
+  const shapes = shape.oneOf ?? [shape];
+  const names = [...new Set(shapes.flatMap(({ properties = {} }) => Object.keys(properties)))];
+  return names.map((name) => {
+    const schemas = shapes.flatMap(({ properties = {} }) => (name in properties ? [properties[name]] : []));
+    return { name, in: where, required: where === "path" || shapes.every(({ required = [] }) => required.includes(name)), schema: schemas.length === 1 ? schemas[0] : { anyOf: schemas } };
+  });
 }

@@ -80,6 +80,9 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/rollouts/preview": { ask: "rollouts.read", query: "kind=rollback&service=payments&environment=staging" },
   "POST /api/v1/rollouts/{id}/clear": { ask: "rollouts.clear", body: { reason } },
   "POST /api/v1/rollouts/{id}/go-ahead": { ask: "rollouts.go-ahead", body: { wave: 2 } },
+  "POST /api/v1/rollout-groups": { ask: "rollouts.rollback", body: { kind: "as-of", environment: "staging", at: new Date(0).toISOString(), places: [{ service: "payments", environment: "staging" }], reason, confirm: "staging", revision: "none" } },
+  "GET /api/v1/rollout-groups/preview": { ask: "rollouts.read", query: `kind=as-of&environment=staging&at=${new Date(0).toISOString()}` },
+  "GET /api/v1/rollout-groups/{id}": { ask: "rollouts.read" },
   "GET /api/v1/rollouts": { ask: "rollouts.read" },
   "GET /api/v1/rollouts/{id}": { ask: "rollouts.read" },
   "POST /api/v1/rollouts/{id}/abort": { ask: "rollouts.abort", body: {} },
@@ -127,6 +130,11 @@ beforeAll(async () => {
   const agent = await FakeAgent.make(test, "staging");
   await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
   ids.rollout = (await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, partition: "default", version: "2.0.0", strategy: "all-at-once" }) })).id;
+  const [group] = await test.db.$queryRaw<{ id: string }[]>`
+    WITH made AS (INSERT INTO rollout_groups (kind, actor_id) VALUES ('as-of', ${ctx.actor.id}::uuid) RETURNING id)
+    SELECT id::text FROM made`;
+  await test.db.$executeRaw`UPDATE rollouts SET group_id = ${group?.id ?? null}::uuid WHERE id = ${ids.rollout}::uuid`;
+  ids.group = group?.id ?? "";
   const [release] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM releases WHERE version = '1.0.0'`;
   const [instance] = await test.db.$queryRaw<{ id: string }[]>`SELECT public_id::text AS id FROM instances`;
   await test.db.$executeRaw`INSERT INTO freezes (id, environment_id, starts_at, ends_at, entry_seq) SELECT ${standing}::uuid, id, now() + interval '1 day', now() + interval '2 days', 0 FROM environments WHERE name = 'staging'`;
@@ -149,7 +157,7 @@ afterAll(() => test.drop());
 
 function idFor(path: string, name: string): string {
   if (name !== "id") return ids[name] ?? "";
-  return (path.includes("/releases/") ? ids.release : path.includes("/rollouts/") ? ids.rollout : path.includes("/instances/") ? ids.instance : ids.id) ?? "";
+  return (path.includes("/releases/") ? ids.release : path.includes("/rollouts/") ? ids.rollout : path.includes("/rollout-groups/") ? ids.group : path.includes("/instances/") ? ids.instance : ids.id) ?? "";
 }
 
 /** Another address with every question: wrong tokens from one are counted, and there are more routes than it may try. */

@@ -46,6 +46,9 @@ import * as rollbacks from "../rollbacks/route";
 import * as replacements from "../replacements/route";
 import * as stops from "../stops/route";
 import * as rolloutsPreview from "../rollouts/preview/route";
+import * as rolloutGroups from "../rollout-groups/route";
+import * as rolloutGroupsId from "../rollout-groups/[id]/route";
+import * as rolloutGroupsPreview from "../rollout-groups/preview/route";
 import * as rollouts from "../rollouts/route";
 import * as rolloutsId from "../rollouts/[id]/route";
 import * as rolloutsIdAbort from "../rollouts/[id]/abort/route";
@@ -109,6 +112,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/rollbacks", handlers: rollbacks },
   { path: "/api/v1/replacements", handlers: replacements },
   { path: "/api/v1/stops", handlers: stops },
+  { path: "/api/v1/rollout-groups", handlers: rolloutGroups },
+  { path: "/api/v1/rollout-groups/preview", handlers: rolloutGroupsPreview },
+  { path: "/api/v1/rollout-groups/{id}", handlers: rolloutGroupsId },
   { path: "/api/v1/rollouts", handlers: rollouts },
   { path: "/api/v1/rollouts/preview", handlers: rolloutsPreview },
   { path: "/api/v1/rollouts/{id}", handlers: rolloutsId },

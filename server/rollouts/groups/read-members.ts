@@ -1,0 +1,198 @@
+import type { z } from "zod";
+import type { GroupMember, groupPreviewQuery, RolloutDto } from "@/lib/contract/rollouts";
+import { checkRollback, checkStop } from "@/lib/domain/rollout/check-rollback";
+import type { SeenMember } from "@/lib/domain/rollout/group-revision";
+import { chooseLastKnownGood, type ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
+import { comparePlaces, explainNote, planAsOf, planRecall, type GroupAim, type PlaceIds, type ReleaseSide } from "@/lib/domain/rollout/plan-group";
+import { explainReason, explainWarning, type RefusalReason, type Warning } from "@/lib/domain/rollout/reasons";
+import { visibleTo } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import type { Tx } from "@/server/db";
+import { AppError } from "@/server/errors";
+import { findEnvironment, findRelease, readArtifactIds } from "@/server/releases/find-release";
+import { decisionState, membersOf, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow, type TargetRow } from "../read-decision";
+import { readHistory } from "../read-history";
+import { isKnownPlace, readPlace, type KnownPlace } from "../read-place";
+
+export type GroupInput = z.output<typeof groupPreviewQuery>;
+
+/** One place of a group: what would be done, on whom, and whether it may. */
+export type Member = {
+  place: KnownPlace;
+  aim: GroupAim;
+  decision: Decision;
+  release: ReleaseRow | null;
+  targets: TargetRow[];
+  check: { ok: true; warnings: Warning[] } | { ok: false; reasons: RefusalReason[] };
+  /** The release to go to did not prove itself here. */
+  weak: boolean;
+};
+
+export type Group = {
+  environment: { id: string; name: string } | null;
+  at: Date | null;
+  release: { id: string; service: string; version: string } | null;
+  members: Member[];
+  unchanged: number;
+  /** What has to be typed. */
+  typed: string;
+};
+
+type Candidate = PlaceIds & { service: string; environment: string };
+const MOST_MEMBERS = 500;
+
+/**
+ * What a decision about several services would do in each place, by the same checks that the server takes on locked rows.
+ * Places that the caller may not see are not there.
+ * @throws AppError not-found; invalid for a moment to come; unprocessable for a release that is not recalled
+ */
+export async function readGroup(tx: Tx, ctx: Ctx, input: GroupInput): Promise<Group> {
+  return input.kind === "as-of" ? readAsOf(tx, ctx, input) : readRecall(tx, ctx, input);
+}
+
+async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as-of" }>): Promise<Group> {
+  const environment = await findEnvironment(tx, input.environment);
+  const at = new Date(input.at);
+  const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
+  if (clock && at > clock.now) throw new AppError("invalid", "That moment is still to come.", { fields: [{ path: "at", message: "must not be in the future" }] });
+  // An assignment moves in the transaction that starts a rollout of these kinds, and in no other.
+  const rows = await tx.$queryRaw<(Candidate & { was: string | null; now: string | null })[]>`
+    WITH moves AS (
+      SELECT DISTINCT ON (service_id, partition) service_id, partition::text AS partition, to_release_id FROM rollouts
+      WHERE environment_id = ${environment.id}::uuid AND kind IN ('promote', 'rollback', 'stop') AND created_at <= ${at}
+      ORDER BY service_id, partition, created_at DESC, number DESC),
+    present AS (SELECT service_id, partition::text AS partition, release_id FROM assignments WHERE environment_id = ${environment.id}::uuid)
+    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, partition, m.to_release_id::text AS was, p.release_id::text AS now
+    FROM moves m FULL JOIN present p USING (service_id, partition) JOIN services s ON s.id = service_id`;
+  const visible = rows.filter((row) => visibleTo(ctx, "rollouts.read", row)).toSorted(comparePlaces);
+  const members: Member[] = [];
+  for (const row of visible.filter(({ was, now }) => was !== now).slice(0, MOST_MEMBERS)) {
+    const known = await readKnown(tx, row);
+    const sides = new Map((await readReleasesHere(tx, known, { ids: [row.was, row.now].flatMap((id) => id ?? []) })).map((release) => [release.id, release]));
+    const aim = planAsOf({ was: sideOf(sides.get(row.was ?? "")), now: sideOf(sides.get(row.now ?? "")) });
+    if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases: sides }));
+  }
+  return { environment, at, release: null, members: byReach(members), unchanged: visible.length - members.length, typed: environment.name };
+}
+
+async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "recall" }>): Promise<Group> {
+  const release = await findRelease(tx, input.service, input.version);
+  const [recalled] = await tx.$queryRaw<{ one: number }[]>`
+    SELECT 1 AS one FROM recalls WHERE lifted_at IS NULL AND (release_id = ${release.id}::uuid OR artifact_id IN (SELECT artifact_id FROM release_components WHERE release_id = ${release.id}::uuid)) LIMIT 1`;
+  if (!recalled) throw new AppError("unprocessable", `${release.version} of ${release.serviceName} is not recalled.`, { type: "not-recalled" });
+  const artifactIds = await readArtifactIds(tx, release.id);
+  // The same bytes may be a release of another service as well: what is recalled are bytes.
+  const affected = new Set((await tx.$queryRaw<{ id: string }[]>`SELECT DISTINCT release_id::text AS id FROM release_components WHERE artifact_id = ANY(${artifactIds}::uuid[])`).map(({ id }) => id));
+  const rows = await tx.$queryRaw<(Candidate & { runs: boolean })[]>`
+    WITH running AS (
+      SELECT DISTINCT c.service_id, c.environment_id, c.partition::text AS partition FROM combinations c
+      WHERE c.service_id IS NOT NULL AND EXISTS (SELECT FROM combination_counts k WHERE k.combination_id = c.id AND k.instances > 0)
+        AND EXISTS (SELECT FROM image_digests i JOIN artifact_digests d ON d.digest = i.digest WHERE i.image_id = c.image_id AND d.artifact_id = ANY(${artifactIds}::uuid[]))),
+    present AS (SELECT service_id, environment_id, partition::text AS partition FROM assignments WHERE release_id = ANY(${[...affected]}::uuid[]))
+    SELECT s.id::text AS "serviceId", s.name::text AS service, e.id::text AS "environmentId", e.name::text AS environment, partition, r.service_id IS NOT NULL AS runs
+    FROM running r FULL JOIN present p USING (service_id, environment_id, partition)
+    JOIN services s ON s.id = service_id JOIN environments e ON e.id = environment_id AND e.retired_at IS NULL`;
+  const members: Member[] = [];
+  for (const row of rows.filter((each) => visibleTo(ctx, "rollouts.read", each)).toSorted(comparePlaces).slice(0, MOST_MEMBERS)) {
+    const known = await readKnown(tx, row);
+    const releases = new Map((await readReleasesHere(tx, known, {})).map((each) => [each.id, each]));
+    const decision = await readDecision(tx, known);
+    const records = (await readHistory(tx, known)).filter((record) => !affected.has(record.releaseId));
+    const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null });
+    const aim = planRecall({
+      assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq },
+      assignedIsRecalled: decision.assigned !== null && affected.has(decision.assigned.releaseId),
+      runsRecalled: row.runs,
+      lastKnownGood: sideOf(releases.get(good.release?.id ?? "")),
+      mayRun: [...releases.values()].filter((each) => each.approvedHere && !each.recalled && !affected.has(each.id)),
+    });
+    if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases, decision, records }));
+  }
+  return { environment: null, at: null, release: { id: release.id, service: release.serviceName, version: release.version }, members: byReach(members), unchanged: 0, typed: release.serviceName };
+}
+
+async function readKnown(tx: Tx, row: Candidate): Promise<KnownPlace> {
+  const place = await readPlace(tx, { service: row.service, environment: row.environment, partition: row.partition });
+  if (!isKnownPlace(place)) throw new Error(`${row.service} in ${row.environment} vanished between two reads`);
+  return place;
+}
+
+function sideOf(release: ReleaseRow | undefined): ReleaseSide | null {
+  return release ? { id: release.id, version: release.version, registeredSeq: release.registeredSeq } : null;
+}
+
+type Weighed = { place: KnownPlace; aim: GroupAim; releases: ReadonlyMap<string, ReleaseRow>; decision?: Decision; records?: readonly ReleaseRecord[] };
+
+async function weighMember(tx: Tx, ctx: Ctx, { place, aim, releases, ...read }: Weighed): Promise<Member> {
+  const decision = read.decision ?? (await readDecision(tx, place));
+  const release = aim.release === null ? null : (releases.get(aim.release.id) ?? null);
+  const targets = aim.kind === null ? decision.targets : membersOf(decision, aim.kind, release?.id ?? null);
+  const member = { place, aim, decision, release, targets, weak: false };
+  if (aim.kind === null) return { ...member, check: { ok: false, reasons: [{ reason: "nothing-assigned" }] } };
+  if (aim.kind === "stop") return { ...member, check: checkStop({ ...decisionState(ctx, "rollouts.stop", decision, null, null), typed: place.service.name }) };
+  const check = checkRollback({
+    ...decisionState(ctx, "rollouts.rollback", decision, release, null),
+    release,
+    offeredSince: release ? await readOfferedSince(tx, place, release.id) : [],
+    forwardFixAccepted: false,
+  });
+  if (aim.kind === "reconverge") return { ...member, check };
+  const record = (read.records ?? (await readHistory(tx, place))).find(({ releaseId }) => releaseId === release?.id);
+  return { ...member, check, weak: record === undefined || chooseLastKnownGood({ records: [record], currentReleaseId: null }).weak };
+}
+
+/** What reaches most stands first; by name among equals. */
+function byReach(members: Member[]): Member[] {
+  return members.toSorted((a, b) => countCopies(b) - countCopies(a) || (nameOf(a) < nameOf(b) ? -1 : 1));
+}
+
+function countCopies({ targets }: Member): number {
+  return targets.reduce((sum, target) => sum + target.instances, 0);
+}
+
+/** `payments / production`, and the partition where it is not the default one. */
+export function nameOf({ place: { service, environment, names } }: Pick<Member, "place">): string {
+  return [service.name, environment.name, ...(names.partition === "default" ? [] : [names.partition])].join(" / ");
+}
+
+/** A member as it travels. `digest` of what is assigned comes with `from`. */
+export function toMember(member: Member, from: RolloutDto["from"]): GroupMember {
+  const { place, aim, check, release, targets, weak } = member;
+  const notes = aim.notes.map((note) => ({ reason: note.note, sentence: explainNote(note) }));
+  return {
+    service: place.service.name,
+    environment: place.environment.name,
+    partition: place.names.partition,
+    kind: aim.kind,
+    from,
+    to: release && { id: release.id, version: release.version, digest: release.digest },
+    instances: countCopies(member),
+    targets: targets.length,
+    allowed: check.ok,
+    suggested: aim.suggested && check.ok,
+    weakEvidence: weak,
+    reasons: check.ok ? [] : explainRefusal(member),
+    warnings: [...notes, ...(check.ok ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) })) : [])],
+  };
+}
+
+/** Why a member may not start, in words; empty when it may. */
+export function explainRefusal({ aim, check }: Member): { reason: string; sentence: string }[] {
+  if (check.ok) return [];
+  if (aim.kind === null) return [{ reason: "nothing-assigned", sentence: "It runs here without any decision. End it on its host, or promote a release here." }];
+  return check.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) }));
+}
+
+/** The line of a member that a person decided on. */
+export function toSeen(member: Member): SeenMember {
+  return { place: nameOf(member), aim: member.aim.kind, from: member.decision.assigned?.version ?? null, to: member.release?.version ?? null, allowed: member.check.ok };
+}
+
+/** The digests of what is assigned in each place, by release. */
+export async function readDigests(tx: Tx, members: readonly Member[]): Promise<Map<string, string | null>> {
+  const ids = [...new Set(members.flatMap(({ decision }) => decision.assigned?.releaseId ?? []))];
+  const rows = await tx.$queryRaw<{ id: string; digest: string | null }[]>`
+    SELECT r.id::text, (SELECT ar.digest::text FROM release_components rc JOIN artifacts ar ON ar.id = rc.artifact_id WHERE rc.release_id = r.id ORDER BY rc.name = 'main' DESC, rc.name LIMIT 1) AS digest
+    FROM releases r WHERE r.id = ANY(${ids}::uuid[])`;
+  return new Map(rows.map(({ id, digest }) => [id, digest]));
+}
