@@ -25,6 +25,9 @@ export const keys = {
   rollouts: (filter: { service?: string | null; status?: string | null }) => ["rollouts", "list", filter] as const,
   rollout: (id: string) => ["rollouts", "one", id] as const,
   preview: (key: PreviewKey) => ["rollouts", "preview", key] as const,
+  groupPreview: (query: Readonly<Record<string, string>>) => ["rollouts", "preview", query] as const,
+  /** Among the lists: every rollout that moves may be one of the group's. */
+  group: (id: string) => ["rollouts", "list", "group", id] as const,
   releases: (service: string | null) => ["releases", service] as const,
   agents: ["agents"] as const,
   checkpoint: ["ledger", "checkpoint"] as const,

@@ -4,7 +4,7 @@ import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
-import type { RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
+import type { GroupDto, GroupPreview, RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
 import type { FreezeDto } from "@/lib/contract/freezes";
 import type { HoldDto, StandingRecall, WaiverDto } from "@/lib/contract/policies";
 import type { StrategyDto } from "@/lib/contract/strategies";
@@ -52,6 +52,12 @@ export const previewQuery = (key: PreviewKey) =>
 /** What channels and executors were told about a rollout. */
 export const rolloutDeliveriesQuery = (rollout: string) =>
   queryOptions({ queryKey: keys.rolloutDeliveries(rollout), queryFn: ({ signal }) => getJson<Page<DeliveryDto>>("deliveries", { rollout, limit: 50 }, signal) });
+
+/** `query` as in the contract: kind and environment and at, or kind and service and version. */
+export const groupPreviewQuery = (query: Readonly<Record<string, string>>) =>
+  queryOptions({ queryKey: keys.groupPreview(query), queryFn: ({ signal }) => getJson<GroupPreview>("rollout-groups/preview", query, signal), staleTime: 0 });
+
+export const groupQuery = (id: string) => queryOptions({ queryKey: keys.group(id), queryFn: ({ signal }) => getJson<GroupDto>(`rollout-groups/${id}`, {}, signal) });
 
 export const releasesQuery = (service: string | null) =>
   queryOptions({ queryKey: keys.releases(service), queryFn: ({ signal }) => getJson<Page<ReleaseDto>>("releases", { service }, signal) });

@@ -8,7 +8,7 @@ import { QueryState } from "@/app/(dashboard)/query-state";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
 import { Matrix } from "@/components/fleet/matrix";
 import { Age } from "@/components/ui/age";
-import { Button } from "@/components/ui/button";
+import { Button, ButtonLink } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { SearchField } from "@/components/ui/search-field";
 import { StateView } from "@/components/ui/state-view";
@@ -54,6 +54,7 @@ function Fleet({ dto }: { dto: MatrixDto }) {
             {describeCoverage(dto)} As of <Age at={dto.asOf} suffix="ago" />.
           </>
         }
+        actions={empty ? null : <ButtonLink href="/rollouts/groups/new?kind=as-of">Put an environment back to a moment…</ButtonLink>}
       />
       {dto.totals.agents > 0 && (dto.totals.silentAgents > 0 || !dto.coverage.complete) ? (
         <StateView kind="partial" title="This is not everything." body="What is silent or left out is unknown, not as assigned." />

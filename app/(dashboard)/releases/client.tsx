@@ -8,7 +8,7 @@ import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useStart } from "@/app/(dashboard)/start/use-start";
 import { plural } from "@/app/(dashboard)/words";
-import { Button } from "@/components/ui/button";
+import { Button, ButtonLink } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { DigestStripe } from "@/components/ui/digest-stripe";
 import { formatCount } from "@/components/ui/format";
@@ -122,6 +122,11 @@ function Releases({ page }: { page: Page<ReleaseDto> }) {
                 </td>
                 <td data-phone="hide">{release.registeredBy}</td>
                 <td className="wraps" data-phone="wide">
+                  {release.recalled ? (
+                    <ButtonLink size="small" href={`/rollouts/groups/new?${new URLSearchParams({ kind: "recall", service: release.service, version: release.version })}`} aria-label={`Respond to the recall of ${release.service} ${release.version}`}>
+                      Respond…
+                    </ButtonLink>
+                  ) : null}
                   <Approvals release={release} onApprove={(environment) => setApproving({ release, environment })} />
                 </td>
               </tr>

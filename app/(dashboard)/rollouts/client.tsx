@@ -5,7 +5,7 @@ import Link from "next/link";
 import { useQueryStates } from "nuqs";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { plural } from "@/app/(dashboard)/words";
-import { Button } from "@/components/ui/button";
+import { Button, ButtonLink } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { formatCount } from "@/components/ui/format";
 import { ReleaseLine } from "@/components/ui/release-line";
@@ -44,6 +44,7 @@ function Rollouts({ page }: { page: Page<RolloutDto> }) {
             ? [{ shape: stuck > 0 ? "stuck" : "rolling" }, { strong: `${formatCount(active.length)} ${plural(active.length, "rollout")}` }, ` under way${stuck > 0 ? `, ${formatCount(stuck)} ${plural(stuck, "target")} stuck` : ""}.`]
             : ["No rollout is under way."]
         }
+        actions={<ButtonLink href="/rollouts/groups/new?kind=as-of">Put an environment back to a moment…</ButtonLink>}
       />
       <SectionHead
         title="Rollouts"
