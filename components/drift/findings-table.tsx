@@ -20,12 +20,38 @@ export interface FindingRow {
   /** Instances in this finding, when more than one. */
   count?: number;
   since: Moment;
+  /** What would be acted on, where the row stands for one target. */
+  targetId?: string | null;
+  /** Why this one cannot be chosen. */
+  whyNot?: string | null;
   /** Last report; null: there never was one. Left out where the rows do not tell: the column is then not drawn. */
   reportAt?: Moment | null;
 }
 
+/** Which targets are chosen, by id. */
+export interface FindingSelection {
+  selected: ReadonlySet<string>;
+  onToggle: (targetId: string, chosen: boolean) => void;
+}
+
+function Select({ row, selection }: { row: FindingRow; selection: FindingSelection }) {
+  const { targetId } = row;
+  if (!targetId) return null;
+  return (
+    <label className="check check-cell" title={row.whyNot ?? undefined}>
+      <input
+        type="checkbox"
+        aria-label={`Select ${row.name}${row.whyNot ? `: ${row.whyNot}` : ""}`}
+        disabled={Boolean(row.whyNot)}
+        checked={selection.selected.has(targetId)}
+        onChange={(event) => selection.onToggle(targetId, event.target.checked)}
+      />
+    </label>
+  );
+}
+
 /** Findings of one cause, one per row. */
-export function FindingsTable({ label, rows }: { label: string; rows: readonly FindingRow[] }) {
+export function FindingsTable({ label, rows, selection }: { label: string; rows: readonly FindingRow[]; selection?: FindingSelection }) {
   const withReport = rows.some((row) => row.reportAt !== undefined);
   return (
     <Table label={label} dense stack>
@@ -49,14 +75,19 @@ export function FindingsTable({ label, rows }: { label: string; rows: readonly F
         {rows.map((row) => (
           <tr key={row.id}>
             <th scope="row" className="mono" data-phone="wide">
-              {row.href ? (
-                <Link className="row-link" href={row.href}>
-                  {row.name}
-                </Link>
-              ) : (
-                row.name
-              )}
-              {row.count && row.count > 1 ? <span className="muted"> and {formatCount(row.count - 1)} more</span> : null}
+              <span className="row-flex">
+                {selection ? <Select row={row} selection={selection} /> : null}
+                <span>
+                  {row.href ? (
+                    <Link className="row-link" href={row.href}>
+                      {row.name}
+                    </Link>
+                  ) : (
+                    row.name
+                  )}
+                  {row.count && row.count > 1 ? <span className="muted"> and {formatCount(row.count - 1)} more</span> : null}
+                </span>
+              </span>
             </th>
             <td>{row.running ? <ReleaseLine {...row.running} otherwise="not registered" /> : <span className="muted">nothing</span>}</td>
             <td data-phone="end">

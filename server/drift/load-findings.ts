@@ -75,4 +75,4 @@ export async function loadFindings(db: Db, ids: readonly string[]): Promise<Find
   });
 }
 
-const RECONVERGEABLE: ReadonlySet<FindingKind> = new Set(["unknown-artifact", "unverifiable", "recalled", "mutated", "wrong-service", "unapproved", "behind", "ahead", "settings-differ", "missing"]);
+const RECONVERGEABLE: ReadonlySet<FindingKind> = new Set(["unknown-artifact", "unverifiable", "recalled", "mutated", "wrong-service", "unapproved", "behind", "ahead", "settings-differ", "missing", "contested"]);

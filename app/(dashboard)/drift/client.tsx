@@ -26,7 +26,7 @@ import { postJson } from "@/lib/queries/api-client";
 import { findingsQuery, matrixQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { driftParams } from "./search-params";
-import { describeDrift, describeWhere, targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
+import { adviceFor, describeDrift, describeWhere, isSelectable, offersReconverge, respondHref, targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
 import { Waive, WaiveButton, Waived } from "./waive";
 
 export function DriftPage() {
@@ -41,7 +41,7 @@ export function DriftPage() {
 
 function Drift({ dto }: { dto: FindingsDto }) {
   const [filter, setFilter] = useQueryStates(driftParams);
-  const [acting, setActing] = useState<FindingGroup | null>(null);
+  const [acting, setActing] = useState<{ group: FindingGroup; targets: readonly string[] | null } | null>(null);
   const [waiving, setWaiving] = useState<FindingGroup | null>(null);
   const { data: matrix } = useQuery(matrixQuery());
   const chosen = (["kind", "environment", "service"] as const).filter((name) => filter[name] !== null);
@@ -108,12 +108,12 @@ function Drift({ dto }: { dto: FindingsDto }) {
             {...toCause(group)}
             sentence={
               <>
-                {describeWhere(group)}. {group.sentence} Open <Age at={group.since} />, since <Timestamp at={group.since} />.
+                {describeWhere(group)}. {group.sentence} {adviceFor(group)} Open <Age at={group.since} />, since <Timestamp at={group.since} />.
               </>
             }
-            actions={<CauseActs group={group} onReconverge={() => setActing(group)} onWaive={() => setWaiving(group)} />}
+            actions={<CauseActs group={group} onReconverge={() => setActing({ group, targets: targetsOf(group) })} onWaive={() => setWaiving(group)} />}
           >
-            <FindingsTable label={`Findings: ${group.title}`} rows={group.rows.map(toFindingRow)} />
+            <Rows group={group} onReconverge={(targets) => setActing({ group, targets })} />
             {group.findings > group.rows.length && group.service ? (
               <p className="more">
                 <Link className="link" href={`/services/${encodeURIComponent(group.service)}${group.environment ? `?environment=${encodeURIComponent(group.environment)}` : ""}`}>
@@ -126,7 +126,43 @@ function Drift({ dto }: { dto: FindingsDto }) {
       )}
       <Waived groups={dto.waived} />
       {waiving ? <Waive group={waiving} onClose={() => setWaiving(null)} /> : null}
-      {acting ? <Reconverge group={acting} onClose={() => setActing(null)} /> : null}
+      {acting ? <Reconverge {...acting} onClose={() => setActing(null)} /> : null}
+    </>
+  );
+}
+
+/** The findings of a cause. Where there is a choice, single targets can be put back. */
+function Rows({ group, onReconverge }: { group: FindingGroup; onReconverge: (targets: readonly string[]) => void }) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const refusal = useRefusal();
+  const label = `Findings: ${group.title}`;
+  const rows = group.rows.map(toFindingRow);
+  if (!isSelectable(group) || group.service === null || group.environment === null) return <FindingsTable label={label} rows={rows} />;
+  // What was put back meanwhile is not there any more, and not meant.
+  const chosen = [...new Set(rows.flatMap((row) => (row.targetId && !row.whyNot && selected.has(row.targetId) ? [row.targetId] : [])))];
+  function toggle(id: string, chosenNow: boolean) {
+    const next = new Set(selected);
+    if (chosenNow) next.add(id);
+    else next.delete(id);
+    setSelected(next);
+  }
+  return (
+    <>
+      <FindingsTable label={label} rows={rows} selection={{ selected, onToggle: toggle }} />
+      <div className="more">
+        <Button
+          size="small"
+          disabledReason={chosen.length === 0 ? "Select targets in the rows above." : (whyNotReconverge(group) ?? refusal("rollouts.reconverge", { service: group.service, environment: group.environment }))}
+          onClick={() => onReconverge(chosen)}
+        >
+          Reconverge {chosen.length === 0 ? "selected" : `${formatCount(chosen.length)} selected`}
+        </Button>
+        {chosen.length > 0 ? (
+          <Button size="small" look="quiet" onClick={() => setSelected(new Set())}>
+            Clear the selection
+          </Button>
+        ) : null}
+      </div>
     </>
   );
 }
@@ -137,12 +173,18 @@ function CauseActs({ group, onReconverge, onWaive }: { group: FindingGroup; onRe
   if (group.service === null || group.environment === null) return null;
   const scope = { service: group.service, environment: group.environment };
   const why = whyNotReconverge(group);
+  const respond = respondHref(group);
   return (
     <>
-      <Button disabledReason={why ?? refusal("rollouts.reconverge", scope)} onClick={onReconverge}>
-        Reconverge {formatCount(group.instances)}
-        {group.assigned ? ` to ${group.assigned.version}` : ""}
-      </Button>
+      {respond ? <ButtonLink href={respond}>Respond…</ButtonLink> : null}
+      {offersReconverge(group) ? (
+        <Button disabledReason={why ?? refusal("rollouts.reconverge", scope)} onClick={onReconverge}>
+          Reconverge {formatCount(group.instances)}
+          {group.assigned ? ` to ${group.assigned.version}` : ""}
+        </Button>
+      ) : (
+        <ButtonLink href={`/services/${encodeURIComponent(scope.service)}?environment=${encodeURIComponent(scope.environment)}`}>Open {scope.service}</ButtonLink>
+      )}
       {group.assigned ? (
         <Button disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: group.partition ?? DEFAULT_PARTITION })}>
           Roll back…
@@ -155,14 +197,13 @@ function CauseActs({ group, onReconverge, onWaive }: { group: FindingGroup; onRe
   );
 }
 
-function Reconverge({ group, onClose }: { group: FindingGroup; onClose: () => void }) {
+function Reconverge({ group, targets, onClose }: { group: FindingGroup; targets: readonly string[] | null; onClose: () => void }) {
   const router = useRouter();
-  const targets = targetsOf(group);
   const to = group.assigned?.version ?? "what is assigned";
   return (
     <ActDialog
       title={`Put ${group.service ?? ""} in ${group.environment ?? ""} back on ${to}`}
-      label={`Reconverge ${formatCount(group.instances)}`}
+      label={`Reconverge ${formatCount(targets?.length ?? group.instances)}`}
       reason="required"
       done="Reconverging has begun."
       onClose={onClose}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FindingDto, FindingGroup } from "@/lib/contract/fleet";
-import { describeDrift, targetsOf, toCause, toFindingRow, whyNotReconverge, whyNotWaive } from "./to-drift";
+import { adviceFor, describeDrift, isSelectable, offersReconverge, respondHref, targetsOf, toCause, toFindingRow, whyNotReconverge, whyNotWaive } from "./to-drift";
 
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
 const AT = "2026-11-20T02:16:24.000Z";
@@ -74,5 +74,31 @@ describe("rows and causes", () => {
     expect(toFindingRow(finding()).href).toBe(`/instances/${ID}`);
     expect(toFindingRow(finding({ sampleInstances: [] })).href).toBeUndefined();
     expect(toFindingRow(finding({ sampleKeys: [], target: null, agent: "host-7" })).name).toBe("host-7");
+  });
+});
+
+describe("what to do", () => {
+  it.each<[string, FindingGroup, RegExp | null]>([
+    ["contested", group({ kind: "contested" }), /where its manager keeps its own version/],
+    ["a split", group({ kind: "partial-rollout" }), /Promote the release again/],
+    ["reverted soon", group({ kind: "will-revert" }), /what the runtime would start next/],
+    ["recalled", group({ kind: "recalled" }), /every place at once/],
+    ["recalled, nothing assigned", group({ kind: "recalled", assigned: null }), null],
+    ["anything else", group(), null],
+  ])("%s", (_name, given, advice) => {
+    if (advice === null) expect(adviceFor(given)).toBeNull();
+    else expect(adviceFor(given)).toMatch(advice);
+  });
+  it("offers no reconvergence after a split, and rows to choose only where there is a choice", () => {
+    expect(offersReconverge(group({ kind: "partial-rollout" }))).toBe(false);
+    expect(isSelectable(group())).toBe(false);
+    expect(isSelectable(group({ rows: [finding(), finding()] }))).toBe(true);
+    expect(isSelectable(group({ rows: [finding({ canReconverge: false }), finding({ target: null })] }))).toBe(false);
+    expect(toFindingRow(finding({ canReconverge: false })).whyNot).toMatch(/--act/);
+  });
+  it("leads to the response to a recall", () => {
+    expect(respondHref(group({ kind: "recalled", running: { version: "3.17.4", digest: null, reference: null } }))).toBe("/rollouts/groups/new?kind=recall&service=catalog&version=3.17.4");
+    expect(respondHref(group({ kind: "recalled", running: null }))).toBeNull();
+    expect(respondHref(group())).toBeNull();
   });
 });

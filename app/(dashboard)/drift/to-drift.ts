@@ -66,7 +66,41 @@ export function toFindingRow(finding: FindingDto): FindingRow {
     detail: [finding.detail, finding.by ? `by ${finding.by}` : null].filter(Boolean).join(", ") || null,
     count: finding.count,
     since: finding.since,
+    targetId: finding.target?.id ?? null,
+    whyNot: finding.canReconverge ? null : "Its host does not let Plumbline act (--act), or nothing is assigned.",
   };
+}
+
+/** Whether single targets of a cause can be chosen and put back: somebody may act on at least one of them. */
+export function isSelectable(group: FindingGroup): boolean {
+  return offersReconverge(group) && group.rows.length > 1 && group.rows.some((row) => row.canReconverge && row.target !== null);
+}
+
+/** Whether putting back what is assigned is an answer at all: after a split both sides are as decided. */
+export function offersReconverge(group: FindingGroup): boolean {
+  return group.kind !== "partial-rollout";
+}
+
+/** What to do about it, where the buttons do not say it. */
+export function adviceFor(group: FindingGroup): string | null {
+  switch (group.kind) {
+    case "contested":
+      return "First change it where its manager keeps its own version, or take it out of the manager's hands; then reconverge. Otherwise the next attempt ends the same way.";
+    case "partial-rollout":
+      return "Promote the release again to finish it, or roll back to be where it was: either resolves this.";
+    case "will-revert":
+      return "Change what the runtime would start next (a manifest, a unit, a compose file); replacing copies does not help.";
+    case "recalled":
+      return group.assigned ? "Respond takes it out of every place at once, by one confirmation." : null;
+    default:
+      return null;
+  }
+}
+
+/** Where a recalled release is left everywhere at once; null where it is not known which release it is. */
+export function respondHref(group: FindingGroup): string | null {
+  if (group.kind !== "recalled" || group.service === null || !group.running?.version) return null;
+  return `/rollouts/groups/new?${new URLSearchParams({ kind: "recall", service: group.service, version: group.running.version })}`;
 }
 
 /** Targets of a cause that can be named one by one; null where a row stands for many: then all that deviate are meant. */
