@@ -1,40 +1,16 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 import type { ReactNode } from "react";
-import { LivePill } from "@/components/shell/live-pill";
+import { LiveStatus } from "@/components/shell/live-status";
 import { Shell } from "@/components/shell/shell";
 import { syncClock } from "@/components/ui/clock";
 import type { Theme } from "@/components/ui/preferences";
 import type { SessionDto } from "@/lib/contract/access";
 import { ROLES } from "@/lib/domain/access/roles";
-import type { LiveState } from "@/lib/queries/live-connection";
 import { OPEN_FINDINGS, findingsQuery, matrixQuery, sessionQuery } from "@/lib/queries/queries";
 import { useLiveChanges } from "@/lib/queries/use-live-changes";
 import { StartHost } from "./start/start-host";
-
-/** Ms since a moment of this machine's clock, once a second; ticks here, so that the frame need not be drawn again. */
-function useLag(at: number | null): number {
-  const [lagMs, setLagMs] = useState(0);
-  useEffect(() => {
-    if (at === null) return;
-    const measure = () => setLagMs(Math.max(0, Date.now() - at));
-    measure();
-    const timer = setInterval(measure, 1000);
-    return () => clearInterval(timer);
-  }, [at]);
-  return lagMs;
-}
-
-function Pill({ state }: { state: LiveState }) {
-  const lagMs = useLag(state.at);
-  if (state.status === "connecting") return <LivePill state={{ kind: "catching-up" }} />;
-  if (state.at === null) return <LivePill state={state.status === "offline" ? { kind: "offline", since: Number.NaN } : { kind: "catching-up" }} />;
-  if (state.status === "offline") return <LivePill state={{ kind: "offline", since: state.at }} />;
-  if (state.status === "catching-up") return <LivePill state={{ kind: "catching-up" }} />;
-  return <LivePill state={{ kind: "live", lagMs }} />;
-}
 
 /** A root travels as in the checkpoint, in base64; people compare hashes in hexadecimal. */
 function toHex(base64: string): string {
@@ -60,7 +36,7 @@ export function Frame({ theme, children }: { theme: Theme; children: ReactNode }
       user={session ? { name: session.name, email: describeRoles(session) } : { name: "…", email: "" }}
       theme={theme}
       counts={{ drift: findings?.groups.length, rollouts: rollouts.size }}
-      live={<Pill state={live} />}
+      live={<LiveStatus state={live} />}
       checkpoint={matrix ? { ...matrix.ledger, root: matrix.ledger.root === null ? null : toHex(matrix.ledger.root) } : null}
       demo={session?.demo}
       signOut={session && !session.demo ? { action: "/sign-out" } : undefined}

@@ -1,7 +1,7 @@
 import { cva } from "class-variance-authority";
 import Link from "next/link";
 import { useId } from "react";
-import type { ComponentProps, ReactNode } from "react";
+import type { ComponentProps } from "react";
 import { cx } from "./cx";
 
 const button = cva("btn", {
@@ -45,10 +45,8 @@ export function Button({ look, size, disabledReason, className, children, onClic
   );
 }
 
-export interface ButtonLinkProps extends Look {
+export interface ButtonLinkProps extends Omit<ComponentProps<typeof Link>, "href">, Look {
   href: string;
-  className?: string;
-  children: ReactNode;
 }
 
 /** A link that looks like a button, for going somewhere. */

@@ -88,7 +88,7 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
         verifiedAt: target.verified_at?.toISOString() ?? null,
       })),
     events: events.toReversed().map((event) => ({ at: event.at.toISOString(), kind: event.kind, sentence: describeEvent(event) })),
-    summary: summarise(rollout),
+    summary: summarise(rollout, ctx.config.url),
   };
 }
 
@@ -153,8 +153,14 @@ function formatUtc(iso: string): string {
   return `${iso.slice(0, 19).replace("T", " ")} UTC`;
 }
 
+/** Where whoever reads the paragraph goes: what changed here, and the way back. */
+function pagerLink({ service, environment, partition, incident }: RolloutDto, url: string): string {
+  const query = new URLSearchParams({ ...(partition !== "default" && { partition }), ...(incident && { incident }) });
+  return `${url}/p/${encodeURIComponent(service)}/${encodeURIComponent(environment)}${query.size > 0 ? `?${query}` : ""}`;
+}
+
 /** One paragraph to paste into an incident channel. */
-function summarise(rollout: RolloutDto): string {
+function summarise(rollout: RolloutDto, url: string): string {
   const what = { promote: "Promotion", rollback: "Rollback", reconverge: "Reconvergence", replace: "Replacement", stop: "Stop" }[rollout.kind];
   const versions = rollout.kind === "reconverge" ? (rollout.to?.version ?? "nothing") : `${rollout.from?.version ?? "nothing"} → ${rollout.to?.version ?? "nothing"}`;
   const { counts } = rollout;
@@ -165,6 +171,7 @@ function summarise(rollout: RolloutDto): string {
     `Started by ${rollout.startedBy} at ${formatUtc(rollout.createdAt)}${rollout.incident ? ` for ${rollout.incident}` : ""}; ledger entry ${rollout.entry}.`,
     rollout.holdEntry === null ? null : "Promotions are held here.",
     rollout.reason ? `Reason: ${rollout.reason}` : null,
+    pagerLink(rollout, url),
   ]
     .filter(Boolean)
     .join(" ");

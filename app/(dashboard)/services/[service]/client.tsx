@@ -98,6 +98,9 @@ function EnvironmentActs({ service, adopted, row, onLift }: { service: string; a
           {rolloutName(row.rollout)}, {formatCount(row.rollout.verified)} of {formatCount(row.rollout.total)} verified
         </Link>
       ) : null}
+      <Link className="link" href={`/p/${encodeURIComponent(service)}/${encodeURIComponent(environment)}${row.partition === "default" ? "" : `?partition=${encodeURIComponent(row.partition)}`}`} prefetch={false}>
+        On-call page
+      </Link>
       <span className="row-acts">
         {row.assigned ? (
           <Button size="small" aria-label={`Roll back ${where}`} disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: row.partition })}>

@@ -26,11 +26,13 @@ const loadParams = createLoader({
   environment: parseAsString.withDefault(""),
   partition: parseAsString.withDefault(DEFAULT_PARTITION),
   version: parseAsString,
+  incident: parseAsString.withDefault(""),
+  reason: parseAsString.withDefault(""),
 });
 
 /** The rollback as a page of its own: complete without a script, down to the form that sends it. */
 export default async function Page({ params, searchParams }: { params: Promise<{ service: string }>; searchParams: Promise<SearchParams> }) {
-  const [ctx, { service }, { environment, partition, version }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
+  const [ctx, { service }, { environment, partition, version, incident, reason }] = await Promise.all([getPageContext(), params, loadParams(searchParams)]);
   const place = parsePlace(`${decodeURIComponent(service)}/${environment}/${partition}`);
   if (!place) notFound();
   const input = previewQuery.safeParse({ ...place, version: version ?? undefined });
@@ -40,7 +42,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
   const preview = first.to === null && first.assigned && version === null ? await previewRollout({ ctx, input: { kind: "rollback", ...input.data, version: first.assigned.version } }) : first;
   const view = toStartView(preview);
   const permission = may(ctx.actor, "rollouts.rollback", place, Date.parse(preview.asOf));
-  const here = `/services/${encodeURIComponent(place.service)}/rollback?environment=${encodeURIComponent(place.environment)}&partition=${encodeURIComponent(place.partition)}`;
+  const here = `/services/${encodeURIComponent(place.service)}/rollback?${new URLSearchParams({ environment: place.environment, partition: place.partition, ...(incident && { incident }), ...(reason && { reason }) })}`;
   return (
     <>
       <Verdict
@@ -61,6 +63,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
           before={<Managers ways={preview.ways} />}
           formAction="/api/v1/rollbacks/form"
           hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision, formToken: makeFormToken(ctx.keys, await headers()), idempotencyKey: randomUUID() }}
+          initialReason={reason.slice(0, 2_000)}
           disabledReason={permission.ok ? describeDisabled(preview, { forwardFix: true }) : explainMissing(permission)}
           chooser={
             <>
@@ -80,7 +83,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
                   </li>
                 ))}
               </ul>
-              <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" />
+              <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" defaultValue={incident.slice(0, 200)} />
             </>
           }
         />
