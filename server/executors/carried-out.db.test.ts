@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createExecutorRequest, waveMessage } from "@/lib/contract/executors";
+import { promoteRequest } from "@/lib/contract/rollouts";
+import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { sendDeliveries } from "@/server/outbound/deliver";
+import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
+import { getRollout } from "@/server/rollouts/get-rollout";
+import { promoteRelease } from "@/server/rollouts/promote-release";
+import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
+import { FakeAgent, fakeImage, registerVersion } from "@/server/testing/fake-fleet";
+import { startLocalServer, type LocalServer } from "@/server/testing/local-server";
+import { createExecutor } from "./create-executor";
+
+let test: TestApp;
+let server: LocalServer;
+beforeAll(async () => {
+  test = await createTestApp({ outboundAllow: "127.0.0.1" });
+  server = await startLocalServer();
+});
+afterAll(async () => {
+  await server.close();
+  await test.drop();
+});
+
+it("is told once, and done when the digests are seen to run, whatever the executor answers", async () => {
+  const ctx = await test.ctx();
+  const place = { service: "payments", environment: "staging" };
+  for (const version of ["1.0.0", "2.0.0"]) await registerVersion(ctx, "payments", version);
+  await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "1.0.0" }) });
+  const agent = await FakeAgent.make(test, "staging");
+  const runs = (version: string) => agent.report({ key: "app", service: "payments", image: fakeImage(`payments ${version}`), canAct: false });
+  await runs("1.0.0");
+  await createExecutor({ ctx, input: createExecutorRequest.parse({ name: "deployer", ...place, config: { kind: "webhook", url: `${server.url}/hook` } }) });
+
+  const { id } = await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", strategy: "all-at-once" }) });
+  await advanceRollouts(test.app);
+  await signCheckpoint(test.app);
+  // It says that all is done, at once and with emphasis.
+  server.answer((_, response) => response.end('{"done": true, "status": "succeeded"}'));
+  await sendDeliveries(test.app);
+  await advanceRollouts(test.app);
+  await sendDeliveries(test.app);
+  expect(server.received).toHaveLength(1);
+  expect(waveMessage.parse(JSON.parse(server.received[0]?.body ?? "")).data).toMatchObject({ rollout: { id }, to: { version: "2.0.0" }, targets: { count: 1, items: [{ key: "app" }] } });
+  expect(await getRollout({ ctx, input: { id } })).toMatchObject({ status: "running", counts: { total: 1, verified: 0 } });
+
+  await runs("2.0.0");
+  await expect.poll(async () => {
+    await advanceRollouts(test.app);
+    return (await getRollout({ ctx, input: { id } })).status;
+  }, { timeout: 15_000 }).toBe("succeeded");
+  expect(server.received).toHaveLength(1);
+});
