@@ -22,7 +22,6 @@ export const executorConfig = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("gitlab"), baseUrl: baseUrl.default("https://gitlab.com"), project: z.string().regex(/^[A-Za-z0-9._/-]{1,200}$/, "a number, or a path such as group/project"), ref: ref.default("main") }),
 ]);
 export type ExecutorConfig = z.infer<typeof executorConfig>;
-export const EXECUTOR_KINDS = ["webhook", "github", "gitlab"] as const satisfies readonly ExecutorConfig["kind"][];
 
 export const createExecutorRequest = z.strictObject({
   name,
