@@ -178,6 +178,8 @@ async function bounded<T>(promise: Promise<T>, ms: number, what: string): Promis
 }
 
 function statusOf(error: unknown): number | undefined {
+  // While a container removes itself, Podman's answer about it is 500 with these words.
+  if (/no such container/i.test(messageOf(error))) return 404;
   return typeof error === "object" && error !== null && "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : undefined;
 }
 
