@@ -22,6 +22,7 @@ import { keys } from "@/lib/queries/keys";
 import { useRefusal } from "@/lib/queries/use-session";
 import { EnvironmentField } from "./environment-field";
 import { describeDays, describeState, describeWhen, toInstant } from "./to-freezes";
+import { useMissingRole } from "./use-missing-role";
 
 export interface FreezesProps {
   query: Answer<Page<FreezeDto>>;
@@ -113,7 +114,7 @@ export function Freezes({ query: { data, error }, environments }: FreezesProps) 
 
 function PlaceFreeze({ environments }: { environments: readonly string[] }) {
   const client = useQueryClient();
-  const refusal = useRefusal();
+  const missing = useMissingRole();
   const act = useAct<FreezeDto>();
   const [recurring, setRecurring] = useState(false);
   const [wrong, setWrong] = useState<ReadonlyMap<string, string>>(new Map());
@@ -183,7 +184,7 @@ function PlaceFreeze({ environments }: { environments: readonly string[] }) {
           <Input label={recurring ? "Valid until, UTC" : "Until, UTC"} name="endsAt" type="datetime-local" required={!recurring} hint={recurring ? "Empty: until it is lifted." : undefined} error={errorOf("endsAt")} />
         </div>
         <Textarea label="Reason, goes into the ledger" name="reason" rows={2} required maxLength={2000} error={errorOf("reason")} />
-        <Button type="submit" disabledReason={mayAnywhere(environments, (environment) => refusal("freezes.place", { environment }))} aria-busy={act.busy}>
+        <Button type="submit" disabledReason={missing("freezes.place")} aria-busy={act.busy}>
           Place the freeze
         </Button>
       </form>
@@ -195,12 +196,6 @@ function PlaceFreeze({ environments }: { environments: readonly string[] }) {
 /** The zone that this browser shows. The form that asks is opened by hand: no server has drawn another. */
 function readOwnZone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
-/** null when something is allowed in one of the environments; the reason otherwise. */
-function mayAnywhere(environments: readonly string[], refusalOf: (environment: string) => string | null): string | null {
-  const refusals = environments.map(refusalOf);
-  return refusals.length === 0 || refusals.includes(null) ? null : (refusals[0] ?? null);
 }
 
 function Radio({ name, label, checked, onChange }: { name: string; label: string; checked: boolean; onChange: () => void }) {

@@ -21,11 +21,13 @@ import { postJson } from "@/lib/queries/api-client";
 import { keys } from "@/lib/queries/keys";
 import { useRefusal } from "@/lib/queries/use-session";
 import { EnvironmentField } from "./environment-field";
+import { useMissingRole } from "./use-missing-role";
 
 /** The holds that stand, and a form that places one. */
 export function Holds({ query: { data, error }, environments }: { query: Answer<Page<HoldDto>>; environments: readonly string[] }) {
   const client = useQueryClient();
   const refusal = useRefusal();
+  const missing = useMissingRole();
   const act = useAct<HoldDto>();
   const [lifting, setLifting] = useState<HoldDto | null>(null);
   const holds = data?.items ?? [];
@@ -96,7 +98,7 @@ export function Holds({ query: { data, error }, environments }: { query: Answer<
           <EnvironmentField environments={environments} error={act.fields.get("environment") ?? null} />
           <Input label="Partition" name="partition" placeholder={DEFAULT_PARTITION} error={act.fields.get("partition") ?? null} autoCapitalize="none" spellCheck={false} />
           <Textarea label="Reason, goes into the ledger" name="reason" rows={2} required maxLength={2000} error={act.fields.get("reason") ?? null} />
-          <Button type="submit" aria-busy={act.busy}>
+          <Button type="submit" disabledReason={missing("holds.place")} aria-busy={act.busy}>
             Hold promotions
           </Button>
         </form>

@@ -21,6 +21,7 @@ import { postJson } from "@/lib/queries/api-client";
 import { keys } from "@/lib/queries/keys";
 import { useRefusal } from "@/lib/queries/use-session";
 import { describeRunning } from "./to-freezes";
+import { useMissingRole } from "./use-missing-role";
 
 type Recalled = { service: string; version: string; instances: number; entry: number };
 
@@ -28,6 +29,7 @@ type Recalled = { service: string; version: string; instances: number; entry: nu
 export function Recalls({ query: { data, error } }: { query: Answer<Page<StandingRecall>> }) {
   const client = useQueryClient();
   const refusal = useRefusal();
+  const missing = useMissingRole();
   const act = useAct<Recalled>();
   const [lifting, setLifting] = useState<StandingRecall | null>(null);
   const recalls = data?.items ?? [];
@@ -103,7 +105,7 @@ export function Recalls({ query: { data, error } }: { query: Answer<Page<Standin
           <Input label="Service" name="service" required error={act.fields.get("service") ?? null} autoCapitalize="none" spellCheck={false} />
           <Input label="Version" name="version" required maxLength={128} error={act.fields.get("version") ?? null} autoCapitalize="none" spellCheck={false} />
           <Textarea label="Reason, goes into the ledger" name="reason" rows={2} required maxLength={2000} error={act.fields.get("reason") ?? null} />
-          <Button type="submit" aria-busy={act.busy}>
+          <Button type="submit" disabledReason={missing("releases.recall")} aria-busy={act.busy}>
             Recall it everywhere
           </Button>
         </form>

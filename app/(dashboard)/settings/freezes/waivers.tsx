@@ -24,11 +24,13 @@ import { keys } from "@/lib/queries/keys";
 import { useRefusal } from "@/lib/queries/use-session";
 import { EnvironmentField } from "./environment-field";
 import { toInstant } from "./to-freezes";
+import { useMissingRole } from "./use-missing-role";
 
 /** The waivers in force, and a form that grants one. */
 export function Waivers({ query: { data, error }, environments }: { query: Answer<Page<WaiverDto>>; environments: readonly string[] }) {
   const client = useQueryClient();
   const refusal = useRefusal();
+  const missing = useMissingRole();
   const act = useAct<WaiverDto>();
   const [ending, setEnding] = useState<WaiverDto | null>(null);
   const waivers = data?.items ?? [];
@@ -117,7 +119,7 @@ export function Waivers({ query: { data, error }, environments }: { query: Answe
           </Field>
           <Input label="Until, UTC" name="expiresAt" type="datetime-local" required error={act.fields.get("expiresAt") ?? null} />
           <Textarea label="Reason, goes into the ledger" name="reason" rows={2} required maxLength={2000} error={act.fields.get("reason") ?? null} />
-          <Button type="submit" aria-busy={act.busy}>
+          <Button type="submit" disabledReason={missing("waivers.grant")} aria-busy={act.busy}>
             Waive
           </Button>
         </form>
