@@ -185,6 +185,14 @@ class World {
     }
     must(this.rows.size === this.hosts.length, "a target is in no wave");
     must(plan.waves.every(({ index }, at) => index === at), "waves out of order");
+    const { cut } = strategy;
+    // Rounded up: never fewer than asked for, unless each wave that follows needs one.
+    let reached = 0;
+    for (const wave of cut.kind === "percentages" ? plan.waves : []) {
+      reached += wave.targets.length;
+      const left = plan.waves.length - 1 - wave.index;
+      must(reached * 100 + 1e-6 >= Math.min(this.hosts.length * Number.parseFloat(wave.name), (this.hosts.length - left) * 100), `fewer in wave ${wave.name} than asked for`);
+    }
   }
 
   get active(): boolean {
@@ -232,6 +240,8 @@ class World {
     const counted = waves.reduce((sum, { counts }) => sum + counts.pending + counts.inFlight + counts.verified + counts.stuck + counts.failed, 0);
     const left = [...this.rows.values()].filter(({ status }) => status === "gone" || status === "withdrawn").length;
     must(counted + left === this.rows.size, "a target is lost");
+    const verified = [...this.rows.values()].filter(({ status }) => status === "verified").length;
+    must(verified === waves.reduce((sum, { counts }) => sum + counts.verified, 0), "something counts as verified that is not");
     return { kind, status: this.status, onFailure: strategy.onFailure, maxInFlight: strategy.maxInFlight, freeze: this.freeze, blocked: this.blocked, waves };
   }
 
@@ -289,6 +299,7 @@ class World {
     const judged = judgeTarget(goal, observation, this.now, this.#policy);
     this.#moveTarget(row, judged.status);
     if (judged.status === "regressed" && before !== "regressed") row.regressions += 1;
+    must(row.regressions <= this.#policy.maxReapplies, `${row.key} is fought for`);
     row.reason = judged.reason;
     row.willRevert = judged.willRevert;
     row.unhealthy = judged.unhealthy;
@@ -400,7 +411,11 @@ class World {
       must(this.freeze === null || this.setup.kind !== "promote", "opened in a freeze");
       this.#everOpened.add(index);
     }
-    if (to === "passed") checkPassed(before, this.now);
+    if (to === "passed") {
+      checkPassed(before, this.now);
+      const { soakMs } = wave.gate;
+      must(soakMs === 0 || (before.status === "soaking" && this.now - before.statusSince >= soakMs), `wave ${index} passed before it had soaked`);
+    }
     if (to === "failed") checkFailed(before, this.now);
     must((to !== "failed" && to !== "waiting") || isSentence(reason), `${to} without a reason`);
     wave.status = to;
@@ -521,7 +536,7 @@ class World {
     current.statusReason = null;
     current.statusSince = this.now;
     if (to !== "open") return;
-    for (const row of this.#of(current.index)) if (row.status === "failed" || row.status === "stuck") this.#moveTarget(row, "pending");
+    for (const row of this.rows.values()) if (row.wave <= current.index && (row.status === "failed" || row.status === "stuck")) this.#moveTarget(row, "pending");
   }
 
   abort(): void {
@@ -589,6 +604,7 @@ class World {
       quiet = reason === null ? 0 : quiet + 1;
       // What is in flight may finish first; then a person is really waited for.
       if (reason === null || quiet < 3) continue;
+      must(this.setup.kind === "promote" || !reason.includes("Black Friday"), "a freeze held something back that is no promotion");
       must(isSentence(reason), "a person is waited for, and nobody says why");
       must(helped < 6 * this.waves.length + 6, () => `a person is asked again and again: ${this.describe()}`);
       this.#help(helped);
@@ -620,7 +636,7 @@ function isSentence(text: string | null): boolean {
 }
 
 /** What a wave's gate means, told anew: who is good, who is lost, and how many may be. */
-function weigh({ counts, gate, quietSince }: WaveState, now: number) {
+function weigh({ counts, gate, quietSince }: WaveState, now: number): { total: number; good: number; bad: number; may: number; gaveUp: boolean } {
   const { failed, inFlight, pending, stuck, verified } = counts;
   const sick = gate.health ? counts.unhealthy : 0;
   const total = pending + inFlight + stuck + failed + verified;
