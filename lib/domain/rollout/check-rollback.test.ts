@@ -185,6 +185,18 @@ describe("checkPromotion", () => {
   });
 });
 
+describe("a promotion of what is assigned", () => {
+  it.each<[string, TargetHere[], string]>([
+    ["all verified", [target()], "1.42 is assigned, and every target is verified on it."],
+    ["no target", [], "1.42 is assigned, and every target is verified on it."],
+    ["one on its way", [target(), target({ verifiedOnAssigned: false })], "1.42 is assigned already; one target is not verified on it."],
+    ["several on their way", [target({ verifiedOnAssigned: false }), target({ verifiedOnAssigned: false })], "1.42 is assigned already; 2 targets are not verified on it."],
+  ])("is refused in the right words: %s", (_, targets, sentence) => {
+    const check = checkPromotion({ ...state(), release: release(42), hold: null, freeze: null, targets });
+    expect(check.ok ? [] : check.reasons.map(explainReason)).toEqual([sentence]);
+  });
+});
+
 describe("checkReconverge", () => {
   const drifted = [target({ verifiedOnAssigned: false })];
   const reconverge = (changes: Partial<ReconvergeState> = {}): ReconvergeState => ({

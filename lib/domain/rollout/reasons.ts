@@ -8,7 +8,8 @@ export type RefusalReason =
   | { reason: "wrong-service"; version: string; service: string }
   | { reason: "not-approved"; version: string; environment: string }
   | { reason: "recalled"; version: string }
-  | { reason: "identical"; version: string }
+  /** `deviating`: how many targets are not verified on it, where that is no obstacle to the refusal. */
+  | { reason: "identical"; version: string; deviating?: number }
   | { reason: "newer-than-assigned"; version: string; assigned: string }
   | { reason: "nothing-assigned" }
   | { reason: "no-targets" }
@@ -55,7 +56,9 @@ export function explainReason(reason: RefusalReason): string {
     case "recalled":
       return `${reason.version} is recalled and may not be assigned anywhere.`;
     case "identical":
-      return `${reason.version} is assigned, and every target is verified on it.`;
+      return reason.deviating
+        ? `${reason.version} is assigned already; ${reason.deviating === 1 ? "one target is" : `${reason.deviating} targets are`} not verified on it.`
+        : `${reason.version} is assigned, and every target is verified on it.`;
     case "newer-than-assigned":
       return `${reason.version} is newer than ${reason.assigned} and never ran here. Promote it instead.`;
     case "nothing-assigned":
