@@ -53,8 +53,9 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
 
 /**
  * Judges targets of active rollouts, and of those that are still watched, by what was observed, and moves those whose
- * status changed. Of a whole rollout only those are looked at whom time alone can move: the others (`settled`) move with a report.
- * Rows that somebody else holds are left to the next turn. @returns the ids of the rollouts in which something moved
+ * status changed. Of a whole rollout only those are looked at whom time alone can move (a verified one that crashed is
+ * healthy again after a while): the others (`settled`) move with a report. Rows that somebody else holds are left to the
+ * next turn. @returns the ids of the rollouts in which something moved
  */
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean }, now: Date): Promise<string[]> {
   const rows = await tx.$queryRaw<Row[]>`
@@ -65,7 +66,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
     JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
     WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR d.rollout_id = r.id)
-      AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
+      AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR rt.detail @> '{"unhealthy": true}' OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
       AND (${where.settled !== true} OR rt.status IN ('pending', 'verified', 'gone'))
       AND (${where.targetIds === undefined} OR rt.target_id = ANY(${where.targetIds ?? []}::bigint[]))
     ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED`;
