@@ -25,7 +25,7 @@ export async function registerVersion(ctx: Ctx, service: string, version: string
   return { ...image, id: release.id, created };
 }
 
-export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; copy?: string; container?: string; repository?: string };
+export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; restarts?: number; upMs?: number; copy?: string; container?: string; repository?: string };
 
 /** An agent that exists in the database, and reports what it is told to have. */
 export class FakeAgent {
@@ -34,6 +34,8 @@ export class FakeAgent {
   #clock = Date.now();
   /** When the next reports are received; null for now. */
   receivedAt: Date | null = null;
+  /** How far its clock is off (ms). */
+  clockMs = 0;
   private constructor(readonly ctx: Ctx) {}
 
   static async make(test: TestApp, environment: string): Promise<FakeAgent> {
@@ -47,7 +49,7 @@ export class FakeAgent {
     return new FakeAgent({ ...test.app, actor: { id: row.id, kind: "agent", name: "host", personId: row.id, roles: [] }, requestId: "test" });
   }
 
-  /** A full report: these targets and nothing else, each with one copy that has been up for ten minutes. */
+  /** A full report: these targets and nothing else, each with one copy that has been up for ten minutes, unless it says otherwise. */
   async report(...targets: FakeTarget[]): Promise<void> {
     this.#seq += 1;
     this.#clock += 15_000;
@@ -55,13 +57,13 @@ export class FakeAgent {
       v: 1,
       bootId: this.#bootId,
       seq: this.#seq,
-      observedAt: new Date(this.#clock).toISOString(),
+      observedAt: new Date(this.#clock + this.clockMs).toISOString(),
       scope: "engine",
       kind: "full",
       coverage: { complete: true, errors: [] },
       images: targets.map(({ service, image, repository = service }) => ({ digests: [{ digest: image.digest, kind: "manifest", repository: `registry.test/${repository}` }, { digest: image.config, kind: "config" }] })),
       targets: targets.map(({ key, service, canAct = true, image, container = "main" }) => ({ key, labels: { "plumbline.service": service }, components: [{ name: container, declared: image.digest }], desired: 1, canAct })),
-      instances: targets.map(({ key, health = "healthy", copy, image, container = "main" }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, component: container, image: at, state: "running", health, startedAt: new Date(this.#clock - 600_000).toISOString() })),
+      instances: targets.map(({ key, health = "healthy", restarts = 0, upMs = 600_000, copy, image, container = "main" }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, component: container, image: at, state: "running", health, restarts, startedAt: new Date(this.#clock + this.clockMs - upMs).toISOString() })),
     };
     const parsed: z.output<typeof inventoryReport> = inventoryReport.parse(input);
     await recordInventory({ ctx: this.ctx, input: parsed, ...(this.receivedAt && { now: this.receivedAt }) });
