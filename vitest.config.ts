@@ -13,6 +13,8 @@ export default defineConfig({
           name: "unit",
           include: ["{app,lib,server,cli,components,scripts,bench}/**/*.test.{ts,tsx}"],
           exclude: ["**/*.db.test.ts", "**/node_modules/**"],
+          // A slow machine is no failure.
+          testTimeout: 60_000,
         },
       },
       {
