@@ -2,7 +2,6 @@
 
 import { QueryClientProvider } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
-import { NuqsAdapter } from "nuqs/adapters/next/app";
 import { useEffect, useState } from "react";
 import { parsePlace } from "@/app/(dashboard)/rollback/place";
 import { RollbackFlow } from "@/app/(dashboard)/rollback/rollback-flow";
@@ -15,7 +14,7 @@ export interface NightRollbackProps {
   onClose: () => void;
 }
 
-/** The rollback of every other page, with what it needs of its own: the night page itself needs neither cache nor URL state. */
+/** The rollback of every other page, with a query cache of its own: the night page itself needs none. */
 export function NightRollback({ place, incident, reason, onClose }: NightRollbackProps) {
   const router = useRouter();
   const [client] = useState(() => createQueryClient({ onSignedOut: () => router.refresh() }));
@@ -26,17 +25,15 @@ export function NightRollback({ place, incident, reason, onClose }: NightRollbac
   if (known === null) return null;
   return (
     <QueryClientProvider client={client}>
-      <NuqsAdapter>
-        <RollbackFlow
-          place={known}
-          initialIncident={incident ?? ""}
-          initialReason={reason}
-          onClose={() => {
-            onClose();
-            router.refresh();
-          }}
-        />
-      </NuqsAdapter>
+      <RollbackFlow
+        place={known}
+        initialIncident={incident ?? ""}
+        initialReason={reason}
+        onClose={() => {
+          onClose();
+          router.refresh();
+        }}
+      />
     </QueryClientProvider>
   );
 }
