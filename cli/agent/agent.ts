@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jitteredMs } from "./backoff";
+import { Confirmations } from "./confirmations";
 import { Converger, DEFAULT_PARALLEL } from "./converge";
 import { loadHeldState, saveHeldState } from "./desired-store";
 import { DesiredWatch } from "./desired-watch";
@@ -44,6 +45,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
   const journal = await openEventJournal(stateDir, () => Date.now());
   const store = await openExecutionStore(stateDir);
   const wakeup = createWakeup();
+  const confirmations = new Confirmations();
   const pause = async (ms: number): Promise<void> => {
     await sleep(ms, undefined, { signal: options.signal }).catch(() => undefined);
   };
@@ -57,6 +59,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
     report: (line) => {
       options.log(`${line.target} generation ${line.generation}: ${line.step}${line.message ? ` (${line.message})` : ""}`);
       progress.add(line);
+      if (line.step === "done") confirmations.ended(performance.now());
       wakeup.wake(DEBOUNCE_MS);
     },
     onIdle: () => prefetcher.pump(),
@@ -107,7 +110,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
     transport.close();
     await release();
   };
-  return { journal, wakeup, progress, converger, prefetcher, reporter, desired, pause, close };
+  return { journal, wakeup, confirmations, progress, converger, prefetcher, reporter, desired, pause, close };
 }
 
 /**
@@ -116,7 +119,7 @@ async function assemble(options: AgentOptions, patient: boolean) {
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { signal } = options;
-  const { journal, wakeup, progress, converger, prefetcher, reporter, desired, pause, close } = await assemble(options, true);
+  const { journal, wakeup, confirmations, progress, converger, prefetcher, reporter, desired, pause, close } = await assemble(options, true);
   const askAgain = createWakeup();
   const stopReports = () => {
     prefetcher.stop();
@@ -145,7 +148,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
         if (result.delivered && desired.isAway()) askAgain.wake(0);
         // A server that is away is not asked more often because much happens here.
         if (result.retryMs !== null) await pause(result.retryMs);
-        else await wakeup.next(jitteredMs(options.intervalMs, Math.random()));
+        else await wakeup.next(Math.min(jitteredMs(options.intervalMs, Math.random()), confirmations.nextInMs(performance.now())));
       }
     })();
     const following = (async () => {

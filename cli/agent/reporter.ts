@@ -79,9 +79,11 @@ export class Reporter {
   }
 
   private async prepare(): Promise<Outbox> {
+    // From before looking: nothing that is told was seen earlier than it says, however long looking takes.
+    const observedAt = new Date(this.options.now()).toISOString();
     const observation = await this.options.observe();
     const events = this.options.journal.peek();
-    const frame = { bootId: this.bootId, seq: this.seq, observedAt: new Date(this.options.now()).toISOString(), events };
+    const frame = { bootId: this.bootId, seq: this.seq, observedAt, events };
     let reports = this.full ? buildFull(observation, frame) : [buildDelta(observation, this.acknowledged, frame)];
     // A delta that is too large is a full report in parts.
     if (!this.full && !reports.every(fits)) reports = buildFull(observation, frame);

@@ -484,7 +484,7 @@ describe("clocks that are off by an hour", () => {
 });
 
 describe("a verified target that crashed once", () => {
-  it("is unhealthy until it has been up for long enough, by time alone", async () => {
+  it("is unhealthy until a report has seen it up for long enough, without anything else new", async () => {
     const agents = await fleet(2);
     const { id } = await promote("2.0.0", { strategy: { cut: { kind: "all-at-once" }, gate: { maxFailures: 1 }, minUptimeMs: 30_000 } });
     const [first, second] = agents;
@@ -494,8 +494,8 @@ describe("a verified target that crashed once", () => {
     await first.report(app("2.0.0", { copy: "app@again", restarts: 1, upMs: 1_000 }));
     const unhealthy = async () => (await test.db.$queryRaw<{ unhealthy: boolean }[]>`SELECT (detail->>'unhealthy')::boolean AS unhealthy FROM rollout_targets WHERE rollout_id = ${id}::uuid AND status = 'verified'`)[0]?.unhealthy;
     expect(await unhealthy()).toBe(true);
-    // A minute passes, and it reports nothing new.
-    await test.db.$executeRaw`UPDATE agent_scopes SET last_report_at = last_report_at - interval '1 minute' WHERE agent_id = ${first.ctx.actor.id}::uuid`;
+    // A minute later it reports nothing new.
+    await test.db.$executeRaw`UPDATE agent_scopes SET observed_at = observed_at + interval '1 minute' WHERE agent_id = ${first.ctx.actor.id}::uuid`;
     await turn();
     expect(await unhealthy()).toBe(false);
   });

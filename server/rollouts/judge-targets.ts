@@ -71,7 +71,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       AND (${where.targetIds === undefined} OR rt.target_id = ANY(${where.targetIds ?? []}::bigint[]))
     ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED`;
   if (rows.length === 0) return [];
-  const observe = await readObservations(tx, rows, now);
+  const observe = await readObservations(tx, rows);
   const components = await readComponents(tx, rows);
   const moved: { row: Row; status: TargetStatus; reason: TargetReason | null; detail: TargetDetail }[] = [];
   for (const row of rows) {
@@ -149,7 +149,7 @@ async function readComponents(tx: Tx, rows: readonly Row[]): Promise<Map<string,
   return components;
 }
 
-async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promise<(row: Row, detail: TargetDetail) => TargetObservation> {
+async function readObservations(tx: Tx, rows: readonly Row[]): Promise<(row: Row, detail: TargetDetail) => TargetObservation> {
   const copies = await tx.$queryRaw<Copy[]>`
     SELECT i.target_id, i.key, c.component::text AS component, i.component::text AS container, i.image_id, i.state, i.health, i.restarts, i.started_at, i.first_seen_at
     FROM instances i JOIN targets t ON t.id = i.target_id JOIN combinations c ON c.id = i.combination_id
@@ -190,8 +190,8 @@ async function readObservations(tx: Tx, rows: readonly Row[], now: Date): Promis
         state: copy.state,
         health: copy.health,
         restarts: copy.restarts,
-        // Two readings of the agent's clock and two of the database's, never one of each.
-        uptimeMs: copy.started_at ? row.observed_at.getTime() - copy.started_at.getTime() + (now.getTime() - row.last_report_at.getTime()) : now.getTime() - copy.first_seen_at.getTime(),
+        // What a report has seen, and not what may have come of it since; two readings of one clock, never one of each.
+        uptimeMs: copy.started_at ? row.observed_at.getTime() - copy.started_at.getTime() : row.last_report_at.getTime() - copy.first_seen_at.getTime(),
       }),
     ),
     declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: componentOf.get(`${row.target_id} ${component.name}`) ?? component.name, candidates: lookUp(component.declared) }])),

@@ -310,6 +310,7 @@ describe("afterwards", () => {
     const open = () => test.db.$queryRaw<{ kind: string }[]>`SELECT kind FROM findings f JOIN services s ON s.id = f.service_id WHERE s.name = ${service} AND kind = 'contested' AND resolved_at IS NULL`;
     expect(await open()).toHaveLength(1);
     await host.report({ key: "app", service, image: v2, copy: randomUUID() });
+    await turn();
     expect(await open()).toEqual([]);
   });
 

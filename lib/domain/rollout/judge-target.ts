@@ -39,7 +39,7 @@ export interface ObservedInstance {
   candidates: readonly string[];
   state: InstanceState;
   health: Health;
-  /** How long it has been up now (ms): the agent's own two clock readings, plus the age of the report. */
+  /** For how long (ms) the last report saw it up, by the agent's own clock. */
   uptimeMs: number;
   restarts: number;
 }
