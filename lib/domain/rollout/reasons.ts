@@ -36,6 +36,13 @@ export type Warning =
   | { warning: "supersedes"; rollout: string; kind: string };
 export type WarningName = Warning["warning"];
 
+const NOUN: Record<string, string> = { promote: "promotion", reconverge: "reconvergence", replace: "replacement" };
+
+/** A kind of rollout as people name it. */
+function nounOf(kind: string): string {
+  return NOUN[kind] ?? kind;
+}
+
 /** Says a reason in one or two sentences, and what to do where something can be done. */
 export function explainReason(reason: RefusalReason): string {
   switch (reason.reason) {
@@ -76,7 +83,7 @@ export function explainReason(reason: RefusalReason): string {
     case "frozen":
       return `Promotions are frozen by ${reason.freeze}${reason.until ? ` until ${reason.until}` : ""}.`;
     case "rollout-active":
-      return `A ${reason.kind} is under way here. Wait for it, or abort it.`;
+      return `A ${nounOf(reason.kind)} is under way here. Wait for it, or abort it.`;
     case "not-confirmed":
       return `Type ${reason.expected} to confirm it.`;
     case "stale-view":
@@ -108,7 +115,7 @@ export function explainWarning(warning: Warning): string {
     case "forward-fix-overridden":
       return `${warning.release} ran migration ${warning.migration}; you go back all the same.`;
     case "supersedes":
-      return `The ${warning.kind} that is under way ends here.`;
+      return `The ${nounOf(warning.kind)} that is under way ends here.`;
     default:
       return warning satisfies never;
   }
