@@ -51,7 +51,7 @@ it("a double click without a key starts one promotion, and says to the other wha
   const answers = await Promise.all([1, 2].map(() => post(postPromotion, { ...place(), version: "2.0.0" })));
   expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409]);
   const second = answers.find(({ status }) => status === 409);
-  expect(second?.json.reasons?.map(({ sentence }) => sentence)).toEqual(["2.0.0 is assigned already; one target is not verified on it.", "A promote is under way here. Wait for it, or abort it."]);
+  expect(second?.json.reasons?.map(({ sentence }) => sentence)).toEqual(["2.0.0 is assigned already; one target is not verified on it.", "A promotion is under way here. Wait for it, or abort it."]);
   expect(await kinds()).toEqual(["promote", "promote"]);
 });
 
