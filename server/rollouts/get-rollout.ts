@@ -10,7 +10,7 @@ import { notFound } from "@/server/errors";
 import { countStatuses, loadRollout } from "./load-rollouts";
 import { explainStuck } from "./explain-stuck";
 
-type TargetRow = { id: bigint; key: string; agent: string; region: string | null; wave: number; status: TargetStatus; step: string | null; reason: TargetReason | null; message: string | null; verified_at: Date | null; offered_at: Date | null; prefetch: "done" | "failed" | null };
+type TargetRow = { id: bigint; key: string; agent: string; region: string | null; wave: number; status: TargetStatus; step: string | null; reason: TargetReason | null; message: string | null; verified_at: Date | null; offered_at: Date | null; prefetch: "done" | "failed" | null; manager: string | null };
 type WaveRow = {
   ordinal: number;
   name: string;
@@ -41,7 +41,7 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
     FROM waves w LEFT JOIN actors a ON a.id = w.go_ahead_by LEFT JOIN wave_checks c ON c.rollout_id = w.rollout_id AND c.ordinal = w.ordinal
     WHERE w.rollout_id = ${input.id}::uuid ORDER BY w.ordinal`;
   const targets = await ctx.db.$queryRaw<TargetRow[]>`
-    SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at, rt.prefetch
+    SELECT t.id, t.key, a.name AS agent, a.region, rt.wave, rt.status, rt.step, rt.reason, rt.detail->'progress'->>'message' AS message, rt.verified_at, rt.offered_at, rt.prefetch, t.managed_by->>'tool' AS manager
     FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
     WHERE rt.rollout_id = ${input.id}::uuid ORDER BY rt.wave, t.id`;
   const events = await ctx.db.$queryRaw<{ at: Date; kind: string; key: string | null; agent: string | null; detail: unknown }[]>`
@@ -84,7 +84,7 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
         status: target.status,
         step: target.step,
         reason: target.reason,
-        message: target.message,
+        message: target.message ?? describeManager(target),
         verifiedAt: target.verified_at?.toISOString() ?? null,
       })),
     events: events.toReversed().map((event) => ({ at: event.at.toISOString(), kind: event.kind, sentence: describeEvent(event) })),
@@ -92,15 +92,20 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
   };
 }
 
+/** Who puts another version back, as far as the runtime tells. */
+function describeManager({ manager, status }: TargetRow): string | null {
+  return manager !== null && (status === "contested" || status === "regressed") ? `${manager} manages it and puts its own version back.` : null;
+}
+
 function groupStuck(targets: readonly TargetRow[]): RolloutDetail["stuck"] {
   const late = targets.filter(({ status }) => status === "stuck" || status === "failed" || status === "contested");
-  return [...groupBy(late, ({ reason, status }) => reason ?? status)].map(([reason, members]) => {
+  return [...groupBy(late, ({ reason, status }) => (status === "contested" ? status : (reason ?? status)))].map(([reason, members]) => {
     const offered = members.flatMap(({ offered_at }) => offered_at ?? []).map((at) => at.getTime());
     return {
       reason,
       ...explainStuck(reason, members.length),
       count: members.length,
-      where: [...new Set(members.map(({ agent, key }) => `${key} on ${agent}`))].slice(0, 5),
+      where: [...new Set(members.map(({ agent, key, manager, status }) => `${key} on ${agent}${status === "contested" && manager ? `, kept by ${manager}` : ""}`))].slice(0, 5),
       oldestOfferedAt: offered.length > 0 ? new Date(Math.min(...offered)).toISOString() : null,
     };
   });
