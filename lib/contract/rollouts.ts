@@ -117,7 +117,6 @@ export const nativeWayDto = z.strictObject({
   dispatch: z.boolean(),
   targets: count,
 });
-export type NativeWayDto = z.infer<typeof nativeWayDto>;
 
 /** A wave before it is frozen. `gate` says in words what stands before it and when it has passed. */
 export const plannedWaveDto = z.strictObject({ ordinal: z.int(), name: z.string(), targets: count, instances: count, sample: z.array(z.string()).max(5), gate: z.array(z.string()) });
