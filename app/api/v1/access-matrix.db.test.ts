@@ -131,7 +131,7 @@ beforeAll(async () => {
   await agent.report({ key: "app", service: "payments", image: fakeImage("payments 1.0.0") });
   ids.rollout = (await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, partition: "default", version: "2.0.0", strategy: "all-at-once" }) })).id;
   const [group] = await test.db.$queryRaw<{ id: string }[]>`
-    WITH made AS (INSERT INTO rollout_groups (kind, actor_id) VALUES ('as-of', ${ctx.actor.id}::uuid) RETURNING id)
+    WITH made AS (INSERT INTO rollout_groups (kind, environment_id, as_of, actor_id) SELECT 'as-of', id, now(), ${ctx.actor.id}::uuid FROM environments WHERE name = 'staging' RETURNING id)
     SELECT id::text FROM made`;
   await test.db.$executeRaw`UPDATE rollouts SET group_id = ${group?.id ?? null}::uuid WHERE id = ${ids.rollout}::uuid`;
   ids.group = group?.id ?? "";
