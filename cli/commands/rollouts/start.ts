@@ -57,7 +57,7 @@ export async function startGroup(client: Client, body: object, flags: StartFlags
     process.exitCode = await follow({
       load: (signal) => client.get<GroupDto>(`rollout-groups/${started.id}`, {}, signal),
       standingOf: (group) => standingOfGroup(group.rollouts, group.skipped.length),
-      view: openView({ render: renderGroup, line: groupLine }, { json: flags.json === true }),
+      view: openView({ render: renderGroup, line: groupLine }, { json: flags.json === true, about: { group: started.id } }),
       options: { deadline, waitForPeople: flags.waitForPeople },
       name: "what was started",
     });
@@ -72,7 +72,7 @@ export async function followRollout(client: Client, { id, number }: Pick<Rollout
   process.exitCode = await follow({
     load: (signal) => client.get<RolloutDetail>(`rollouts/${id}`, {}, signal),
     standingOf,
-    view: openView({ render: renderProgress, line: rolloutLine }, { json: flags.json === true }),
+    view: openView({ render: renderProgress, line: rolloutLine }, { json: flags.json === true, about: { rollout: id, number } }),
     options: { deadline, waitForPeople: flags.waitForPeople },
     name: `R-${number}`,
   });

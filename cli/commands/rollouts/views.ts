@@ -10,9 +10,12 @@ type Looks<T> = {
   line(value: T, frame: { at: string; away: Away | null; end: End | null }): object;
 };
 
-/** A live view where a terminal can be redrawn and nobody asked for JSON; else one JSON line per change and a last one. */
-export function openView<T>(looks: Looks<T>, { json }: { json: boolean }): View<T> {
-  return !json && canRedraw(process.stdout) ? openLiveView(looks, process.stdout) : openLineView(looks);
+/**
+ * A live view where a terminal can be redrawn and nobody asked for JSON; else one JSON line per change and a last one.
+ * @param about what is followed, for lines before the first answer
+ */
+export function openView<T>(looks: Looks<T>, { json, about }: { json: boolean; about: Record<string, string | number> }): View<T> {
+  return !json && canRedraw(process.stdout) ? openLiveView(looks, process.stdout) : openLineView(looks, about);
 }
 
 function canRedraw(stream: WriteStream): boolean {
@@ -25,12 +28,12 @@ export function surfaceOf(stream: WriteStream, { tall = false }: { tall?: boolea
   return { width: Math.max(20, (stream.columns || 100) - 1), height: tall || !stream.rows ? null : stream.rows - 1, colour };
 }
 
-function openLineView<T>({ line }: Looks<T>): View<T> {
+function openLineView<T>({ line }: Looks<T>, about: Record<string, string | number>): View<T> {
   let shown = "";
   return {
     show: (value, away, end) => {
       const at = new Date().toISOString();
-      const next = value === null ? { at, server: away ? "away" : "answers", ...(end ? { final: true, exit: end.exit, sentence: end.sentence } : { final: false }) } : line(value, { at, away, end });
+      const next = value === null ? { at, ...about, server: away ? "away" : "answers", ...(end ? { final: true, exit: end.exit, sentence: end.sentence } : { final: false }) } : line(value, { at, away, end });
       const key = changeKey(next);
       if (key === shown) return;
       shown = key;
