@@ -1,3 +1,4 @@
+import { createBatcher } from "@/server/batch";
 import type { App } from "@/server/context";
 import type { Db } from "@/server/db";
 import { recalledSql } from "@/server/releases/approved-sql";
@@ -27,36 +28,38 @@ export type Projection = {
   /** Digests of recalled releases of the services that it runs. */
   recalled: string[];
 };
-type Waiting = { agentId: string; resolve: (projection: Projection | null) => void; reject: (error: unknown) => void };
+type Question = { agentId: string; after: number };
 type Row = { agent_id: string; version: bigint; checkpoint_size: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 type PrefetchRow = { agent_id: string; key: string; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string; entry_seq: bigint; rollout_id: string };
 
-const queues = processWide("desired.queues", () => new WeakMap<Db, Waiting[]>());
+const batchers = processWide("desired.projections", () => new WeakMap<Db, (question: Question) => Promise<Projection | null>>());
 
-/** The desired rows of an agent; null when it is retired or unknown. Everyone who asks in the same moment shares one query. */
-export function readProjection(app: App, agentId: string): Promise<Projection | null> {
-  return new Promise((resolve, reject) => {
-    const queue = queues.get(app.db);
-    if (queue) return void queue.push({ agentId, resolve, reject });
-    const fresh: Waiting[] = [{ agentId, resolve, reject }];
-    queues.set(app.db, fresh);
-    setImmediate(() => {
-      queues.delete(app.db);
-      readMany(app, fresh).catch((error: unknown) => fresh.forEach((waiting) => waiting.reject(error)));
-    });
-  });
+/**
+ * The desired rows of an agent that holds version `after`; null when it is retired or unknown. When there is no newer
+ * version, nothing but the version and the checkpoint's size is read. Those who ask while others are answered share the
+ * next query; a question is never answered by a query that began before it.
+ */
+export function readProjection(app: App, agentId: string, after: number): Promise<Projection | null> {
+  let read = batchers.get(app.db);
+  if (!read) {
+    read = createBatcher((questions: readonly Question[]) => readMany(app, questions), { maxSize: 500, concurrency: 2 });
+    batchers.set(app.db, read);
+  }
+  return read({ agentId, after });
 }
 
-async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
+async function readMany(app: App, questions: readonly Question[]): Promise<(Projection | null)[]> {
+  const held = new Map<string, number>();
+  for (const { agentId, after } of questions) held.set(agentId, Math.min(after, held.get(agentId) ?? after));
   const rows = await app.db.$queryRaw<Row[]>`
     SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, x.*
-    FROM agents a
+    FROM unnest(${[...held.keys()]}::uuid[], ${[...held.values()].map(BigInt)}::bigint[]) n(id, after) JOIN agents a ON a.id = n.id
     LEFT JOIN LATERAL (
       SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
       FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
       JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
-      WHERE s.agent_id = a.id ORDER BY t.key, t.id) x ON true
-    WHERE a.id = ANY(${[...new Set(waiting.map(({ agentId }) => agentId))]}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
+      WHERE s.agent_id = a.id AND a.desired_version > n.after ORDER BY t.key, t.id) x ON true
+    WHERE a.state <> 'retired' AND a.revoked_at IS NULL`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
     const projection = projections.get(row.agent_id) ?? { version: Number(row.version), checkpointSize: Number(row.checkpoint_size), targets: [], prefetch: [], recalled: [] };
@@ -76,17 +79,19 @@ async function readMany(app: App, waiting: readonly Waiting[]): Promise<void> {
       rolloutId: row.rollout_id,
     });
   }
-  await addPrefetch(app, projections);
+  await addPrefetch(app, new Map([...projections].filter(([agentId, { version }]) => version > (held.get(agentId) ?? 0))));
   const told = ({ targets, prefetch }: Projection): string[] => [...new Set([...targets, ...prefetch].map(({ serviceId }) => serviceId))];
-  const recalled = await readRecalled(app, [...new Set([...projections.values()].flatMap(told))]);
+  const services = [...new Set([...projections.values()].flatMap(told))];
+  const recalled = services.length > 0 ? await readRecalled(app, services) : new Map<string, string[]>();
   for (const projection of projections.values()) {
     projection.recalled = [...new Set(told(projection).flatMap((serviceId) => recalled.get(serviceId) ?? []))].sort();
   }
-  for (const { agentId, resolve } of waiting) resolve(projections.get(agentId) ?? null);
+  return questions.map(({ agentId }) => projections.get(agentId) ?? null);
 }
 
 /** Adds the targets whose wave of an active rollout is still to open. A target that left the rollout's place is not its business any more. */
 async function addPrefetch(app: App, projections: ReadonlyMap<string, Projection>): Promise<void> {
+  if (projections.size === 0) return;
   const rows = await app.db.$queryRaw<PrefetchRow[]>`
     SELECT s.agent_id, t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, r.to_release_id AS release_id, r.entry_seq, r.id AS rollout_id
     FROM rollouts r JOIN rollout_targets rt ON rt.rollout_id = r.id AND rt.status = 'pending'

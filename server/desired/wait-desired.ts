@@ -27,7 +27,7 @@ export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.o
   signal?.addEventListener("abort", abort);
   try {
     for (;;) {
-      const projection = await readProjection(ctx, agentId);
+      const projection = await readProjection(ctx, agentId, input.after);
       if (!projection) throw notFound("agent");
       if (input.checkpoint > projection.checkpointSize) void noteCheckpoint(ctx, agentId, input.checkpoint);
       const isNewer = projection.version > input.after;
