@@ -14,6 +14,8 @@ export type View<T> = { show(value: T | null, away: Away | null, end: End | null
 
 const POLL_MS = 700;
 const ANSWER_MS = 10_000;
+/** A last question may take so long even when less time is left: an answer is worth more than being on time. */
+const LEAST_ANSWER_MS = 2_000;
 /** Without --timeout: how long a server may be away before that is the answer. */
 const PATIENCE_MS = 10 * 60_000;
 
@@ -40,13 +42,17 @@ export async function follow<T>(input: { load(signal: AbortSignal): Promise<T>; 
   try {
     for (;;) {
       const leftMs = (options.deadline ?? Number.POSITIVE_INFINITY) - performance.now();
+      const late = AbortSignal.timeout(Math.ceil(Math.min(ANSWER_MS, Math.max(LEAST_ANSWER_MS, leftMs))));
       try {
-        value = await load(AbortSignal.any([interruption.signal, AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(ANSWER_MS, leftMs))))]));
+        value = await load(AbortSignal.any([interruption.signal, late]));
         awaySince = null;
       } catch (error) {
         if (!(error instanceof CliError) || error.exitCode !== EXIT.unreachable) throw error;
-        awaySince ??= performance.now();
-        why = reasonIn(error);
+        // That the time was up before the answer does not mean that nobody was there.
+        if (!late.aborted || leftMs >= ANSWER_MS || awaySince !== null) {
+          awaySince ??= performance.now();
+          why = reasonIn(error);
+        }
       }
       const now = performance.now();
       const away = awaySince === null ? null : { forMs: now - awaySince, why };
