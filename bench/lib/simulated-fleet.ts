@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jitteredMs } from "@/cli/agent/backoff";
+import { Confirmations } from "@/cli/agent/confirmations";
 import { Converger, DEFAULT_PARALLEL } from "@/cli/agent/converge";
 import { DesiredWatch, seenCheckpoint } from "@/cli/agent/desired-watch";
 import type { EventJournal } from "@/cli/agent/event-journal";
@@ -100,6 +101,7 @@ export class SimulatedAgent {
   private readonly desired: DesiredWatch;
   private readonly converger: Converger;
   private readonly options: AgentOptions;
+  private readonly confirmations = new Confirmations();
   private line: Connection | null = null;
   private silentUntil = 0;
   private wakeReports: (afterMs: number) => void = () => undefined;
@@ -120,6 +122,7 @@ export class SimulatedAgent {
       parallel: DEFAULT_PARALLEL,
       report: (line) => {
         progress.add(line);
+        if (line.step === "done") this.confirmations.ended(performance.now());
         this.wakeReports(DEBOUNCE_MS);
       },
       refetch: () => this.desired.refetch(),
@@ -181,7 +184,8 @@ export class SimulatedAgent {
     while (!signal.aborted) {
       await this.until(() => dueAt, (due) => (dueAt = Math.min(dueAt, due)), signal);
       if (signal.aborted) return;
-      dueAt = performance.now() + jitteredMs(this.options.intervalMs, Math.random());
+      const now = performance.now();
+      dueAt = now + Math.min(jitteredMs(this.options.intervalMs, Math.random()), this.confirmations.nextInMs(now));
       if (this.isSilent()) continue;
       const { retryMs } = await this.reporter.send();
       if (retryMs !== null) dueAt = performance.now() + retryMs;
