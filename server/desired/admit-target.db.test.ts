@@ -56,3 +56,20 @@ it("admits all copies with which a new host begins", async () => {
   await agent.report({ images, targets: copies.map(({ target }) => target), instances: copies.map(({ instance }) => instance) });
   for (const categories of Object.values(await categoriesOf(agent))) expect(categories).not.toContain("unexpected");
 });
+
+it("misses nobody who is reported in the moment of a decision", async () => {
+  const ctx = await test.ctx();
+  for (let round = 0; round < 12; round += 1) {
+    const service = `racer-${round}`;
+    const own = makeImage(`registry.test/acme/${service}`, "1.0.0");
+    await registerVersion(test, { service, version: "1.0.0", image: own });
+    const agent = await enrolTestAgent(test, { environments: ["staging"], name: `host-${service}` });
+    const one = container("racer", { labels: { "plumbline.service": service } });
+    await Promise.all([
+      promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "staging", partition: "default", version: "1.0.0", strategy: "all-at-once" }) }),
+      agent.report({ images: [pulled(own)], targets: [one.target], instances: [one.instance] }),
+    ]);
+    const rows = await test.db.$queryRaw<unknown[]>`SELECT 1 FROM target_desired d JOIN targets t ON t.id = d.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE s.agent_id = ${agent.id}::uuid`;
+    expect(rows, service).toHaveLength(1);
+  }
+});

@@ -16,6 +16,7 @@ type Rollout = { target_id: bigint; rollout_id: string; kind: RolloutKind; wave:
  */
 export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
   if (targetIds.length === 0) return;
+  await waitForDecisions(tx, targetIds);
   const rows = await tx.$queryRaw<Row[]>`
     SELECT t.id, a.entry_seq IS NOT NULL AS assigned, d.target_id IS NOT NULL AS has_row, coalesce(t.first_seen_at <= a.updated_at, false) AS present, ag.runtime,
       (SELECT count(*)::int FROM targets o LEFT JOIN target_desired od ON od.target_id = o.id
@@ -56,4 +57,19 @@ export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }
     SELECT j.rollout_id, j.target_id, j.wave, true, ${now}::timestamptz
     FROM unnest(${joins.map(({ rollout_id }) => rollout_id)}::uuid[], ${joins.map(({ target_id }) => target_id)}::bigint[], ${joins.map(({ wave }) => wave)}::int[]) j(rollout_id, target_id, wave)
     ON CONFLICT DO NOTHING`;
+}
+
+/**
+ * A decision about a place that is being made is waited for, and the next one waits for this report: else a target that is
+ * reported in the same moment would be seen by neither, and be nobody's for ever.
+ */
+async function waitForDecisions(tx: Tx, targetIds: readonly bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO partitions (service_id, environment_id, name)
+    SELECT DISTINCT service_id, environment_id, partition FROM targets WHERE id = ANY(${targetIds}::bigint[]) AND service_id IS NOT NULL AND partition = 'default' ORDER BY 1, 2
+    ON CONFLICT DO NOTHING`;
+  await tx.$queryRaw`
+    SELECT 1 FROM partitions p WHERE (p.service_id, p.environment_id, p.name) IN (
+      SELECT service_id, environment_id, partition FROM targets WHERE id = ANY(${targetIds}::bigint[]) AND service_id IS NOT NULL)
+    ORDER BY p.service_id, p.environment_id, p.name FOR SHARE`;
 }
