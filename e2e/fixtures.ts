@@ -18,7 +18,7 @@ export type Host = { name: string; dir: string; stop(): Promise<void>; kill(): P
 export type Fixtures = {
   /** Runs `plumbline …` against the server as CI would, with the first API token. */
   plumbline: (...args: string[]) => Promise<CliResult>;
-  /** The same, parsed; fails the test when the command fails. */
+  /** The same, parsed (of a stream of lines the last one); fails the test when the command fails. */
   plumblineJson: <T>(...args: string[]) => Promise<T>;
   /** Enrols an agent and keeps it running until the test ends. */
   startHost: (options: { environment: string; name: string; args: string[]; runtime?: string; env?: Record<string, string> }) => Promise<Host>;
@@ -60,7 +60,7 @@ export const test = base.extend<Fixtures & { noConsoleErrors: void }>({
     await use(async <T>(...args: string[]) => {
       const result = await plumbline(...args, "--json");
       if (result.code !== 0) throw new Error(`plumbline ${args.join(" ")} ended with ${result.code}: ${result.stderr}`);
-      return JSON.parse(result.stdout) as T;
+      return JSON.parse(result.stdout.trimEnd().split("\n").at(-1) ?? "") as T;
     });
   },
   // oxlint-disable-next-line no-empty-pattern
