@@ -16,7 +16,7 @@ function readLines(stdout: string): Line[] {
   return lines;
 }
 
-test("a shell rolls out in waves: watches, pauses, says go, stops, and a script can tell each end from the others", async ({ plumbline, plumblineJson, startHost, folder }) => {
+test("a shell rolls out in waves: watches, pauses, says go, stops, and a script can tell each end from the others", async ({ page, plumbline, plumblineJson, startHost, folder, asPerson }) => {
   const root = join(folder, "apps");
   mkdirSync(join(root, "targets"), { recursive: true });
   const strategy = join(folder, "strategy.json");
@@ -58,7 +58,10 @@ test("a shell rolls out in waves: watches, pauses, says go, stops, and a script 
   expect((await plumblineJson<Started>("rollout", "resume", rollout)).status).toBe("running");
   expect((await plumbline("rollout", "show", rollout)).stdout).toContain("waits for a person");
 
-  await plumblineJson("rollout", "go-ahead", rollout);
+  // A machine that nobody stands behind is no person; whoever is signed in is.
+  const machine = await plumbline("rollout", "go-ahead", rollout);
+  expect([machine.code, machine.stderr]).toEqual([3, expect.stringContaining("needs a person")]);
+  await asPerson(page).post(`rollouts/${started.id}/go-ahead`, { wave: 2 });
   const done = await plumbline("rollout", "watch", rollout, "--timeout", "60s");
   expect(done.code, done.stderr).toBe(0);
   expect(readLines(done.stdout).at(-1)).toMatchObject({ status: "succeeded", counts: { total: 4, verified: 4 } });

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import type { z } from "zod";
 import type { Page } from "@/lib/contract/primitives";
-import type { RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
+import type { abortRequest, goAheadRequest, resumeRequest, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
 import { CliError, createClient, EXIT, type ClientOptions } from "@/cli/client";
 import { print, table } from "@/cli/output";
 import { describeEnd } from "./decide-exit";
@@ -72,7 +73,7 @@ export function registerRolloutGroup(program: Command): void {
     .action((named: string, environment: string | undefined, options: { failed?: string }, command: Command) => {
       const failed = options.failed;
       if (failed !== undefined && failed !== "retry" && failed !== "accept") throw new CliError(`--failed wants retry or accept, not "${failed}".`);
-      return send(command, named, environment, "resume", given({ failed }));
+      return send(command, named, environment, "resume", given({ failed }) satisfies z.input<typeof resumeRequest>);
     });
 
   steer("abort", "Stop here: what was offered stays as it is, and promotions are held")
@@ -80,20 +81,18 @@ export function registerRolloutGroup(program: Command): void {
     .action((named: string, environment: string | undefined, options: { then: string }, command: Command) => {
       const then = options.then;
       if (then !== "stop" && then !== "rollback") throw new CliError(`--then wants stop or rollback, not "${then}".`);
-      // The contract's own word; nothing awaits this object.
-      // oxlint-disable-next-line unicorn/no-thenable
-      return send(command, named, environment, "abort", { then });
+      return send(command, named, environment, "abort", { how: then } satisfies z.input<typeof abortRequest>);
     });
 
   steer("go-ahead", "Say go to the wave that waits for a person")
     .option("--wave <n>", "which wave; default: the one that waits")
     .action(async (named: string, environment: string | undefined, options: { wave?: string }, command: Command) => {
-      if (options.wave !== undefined) return send(command, named, environment, "go-ahead", { wave: readWave(options.wave) });
+      if (options.wave !== undefined) return send(command, named, environment, "go-ahead", { wave: readWave(options.wave) } satisfies z.input<typeof goAheadRequest>);
       const client = createClient(command.optsWithGlobals<Common>());
       const detail = await client.get<RolloutDetail>(`rollouts/${await findRollout(client, named, environment)}`);
       const waiting = detail.waves.find((wave) => wave.status === "waiting" && wave.goAhead.needed && wave.goAhead.by === null);
       if (!waiting) throw new CliError(`No wave of R-${detail.number} waits for a person; it is ${detail.status}.`, EXIT.refused);
-      return send(command, detail.id, undefined, "go-ahead", { wave: waiting.ordinal });
+      return send(command, detail.id, undefined, "go-ahead", { wave: waiting.ordinal } satisfies z.input<typeof goAheadRequest>);
     });
 }
 
