@@ -13,6 +13,7 @@ export type Offered = { targetId: bigint; wave: number };
 export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutId: string; offer: Offer; now: Date }): Promise<Offered[]> {
   const regressed = offer === "regressed";
   const throughWave = regressed ? null : offer.throughWave;
+  await lockScopes(tx, rolloutId, throughWave);
   const rows = await tx.$queryRaw<{ target_id: bigint; wave: number; agent_id: string }[]>`
     WITH chosen AS (
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id, (r.executor_id IS NULL)::int AS step
@@ -36,4 +37,17 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   await raiseDesired(tx, [...new Set(rows.map((row) => row.agent_id))]);
   await regroupTargets(tx, rows.map((row) => row.target_id), { now });
   return rows.map((row) => ({ targetId: row.target_id, wave: row.wave }));
+}
+
+/**
+ * Reports lock their scope first, then their agent's row, desired rows and instances. A decision takes the scopes of all
+ * whom it may tell before any of those, so that it waits for reports, and they for it, but never both: agents that come
+ * back by the hundred are just when somebody rolls back.
+ */
+async function lockScopes(tx: Tx, rolloutId: string, throughWave: number | null): Promise<void> {
+  await tx.$executeRaw`
+    SELECT 1 FROM agent_scopes WHERE id IN (
+      SELECT t.agent_scope_id FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id
+      WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int) OR (rt.status = 'regressed' AND ${throughWave}::int IS NULL)))
+    ORDER BY id FOR NO KEY UPDATE`;
 }
