@@ -58,6 +58,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const images = new Map(options.images.flatMap((image) => [[image.digest, image], [image.configDigest, image]] as const));
   const posts = openPool(options.url, POST_CONNECTIONS);
   const agents: SimulatedAgent[] = [];
+  const running: Promise<void>[] = [];
   const waiting = [...options.plans];
   const stopping = new AbortController();
   // Every agent listens to the one signal.
@@ -68,10 +69,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         const agent = new SimulatedAgent({ ...options, identity: await enrol(options, plan), plan, posts, find: (digest) => images.get(digest) ?? null });
         await agent.introduce();
         agents.push(agent);
+        // At once: until the last of many has enrolled, the first would long be silent.
+        running.push(agent.run(stopping.signal));
       }
     }),
   );
-  const running = agents.map((agent) => agent.run(stopping.signal));
   return {
     agents,
     stop: async () => {
