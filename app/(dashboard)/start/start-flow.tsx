@@ -102,7 +102,13 @@ export function StartFlow({ start, initialIncident = "", initialReason, onElsewh
   const receipt = useReceipt(rolloutId);
   const selected = start.targets ? start.targets.length : null;
 
-  if (preview.data === undefined) {
+  // Nothing older to go back to: what is left is putting the assigned release back where something else runs. Nobody is
+  // shown the one while the other is on its way.
+  const fallsBack = kind === "rollback" && preview.data?.to === null && preview.data.assigned ? preview.data.assigned.version : null;
+  if (fallsBack !== null && version === null && !preview.isPlaceholderData) setVersion(fallsBack);
+  const isSettling = fallsBack !== null && (version === null || preview.isPlaceholderData);
+
+  if (preview.data === undefined || isSettling) {
     const { title } = startWords({ kind, service, environment, to: version, selected });
     return (
       <Dialog open onClose={onClose} title={title} width="960px">
@@ -122,8 +128,6 @@ export function StartFlow({ start, initialIncident = "", initialReason, onElsewh
   }
 
   const shown = preview.data;
-  // Nothing older to go back to: what is left is putting the assigned release back where something else runs.
-  if (kind === "rollback" && version === null && shown.to === null && shown.assigned && !preview.isPlaceholderData) setVersion(shown.assigned.version);
   // The newest that may run here is what a promotion is usually about.
   const newest = promotable?.find((candidate) => candidate.eligible);
   if (kind === "promote" && version === null && newest) setVersion(newest.version);
