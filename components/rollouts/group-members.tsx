@@ -66,11 +66,11 @@ export function GroupMembers({ members, chosen, onToggle }: { members: readonly 
                     onChange={() => onToggle(key)}
                   />
                 </HangingCell>
-                <td>
+                <td data-phone="wide">
                   <span className="phone-only muted">from </span>
                   {member.from ? <ReleaseLine version={member.from.version} digest={member.from.digest} /> : <span className="muted">nothing</span>}
                 </td>
-                <td>
+                <td data-phone="wide">
                   <span className="phone-only muted">to </span>
                   {member.to ? <ReleaseLine version={member.to.version} digest={member.to.digest} /> : <span className="muted">{member.kind === "stop" ? "nothing: stopped" : "nothing"}</span>}
                 </td>

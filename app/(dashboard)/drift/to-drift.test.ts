@@ -57,6 +57,8 @@ describe("whyNotReconverge", () => {
     ["silent", group({ kind: "silent" }), /until its agent reports/],
     ["no service", group({ service: null }), /belongs to no service/],
     ["nothing assigned", group({ assigned: null }), /Nothing is assigned/],
+    ["recalled and assigned", group({ kind: "recalled", running: { version: "3.18.0", digest: null, reference: null } }), /respond to the recall/],
+    ["recalled beside what is assigned", group({ kind: "recalled", running: { version: "3.17.4", digest: null, reference: null } }), null],
     ["nothing may act", group({ canReconverge: false }), /--act/],
     ["a copy that nobody decided", group({ kind: "unexpected", canReconverge: false }), /end it on its host/],
   ])("%s", (_name, given, reason) => {

@@ -126,6 +126,7 @@ export function whyNotReconverge(group: FindingGroup): string | null {
   if (group.kind === "silent") return "Nothing can be reconverged until its agent reports again.";
   if (group.service === null || group.environment === null) return "It belongs to no service in an environment.";
   if (group.assigned === null) return "Nothing is assigned here: promote a release first.";
+  if (group.kind === "recalled" && group.assigned.version === group.running?.version) return "What is assigned is the recalled release itself: respond to the recall instead.";
   if (group.kind === "unexpected") return "Nothing is stopped from here: end it on its host, or promote a release for it.";
   if (!group.canReconverge) return "None of these targets lets Plumbline act. Allow it on the host with --act.";
   return null;

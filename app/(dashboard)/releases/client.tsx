@@ -105,6 +105,11 @@ function Releases({ page }: { page: Page<ReleaseDto> }) {
                       {" "}
                       recalled
                     </span>
+                  ) : null}{" "}
+                  {release.recalled ? (
+                    <ButtonLink size="small" href={`/rollouts/groups/new?${new URLSearchParams({ kind: "recall", service: release.service, version: release.version })}`} aria-label={`Respond to the recall of ${release.service} ${release.version}`}>
+                      Respond…
+                    </ButtonLink>
                   ) : null}
                 </td>
                 <td>
@@ -122,11 +127,6 @@ function Releases({ page }: { page: Page<ReleaseDto> }) {
                 </td>
                 <td data-phone="hide">{release.registeredBy}</td>
                 <td className="wraps" data-phone="wide">
-                  {release.recalled ? (
-                    <ButtonLink size="small" href={`/rollouts/groups/new?${new URLSearchParams({ kind: "recall", service: release.service, version: release.version })}`} aria-label={`Respond to the recall of ${release.service} ${release.version}`}>
-                      Respond…
-                    </ButtonLink>
-                  ) : null}
                   <Approvals release={release} onApprove={(environment) => setApproving({ release, environment })} />
                 </td>
               </tr>

@@ -74,7 +74,8 @@ describe("describeGroup", () => {
   const group: GroupDto = { id: ID, kind: "as-of", environment: "production", at: AT, release: null, incident: null, startedBy: "I", createdAt: AT, rollouts: [rollout], skipped: [], counts, summary: "" };
   it.each<[string, Partial<GroupDto>, string]>([
     ["under way", {}, "production is going back to how it was at 20 Nov 02:03:00 UTC: 312 of 1,204 targets verified, 9 stuck, 1 of 1 rollout under way."],
-    ["done", { rollouts: [{ ...rollout, status: "succeeded" }], counts: { ...counts, verified: 1_204, stuck: 0 } }, "production went back to how it was at 20 Nov 02:03:00 UTC: 1,204 of 1,204 targets verified, none under way."],
+    ["done", { rollouts: [{ ...rollout, status: "succeeded" }], counts: { ...counts, verified: 1_204, stuck: 0 } }, "production went back to how it was at 20 Nov 02:03:00 UTC: 1,204 of 1,204 targets verified, done."],
+    ["ended otherwise", { rollouts: [{ ...rollout, status: "failed" }] }, "production went back to how it was at 20 Nov 02:03:00 UTC: 312 of 1,204 targets verified, 9 stuck, none under way."],
     ["a recall", { kind: "recall", environment: null, at: null, release: { service: "payments", version: "1.42.0" } }, "payments 1.42.0 is being taken out of 1 place: 312 of 1,204 targets verified, 9 stuck, 1 of 1 rollout under way."],
   ])("%s", (_name, over, sentence) => {
     expect(say(describeGroup({ ...group, ...over }))).toBe(sentence);

@@ -104,6 +104,7 @@ export function describeGroup(group: GroupDto): VerdictPart[] {
     group.kind === "as-of"
       ? [{ strong: group.environment ?? "" }, ` ${open > 0 ? "is going" : "went"} back to how it was at ${formatDateTime(group.at ?? group.createdAt)} UTC: `]
       : [{ strong: `${group.release?.service ?? ""} ${group.release?.version ?? ""}` }, ` ${open > 0 ? "is being taken" : "was taken"} out of ${formatCount(rollouts.length)} ${plural(rollouts.length, "place")}: `];
-  const ended = open === 0 ? ", none under way." : `, ${formatCount(open)} of ${formatCount(rollouts.length)} ${plural(rollouts.length, "rollout")} under way.`;
+  const done = rollouts.every((rollout) => rollout.status === "succeeded" || rollout.status === "succeeded-will-revert");
+  const ended = done ? ", done." : open === 0 ? ", none under way." : `, ${formatCount(open)} of ${formatCount(rollouts.length)} ${plural(rollouts.length, "rollout")} under way.`;
   return [...what, { strong: `${formatCount(counts.verified)} of ${formatCount(counts.total)}` }, ` ${plural(counts.total, "target")} verified`, ...(stuck > 0 ? [", ", { strong: `${formatCount(stuck)} stuck` }] : []), ended];
 }

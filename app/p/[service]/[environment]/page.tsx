@@ -35,7 +35,7 @@ import { previewRollout } from "@/server/rollouts/preview-rollout";
 import { Health, Others, WhenAxis, Witness } from "./night-parts";
 import type { AxisRow, OtherRow } from "./night-parts";
 import type { NightPlace } from "./to-night";
-import { WINDOW_MS, carryOn, chooseRow, describeNight, describeProgress, describeWayBack, lastChange, momentWords, proposeReason, readAlertTime, toHealthBars, toOthers, windowStart } from "./to-night";
+import { WINDOW_MS, carryOn, chooseRow, describeNight, describeProgress, describeWayBack, isLeft, lastChange, momentWords, proposeReason, readAlertTime, toHealthBars, toOthers, windowStart } from "./to-night";
 import "@/app/pages.css";
 import "@/app/p/night.css";
 
@@ -110,10 +110,11 @@ export default async function NightPage({ params, searchParams }: Props) {
     return { rollout, more, place: formatPlace(there), href: carryOn(there, { incident, reason: words }), refusal: refused("rollouts.rollback", there) };
   });
   const axis = toAxis(here.service, recent.items, from);
-  const way = describeWayBack(preview);
+  const left = isLeft({ to: preview?.to ?? null, latest, hold: row.hold });
+  const settled = left || active?.kind === "rollback";
+  const way = describeWayBack(preview, left);
   const bars = toHealthBars(row);
   const hurts = bars.some((bar) => bar.tone === "critical");
-  const goingBack = active?.kind === "rollback";
   const fleet = `/rollouts/groups/new?kind=as-of&environment=${encodeURIComponent(here.environment)}&at=${encodeURIComponent(new Date(change ? Math.min(Date.parse(change.at) - 60_000, alertMs ?? nowMs) : (alertMs ?? nowMs)).toISOString())}`;
   const rollBackRefusal = refused("rollouts.rollback", here) ?? (preview && preview.candidates.every((candidate) => !candidate.eligible) && !preview.allowed ? way.sentences.join(" ") || way.title : null);
 
@@ -174,10 +175,10 @@ export default async function NightPage({ params, searchParams }: Props) {
               </div>
             ) : null}
             <div>
-              <dt>Before</dt>
+              <dt>{left ? "Left" : "Before"}</dt>
               <dd>
                 {preview?.to ? <ReleaseLine version={preview.to.version} digest={preview.to.digest} /> : <span className="muted">no release is known to go back to</span>}
-                {preview?.to ? <span className="muted">{preview.weakEvidence ? "weak evidence" : preview.kind === "reconverge" ? "as assigned" : "last known good"}</span> : null}
+                {preview?.to ? <span className="muted">{left ? "a rollback left it" : preview.weakEvidence ? "weak evidence" : preview.kind === "reconverge" ? "as assigned" : "last known good"}</span> : null}
               </dd>
             </div>
             {latest ? (
@@ -214,7 +215,7 @@ export default async function NightPage({ params, searchParams }: Props) {
           ) : null}
           <div className="night-acts">
             <p className="night-hint">
-              <span>{rollBackRefusal ? "" : preview?.confirm === "hold" ? "One tap, then one hold" : preview?.confirm === "type" ? "One tap, then the name typed" : "One tap, then one click"}</span>
+              <span>{rollBackRefusal || settled ? "" : preview?.confirm === "hold" ? "One tap, then one hold" : preview?.confirm === "type" ? "One tap, then the name typed" : "One tap, then one click"}</span>
               {row.oldestReportAt ? (
                 <span>
                   Oldest report <Age at={row.oldestReportAt} />
@@ -224,11 +225,11 @@ export default async function NightPage({ params, searchParams }: Props) {
             <div className="night-buttons">
               {rollBackRefusal ? (
                 <Button look="act" size="large" disabledReason={rollBackRefusal}>
-                  <StatusShape kind="back" size={20} /> Roll back{preview?.to ? ` to ${preview.to.version}` : ""}
+                  <StatusShape kind="back" size={20} /> Roll back{preview?.to && !left ? ` to ${preview.to.version}` : ""}
                 </Button>
               ) : (
-                <RollbackLink place={formatPlace(here)} href={carryOn(here, { incident, reason })} look={goingBack ? "plain" : "act"} size="large">
-                  <StatusShape kind="back" size={20} /> {preview?.to && preview.allowed && !goingBack ? `${preview.kind === "reconverge" ? "Put back on" : "Roll back to"} ${preview.to.version}` : "Roll back…"}
+                <RollbackLink place={formatPlace(here)} href={carryOn(here, { incident, reason })} look={settled ? "plain" : "act"} size="large">
+                  <StatusShape kind="back" size={20} /> {preview?.to && preview.allowed && !settled ? `${preview.kind === "reconverge" ? "Put back on" : "Roll back to"} ${preview.to.version}` : "Roll back…"}
                 </RollbackLink>
               )}
               {active ? (

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { ServiceDto } from "@/lib/contract/fleet";
 import type { RolloutDto } from "@/lib/contract/rollouts";
-import { carryOn, chooseRow, describeChange, describeNight, describeProgress, lastChange, momentWords, proposeReason, readAlertTime, toHealthBars, toOthers } from "./to-night";
+import { carryOn, chooseRow, describeChange, describeNight, describeProgress, isLeft, lastChange, momentWords, proposeReason, readAlertTime, toHealthBars, toOthers } from "./to-night";
 import type { NightFacts, NightRow } from "./to-night";
 
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
@@ -58,6 +58,8 @@ describe("describeNight", () => {
     ["long ago, nothing else", { change: change({ at: "2026-11-17T21:10:00.000Z" }) }, "payments 1.42.0 has not changed in production since 21:10 UTC on Tue 17 Nov. Nothing else changed in production in the last hour."],
     ["long ago, but another", { change: change({ at: "2026-11-17T21:10:00.000Z" }), others: 1 }, "payments 1.42.0 has not changed in production since 21:10 UTC on Tue 17 Nov. 1 other service changed in production in the same hour."],
     ["a rollback under way", { active: rollout({ kind: "rollback", to: { id: ID, version: "1.41.2", digest: null } }) }, "Rolling payments back to 1.41.2: 312 of 1,204 verified."],
+    ["an answer to the alert", { change: change({ kind: "rollback", version: "1.41.2", at: at("02:12:12") }) }, "payments was rolled back to 1.41.2 in production at 02:12 UTC, 3 min after the alert."],
+    ["a rollback before the alert", { change: change({ kind: "rollback", version: "1.41.2" }) }, "payments was rolled back to 1.41.2 in production at 02:03 UTC."],
     ["a rollback that is done", { change: change({ kind: "rollback", version: "1.41.2", at: at("02:10:00") }), alertMs: null }, "payments was rolled back to 1.41.2 in production at 02:10 UTC."],
     ["a paused reconvergence", { active: rollout({ kind: "reconverge", status: "paused" }), alertMs: null }, "Putting payments back on 1.42.0, paused: 312 of 1,204 verified."],
     ["a stop", { change: change({ kind: "stop", version: null }), alertMs: null }, "payments was stopped in production at 02:03 UTC."],
@@ -109,6 +111,23 @@ describe("what else changed", () => {
     [{ kind: "stop", to: null }, "stopped"],
   ] as const)("%j", (over, words) => {
     expect(describeChange(rollout(over))).toBe(words);
+  });
+});
+
+describe("isLeft", () => {
+  const to = { version: "1.42.0" };
+  const hold = { entry: 1, version: "1.42.0", at: at("02:10:00"), by: "I" };
+  const back = rollout({ kind: "rollback", from: { id: ID, version: "1.42.0", digest: null }, to: { id: ID, version: "1.41.2", digest: null } });
+  it.each<[string, Parameters<typeof isLeft>[0], boolean]>([
+    ["a promotion", { to, latest: rollout({ from: { id: ID, version: "1.42.0", digest: null } }), hold: null }, false],
+    ["a rollback under way", { to, latest: back, hold: null }, true],
+    ["a rollback that is done", { to, latest: { ...back, status: "succeeded" }, hold: null }, true],
+    ["further back than a rollback went", { to: { version: "1.40.0" }, latest: back, hold: null }, false],
+    ["what a hold keeps away", { to, latest: null, hold }, true],
+    ["a hold on another release", { to: { version: "1.41.2" }, latest: null, hold }, false],
+    ["nothing to go to", { to: null, latest: back, hold: null }, false],
+  ])("%s", (_name, given, left) => {
+    expect(isLeft(given)).toBe(left);
   });
 });
 

@@ -55,6 +55,12 @@ export function momentWords(at: string | number, nowMs: number): string {
   return formatDay(at) === formatDay(nowMs) && nowMs - toMs(at) < RECENT_MS ? time : `${time} on ${formatDay(at)}`;
 }
 
+/** An answer to the alert is told by how long it took. */
+function answerWords(alertMs: number | null, changeMs: number): VerdictPart[] {
+  const apart = alertMs === null ? -1 : changeMs - alertMs;
+  return apart < 0 ? ["."] : [", ", { strong: `${formatDuration(apart, true)} after the alert` }, "."];
+}
+
 function alertWords(alertMs: number, changeMs: number): VerdictPart[] {
   const apart = alertMs - changeMs;
   if (Math.abs(apart) < 60_000) return [" The alert fired ", { strong: "at the same time" }, "."];
@@ -95,8 +101,8 @@ export function describeNight({ service, row, change, active, alertMs, nowMs, ot
   if (nowMs - toMs(change.at) > RECENT_MS && !active) {
     return [{ strong: `${service} ${change.version ?? "stopped"}` }, ` has not changed in ${where} since ${at}.`, ...(others > 0 ? beside : [` Nothing else changed in ${where} in the last hour.`])];
   }
-  if (change.kind === "stop") return [name, ` was stopped in ${where} at ${at}.`, ...alert, ...beside];
-  if (change.kind === "rollback") return [name, " was rolled back to ", { strong: change.version ?? "nothing" }, ` in ${where} at ${at}.`, ...alert, ...beside];
+  if (change.kind === "stop") return [name, ` was stopped in ${where} at ${at}`, ...answerWords(alertMs, toMs(change.at)), ...beside];
+  if (change.kind === "rollback") return [name, " was rolled back to ", { strong: change.version ?? "nothing" }, ` in ${where} at ${at}`, ...answerWords(alertMs, toMs(change.at)), ...beside];
   const share = row.instances === 0 ? 0 : countOn(row, change.version) / row.instances;
   const reach = share === 0 ? ` runs nowhere in ${where} yet.` : share === 1 ? ` runs on all of ${where}.` : ` reached ${formatShare(share)} of ${where}.`;
   return [{ strong: `${service} ${change.version ?? ""}`.trim() }, ` started at ${at} and${reach}`, ...alert, ...beside];
@@ -193,6 +199,15 @@ export function carryOn(place: NightPlace, { incident, reason }: { incident: str
   return `/services/${encodeURIComponent(place.service)}/rollback?${query}`;
 }
 
+/**
+ * Whether the release that would be proposed is the very one that somebody has just left: it must never be one tap away.
+ * Another one can still be chosen.
+ */
+export function isLeft({ to, latest, hold }: { to: { version: string } | null; latest: RolloutDto | null; hold: NightRow["hold"] }): boolean {
+  if (to === null) return false;
+  return (latest?.kind === "rollback" && latest.from?.version === to.version) || hold?.version === to.version;
+}
+
 export interface WayBack {
   /** Whether the way back is open, as the server decides it; null: it could not be asked. */
   ok: boolean | null;
@@ -201,9 +216,10 @@ export interface WayBack {
 }
 
 /** The last word of the evidence: may one go back, and to what. */
-export function describeWayBack(preview: RolloutPreview | null): WayBack {
+export function describeWayBack(preview: RolloutPreview | null, left = false): WayBack {
   if (preview === null) return { ok: null, title: "Nobody knows whether the way back is open", sentences: ["It could not be looked up just now."] };
   const to = preview.to?.version ?? null;
+  if (left) return { ok: true, title: "It went back already", sentences: [`${to ?? "What ran before"} is what was left. To go further back, choose the release yourself.`] };
   if (!preview.allowed || to === null) {
     return { ok: false, title: to === null ? "No earlier release is known to go back to" : `The way back to ${to} is not open`, sentences: preview.reasons.map((reason) => reason.sentence) };
   }

@@ -202,7 +202,7 @@ function Preview({ preview, subject, incident: given, chooser, onRefresh }: { pr
             <div className="group-fields">
               <Input label="Reason, goes into the ledger" name="reason" maxLength={2000} autoComplete="off" required value={reason} onChange={(event) => setReason(event.target.value)} />
               <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" value={incident} onChange={(event) => setIncident(event.target.value)} />
-              <Checkbox label="Hold what is left" hint="No promotion in these places until someone lifts it." checked={hold} onChange={(event) => setHold(event.target.checked)} />
+              <Checkbox label="Hold these places" hint="No promotion there until someone lifts it." checked={hold} onChange={(event) => setHold(event.target.checked)} />
             </div>
             <div className="group-fire">
               <Input
