@@ -92,6 +92,8 @@ test("the theme is remembered", async ({ page }) => {
 test("the matrix is walked with the keys; Back leaves the dialog, and the focus comes back", async ({ page }) => {
   await page.goto(`${url()}/fleet`);
   const cell = page.getByRole("grid").getByRole("link", { name: new RegExp(`^${SERVICE} in production`) });
+  // The page listens to keys when it is live.
+  await expect(page.locator(".live-pill")).toContainText("Live");
   await cell.focus();
   await page.keyboard.press("ArrowLeft");
   await expect(cell).not.toBeFocused();

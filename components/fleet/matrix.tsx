@@ -75,16 +75,17 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
       document.getElementById(searchId)?.focus();
       return;
     }
-    if (event.key === "r" && onRollBack && focus.column > 0) {
-      const row = rows[focus.row];
-      const environment = environments[focus.column - 1];
-      if (row && environment && row.cells[focus.column - 1]?.canRollBack) {
+    const at = placeOf(event.target) ?? focus;
+    if (event.key === "r" && onRollBack && at.column > 0) {
+      const row = rows[at.row];
+      const environment = environments[at.column - 1];
+      if (row && environment && row.cells[at.column - 1]?.canRollBack) {
         event.preventDefault();
         onRollBack(row.service, environment.name);
       }
       return;
     }
-    const next = moveFocus(event.key, focus, rows.length, environments.length + 1);
+    const next = moveFocus(event.key, at, rows.length, environments.length + 1);
     if (!next) return;
     event.preventDefault();
     goTo(next);
@@ -154,6 +155,13 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
       </table>
     </div>
   );
+}
+
+/** The cell that a key was pressed in: it may have had the focus before this page listened to it. */
+function placeOf(target: EventTarget): { row: number; column: number } | null {
+  const at = target instanceof Element ? target.closest("[data-at]")?.getAttribute("data-at") : null;
+  const [row, column] = at?.split(":").map(Number) ?? [];
+  return row === undefined || column === undefined ? null : { row, column };
 }
 
 function KeyHints({ rollBack, search }: { rollBack: boolean; search: boolean }) {
