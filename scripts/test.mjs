@@ -13,7 +13,7 @@ import { ensureInstalled } from "./lib/install.mjs";
 import { inRoot, root } from "./lib/paths.mjs";
 
 const ci = /^(1|true|yes)$/i.test(process.env.CI ?? "");
-const stageTimeoutMs = 12 * 60_000;
+const stageTimeoutMs = 30 * 60_000;
 const graceMs = 20_000;
 const reports = inRoot("dist", "test");
 const stopping = new AbortController();
