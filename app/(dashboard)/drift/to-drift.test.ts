@@ -57,7 +57,6 @@ describe("whyNotReconverge", () => {
     ["silent", group({ kind: "silent" }), /until its agent reports/],
     ["no service", group({ service: null }), /belongs to no service/],
     ["nothing assigned", group({ assigned: null }), /Nothing is assigned/],
-    ["recalled and assigned", group({ kind: "recalled", running: { version: "3.18.0", digest: null, reference: null } }), /respond to the recall/],
     ["recalled beside what is assigned", group({ kind: "recalled", running: { version: "3.17.4", digest: null, reference: null } }), null],
     ["nothing may act", group({ canReconverge: false }), /--act/],
     ["a copy that nobody decided", group({ kind: "unexpected", canReconverge: false }), /end it on its host/],
@@ -93,6 +92,8 @@ describe("what to do", () => {
   });
   it("offers no reconvergence after a split, and rows to choose only where there is a choice", () => {
     expect(offersReconverge(group({ kind: "partial-rollout" }))).toBe(false);
+    expect(offersReconverge(group({ kind: "recalled", running: { version: "3.18.0", digest: null, reference: null } }))).toBe(false);
+    expect(offersReconverge(group({ kind: "recalled", running: { version: "3.17.4", digest: null, reference: null } }))).toBe(true);
     expect(isSelectable(group())).toBe(false);
     expect(isSelectable(group({ rows: [finding(), finding()] }))).toBe(true);
     expect(isSelectable(group({ rows: [finding({ canReconverge: false }), finding({ target: null })] }))).toBe(false);

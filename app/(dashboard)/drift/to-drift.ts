@@ -76,9 +76,10 @@ export function isSelectable(group: FindingGroup): boolean {
   return offersReconverge(group) && group.rows.length > 1 && group.rows.some((row) => row.canReconverge && row.target !== null);
 }
 
-/** Whether putting back what is assigned is an answer at all: after a split both sides are as decided. */
+/** Whether putting back what is assigned is an answer at all: not after a split, where both sides are as decided, nor where the recalled release is the assigned one. */
 export function offersReconverge(group: FindingGroup): boolean {
-  return group.kind !== "partial-rollout";
+  const isItself = group.kind === "recalled" && group.assigned !== null && group.assigned.version === group.running?.version;
+  return group.kind !== "partial-rollout" && !isItself;
 }
 
 /** What to do about it, where the buttons do not say it. */
@@ -126,7 +127,6 @@ export function whyNotReconverge(group: FindingGroup): string | null {
   if (group.kind === "silent") return "Nothing can be reconverged until its agent reports again.";
   if (group.service === null || group.environment === null) return "It belongs to no service in an environment.";
   if (group.assigned === null) return "Nothing is assigned here: promote a release first.";
-  if (group.kind === "recalled" && group.assigned.version === group.running?.version) return "What is assigned is the recalled release itself: respond to the recall instead.";
   if (group.kind === "unexpected") return "Nothing is stopped from here: end it on its host, or promote a release for it.";
   if (!group.canReconverge) return "None of these targets lets Plumbline act. Allow it on the host with --act.";
   return null;
