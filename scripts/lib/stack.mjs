@@ -213,6 +213,8 @@ class Stack {
 
   /** What the next start, and whoever asks who runs here, needs to know. */
   #writeState() {
+    // A child that ends after its folder was released has nothing left to be noted in.
+    if (!existsSync(path.dirname(this.#options.statePath))) return;
     const children = {};
     for (const [name, child] of this.#children) {
       const startId = child.pid && processStartId(child.pid);
