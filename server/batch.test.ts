@@ -20,4 +20,14 @@ describe("createBatcher", () => {
     const results = await Promise.allSettled([picky(1), picky(2)]);
     expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
   });
+
+  it("lets what is heavy go alone", async () => {
+    const seen: number[][] = [];
+    const same = createBatcher<number, number>(async (inputs) => {
+      seen.push([...inputs]);
+      return inputs;
+    }, { maxSize: 10, concurrency: 1, weigh: (input) => input, maxWeight: 5 });
+    await Promise.all([2, 3, 9, 1, 1].map(same));
+    expect(seen).toEqual([[2, 3], [9], [1, 1]]);
+  });
 });

@@ -1,15 +1,21 @@
-import type { Db } from "@/server/db";
-import type { LedgerNames, ReportableEnvironment } from "./mapping-rules";
+import type { InventoryReport } from "@/lib/contract/agent";
+import type { ReportableEnvironment } from "./mapping-rules";
 
 /** One (agent, scope), whose reports are taken one at a time. */
 export type ReportingScope = {
-  db: Db;
   id: bigint;
   agentId: string;
   /** When it was last heard before this report; null for the first time. */
   heardAt: Date | null;
   environments: readonly ReportableEnvironment[];
-  names: LedgerNames;
-  /** How many targets and instances it has before this report. */
+  /** How many targets and instances it has before this report; counted for a full one only. */
   live: { targets: number; instances: number };
 };
+
+/** What one scope says; the reports that are taken together are of scopes that differ. */
+export type ScopedReport = { scope: ReportingScope; report: InventoryReport };
+
+/** A key of one scope, as the key of a map. */
+export function keyIn(scopeId: bigint, key: string): string {
+  return `${scopeId} ${key}`;
+}

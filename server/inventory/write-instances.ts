@@ -1,7 +1,6 @@
 import { sqlArray, type Tx } from "@/server/db";
 import type { CountMove } from "@/server/drift/move-counts";
 import type { TouchedInstance } from "./diff-facts";
-import type { ReportingScope } from "./reporting-scope";
 
 export type PlacedInstance = TouchedInstance & { targetId: bigint; combinationId: bigint; unhealthyNow: boolean };
 export type EndedInstance = { id: bigint; reason: string; lastExit: unknown };
@@ -12,9 +11,9 @@ type Old = { id: bigint; scope_id: bigint; combination_id: bigint; health: strin
  * Writes changed facts. Where a fact of history changed the old ones become a closed span; what is only more detail (a
  * region, the paths of a mutation) is updated in place. Returns how the counters move.
  */
-export async function updateInstances(tx: Tx, scope: ReportingScope, rows: readonly PlacedInstance[], now: Date): Promise<CountMove[]> {
+export async function updateInstances(tx: Tx, rows: readonly PlacedInstance[], now: Date): Promise<CountMove[]> {
   if (rows.length === 0) return [];
-  const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  const sorted = rows.toSorted(byScopeAndKey);
   const old = await tx.$queryRaw<Old[]>`
     /* prepared: report-update */ WITH input AS MATERIALIZED (
       SELECT * FROM unnest(${sqlArray(sorted.map(({ id }) => id))}::bigint[], ${sqlArray(sorted.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(sorted.map(({ combinationId }) => combinationId))}::bigint[],
@@ -39,9 +38,9 @@ export async function updateInstances(tx: Tx, scope: ReportingScope, rows: reado
     ), closed AS (
       INSERT INTO spans (service_name, environment_id, partition, component, agent_id, target_id, instance_key, instance_id, image_id, combination_id, state, health,
         restarts, mutated, settings_digest, region, started_at, ended_at, end_reason, last_exit)
-      SELECT coalesce(c.service_name, ''), c.environment_id, c.partition, c.component, ${scope.agentId}::uuid, o.target_id, o.key, o.public_id, o.image_id, o.combination_id, o.state, o.health,
+      SELECT coalesce(c.service_name, ''), c.environment_id, c.partition, c.component, s.agent_id, o.target_id, o.key, o.public_id, o.image_id, o.combination_id, o.state, o.health,
         o.restarts, o.mutated, o.settings_digest, o.region, o.facts_since, greatest(${now}::timestamptz, o.facts_since), j.reason, o.last_exit
-      FROM judged j JOIN old o ON o.id = j.id JOIN combinations c ON c.id = o.combination_id WHERE j.reason IS NOT NULL
+      FROM judged j JOIN old o ON o.id = j.id JOIN combinations c ON c.id = o.combination_id JOIN agent_scopes s ON s.id = o.agent_scope_id WHERE j.reason IS NOT NULL
     ), updated AS (
       UPDATE instances i SET target_id = j.target_id, combination_id = j.combination_id, component = j.container, image_id = j.image_id, state = j.state, health = j.health,
         started_at = j.started_at, restarts = j.restarts, last_exit = j.last_exit::jsonb, settings_digest = j.settings_digest, mutated = j.mutated::jsonb, region = j.region,
@@ -55,25 +54,31 @@ export async function updateInstances(tx: Tx, scope: ReportingScope, rows: reado
     if (!after) return [];
     return [
       { scopeId: before.scope_id, combinationId: before.combination_id, instances: -1, unhealthy: before.health === "unhealthy" ? -1 : 0 },
-      { scopeId: scope.id, combinationId: after.combinationId, instances: 1, unhealthy: after.unhealthyNow ? 1 : 0 },
+      { scopeId: after.scopeId, combinationId: after.combinationId, instances: 1, unhealthy: after.unhealthyNow ? 1 : 0 },
     ];
   });
 }
 
-/** Stores instances that were not there. One that started after its scope was last heard shows its facts since its start. */
-export async function insertInstances(tx: Tx, scope: ReportingScope, rows: readonly PlacedInstance[], now: Date): Promise<CountMove[]> {
+/**
+ * Stores instances that were not there. One that started after its scope was last heard shows its facts since its start.
+ * @param heardAt when a scope was last heard before this report; null for the first time
+ */
+export async function insertInstances(tx: Tx, rows: readonly PlacedInstance[], { heardAt, now }: { heardAt: (scopeId: bigint) => Date | null; now: Date }): Promise<CountMove[]> {
   if (rows.length === 0) return [];
-  const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const since = sorted.map(({ facts: { startedAt } }) => (startedAt !== null && scope.heardAt !== null && startedAt > scope.heardAt && startedAt < now ? startedAt : now));
+  const sorted = rows.toSorted(byScopeAndKey);
+  const since = sorted.map(({ scopeId, facts: { startedAt } }) => {
+    const heard = heardAt(scopeId);
+    return startedAt !== null && heard !== null && startedAt > heard && startedAt < now ? startedAt : now;
+  });
   await tx.$executeRaw`
     /* prepared: report-insert */ INSERT INTO instances (agent_scope_id, target_id, key, component, combination_id, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, first_seen_at, facts_since)
-    SELECT ${scope.id}, n.target_id, n.key, n.container, n.combination_id, n.image_id, n.state, n.health, n.started_at, n.restarts, n.last_exit::jsonb, n.settings_digest, n.mutated::jsonb, n.region, ${now}, n.since
-    FROM unnest(${sqlArray(sorted.map(({ key }) => key))}::text[], ${sqlArray(sorted.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(sorted.map(({ combinationId }) => combinationId))}::bigint[],
+    SELECT n.scope_id, n.target_id, n.key, n.container, n.combination_id, n.image_id, n.state, n.health, n.started_at, n.restarts, n.last_exit::jsonb, n.settings_digest, n.mutated::jsonb, n.region, ${now}, n.since
+    FROM unnest(${sqlArray(sorted.map(({ scopeId }) => scopeId))}::bigint[], ${sqlArray(sorted.map(({ key }) => key))}::text[], ${sqlArray(sorted.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(sorted.map(({ combinationId }) => combinationId))}::bigint[],
       ${facts(sorted, ({ container }) => container)}::text[], ${facts(sorted, ({ imageId }) => imageId)}::bigint[], ${facts(sorted, ({ state }) => state)}::text[], ${facts(sorted, ({ health }) => health)}::text[],
       ${facts(sorted, ({ startedAt }) => startedAt)}::timestamptz[], ${facts(sorted, ({ restarts }) => restarts)}::int[], ${facts(sorted, ({ lastExit }) => jsonOf(lastExit))}::text[],
       ${facts(sorted, ({ settingsDigest }) => settingsDigest)}::text[], ${facts(sorted, ({ mutated }) => jsonOf(mutated))}::text[], ${facts(sorted, ({ region }) => region)}::text[], ${sqlArray(since)}::timestamptz[])
-      n(key, target_id, combination_id, container, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, since)`;
-  return sorted.map((row) => ({ scopeId: scope.id, combinationId: row.combinationId, instances: 1, unhealthy: row.unhealthyNow ? 1 : 0 }));
+      n(scope_id, key, target_id, combination_id, container, image_id, state, health, started_at, restarts, last_exit, settings_digest, mutated, region, since)`;
+  return sorted.map((row) => ({ scopeId: row.scopeId, combinationId: row.combinationId, instances: 1, unhealthy: row.unhealthyNow ? 1 : 0 }));
 }
 
 /** Takes instances off the present: their open facts become a span that ends with the reason. Returns how the counters move. */
@@ -95,6 +100,12 @@ export async function endInstances(tx: Tx, ended: readonly EndedInstance[], at: 
     )
     SELECT id, agent_scope_id AS scope_id, combination_id, health FROM old`;
   return old.map((row) => ({ scopeId: row.scope_id, combinationId: row.combination_id, instances: -1, unhealthy: row.health === "unhealthy" ? -1 : 0 }));
+}
+
+/** One order everywhere, so that writers wait for each other instead of deadlocking. */
+function byScopeAndKey(a: PlacedInstance, b: PlacedInstance): number {
+  if (a.scopeId !== b.scopeId) return a.scopeId < b.scopeId ? -1 : 1;
+  return a.key < b.key ? -1 : 1;
 }
 
 function facts(rows: readonly PlacedInstance[], pick: (facts: PlacedInstance["facts"]) => string | number | bigint | Date | null): string {

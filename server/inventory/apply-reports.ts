@@ -2,7 +2,7 @@ import type { InventoryReport } from "@/lib/contract/agent";
 import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
 import { trackShortSince } from "@/lib/domain/drift/judge-target";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
-import type { Tx } from "@/server/db";
+import type { Db, Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
 import { desiredOf, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
 import { moveCounts, type CountMove } from "@/server/drift/move-counts";
@@ -11,164 +11,196 @@ import { loadDeclared } from "@/server/drift/regroup-targets";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { observeTargets } from "@/server/rollouts/observe-targets";
 import { AppError } from "@/server/errors";
-import { diffInstances, diffTargets, readInstancesOf, readTargets, type KnownInstance, type KnownTarget, type TouchedInstance } from "./diff-facts";
-import { mapContainer, repositoriesOf, type Mapped } from "./mapping-rules";
-import type { ReportingScope } from "./reporting-scope";
+import { diffInstances, diffTargets, readInstancesOf, readTargets, type KnownTarget, type RunningInstance, type TouchedInstance } from "./diff-facts";
+import { mapContainer, repositoriesOf, type LedgerNames, type Mapped } from "./mapping-rules";
+import { keyIn, type ReportingScope, type ScopedReport } from "./reporting-scope";
 import { storeImages } from "./store-images";
 import { endInstances, insertInstances, updateInstances, type EndedInstance, type PlacedInstance } from "./write-instances";
 
-export type Applied = { changed: boolean; createdCombinations: bigint[] };
+export type Applied = { createdCombinations: bigint[] };
+/** What all reports that are taken together share: the names are of one state of the ledger. */
+export type ApplyOptions = { db: Db; names: LedgerNames; now: Date };
 
 type ReportedTarget = InventoryReport["targets"][number];
+type TargetDiff = Awaited<ReturnType<typeof diffTargets>>;
 
 /** A target as it is now, with where it belongs. */
-type CurrentTarget = { id: bigint | null; key: string; labels: Record<string, string>; components: readonly { name: string; declared?: string | null }[]; covered: boolean; mapped: Mapped };
+type CurrentTarget = { id: bigint | null; scope: ReportingScope; key: string; labels: Record<string, string>; components: readonly { name: string; declared?: string | null }[]; covered: boolean; mapped: Mapped };
+/** By `keyIn`. */
+type CurrentTargets = ReadonlyMap<string, CurrentTarget>;
 
 /**
- * Takes what a report says over what is stored, in the caller's transaction. The work after comparing is proportional to
- * what changed: instances whose facts differ close a span, their combinations' counters move, their targets' findings
- * are brought up to date.
+ * Takes what reports of different scopes say over what is stored, in the caller's transaction: as many statements for a
+ * hundred as for one. The work after comparing is proportional to what changed: instances whose facts differ close a
+ * span, their combinations' counters move, their targets' findings are brought up to date.
  * @throws AppError invalid for an instance of a target that nobody has reported
  */
-export async function applyReport(tx: Tx, scope: ReportingScope, report: InventoryReport, now: Date): Promise<Applied> {
-  const full = report.kind === "full";
-  const complete = report.coverage.complete;
-  const imageIds = await storeImages(scope.db, tx, report.images);
-  const targetDiff = await diffTargets(tx, scope.id, report, { closeAbsent: full && complete, live: scope.live.targets });
-  const running = report.instances.map((instance, at) => ({ instance, at })).filter(({ instance }) => instance.state !== "exited");
-  const exited = new Map(report.instances.filter(({ state }) => state === "exited").map((instance) => [instance.key, instance]));
-  const diff = await diffInstances(tx, scope.id, {
-    reported: running.map(({ instance, at }) => ({ instance, at, imageId: imageIds[instance.image] ?? 0n })),
-    removedKeys: [...report.removed.filter((key) => !key.startsWith("target:")), ...exited.keys()],
-    removedTargetIds: targetDiff.goneIds,
-    whole: full,
-    live: scope.live.instances,
-  });
+export async function applyReports(tx: Tx, reports: readonly ScopedReport[], { db, names, now }: ApplyOptions): Promise<Applied> {
+  const running = await placeImages(db, tx, reports);
+  const targetDiff = await diffTargets(tx, reports);
+  const exited = new Map(reports.flatMap(({ scope, report }) => report.instances.filter(({ state }) => state === "exited").map((instance) => [keyIn(scope.id, instance.key), { scopeId: scope.id, key: instance.key, lastExit: instance.lastExit ?? null }] as const)));
+  const removed = reports.flatMap(({ scope, report }) => report.removed.filter((key) => !key.startsWith("target:")).map((key) => ({ scopeId: scope.id, key })));
+  const diff = await diffInstances(tx, reports, { running, removed: [...removed, ...exited.values()], goneTargetIds: targetDiff.goneIds });
   // A full report that could not see everything closes nothing that it does not name.
-  const ended = diff.absent.filter((known) => complete || exited.has(known.key) || report.removed.includes(known.key)).map((known): EndedInstance => {
-    const last = exited.get(known.key);
-    return { id: known.id, reason: last ? "exited" : "gone", lastExit: last?.lastExit ?? null };
-  });
-  const eventsAdded = await insertEvents(tx, scope.agentId, report);
-  if (targetDiff.changed.length + targetDiff.goneIds.length + diff.touched.length + ended.length === 0) return { changed: eventsAdded, createdCombinations: [] };
+  const complete = new Set(reports.filter(({ report }) => report.coverage.complete).map(({ scope }) => scope.id));
+  const named = new Set(removed.map(({ scopeId, key }) => keyIn(scopeId, key)));
+  const ended = diff.absent
+    .filter(({ scopeId, key }) => complete.has(scopeId) || exited.has(keyIn(scopeId, key)) || named.has(keyIn(scopeId, key)))
+    .map(({ id, scopeId, key }): EndedInstance => {
+      const last = exited.get(keyIn(scopeId, key));
+      return { id, reason: last ? "exited" : "gone", lastExit: last?.lastExit ?? null };
+    });
+  await insertEvents(tx, reports);
+  if (targetDiff.changed.length + targetDiff.goneIds.length + diff.touched.length + ended.length === 0) return { createdCombinations: [] };
 
   const endedIds = new Set(ended.map(({ id }) => id));
-  const targets = await storeTargets(tx, { scope, report, now, diff, targetDiff });
-  const touched = await gatherTouched(tx, diff.touched, { targets, endedIds, relabelled: targetDiff.changed.filter((row) => row.id !== null && row.relabelled).map((row) => row.key) });
+  const targets = await storeTargets(tx, reports, { names, now, touched: diff.touched, targetDiff });
+  const relabelled = targetDiff.changed.filter((row) => row.id !== null && row.relabelled).flatMap((row) => row.id ?? []);
+  const touched = await gatherTouched(tx, diff.touched, { endedIds, relabelled });
   const targetIds = [...new Set([...[...targets.values()].flatMap(({ id }) => id ?? []), ...targetDiff.goneIds, ...diff.absent.filter(({ id }) => endedIds.has(id)).map(({ targetId }) => targetId)])];
   const desired = await lockDesired(tx, targetIds);
 
-  const keys = await keysOf(tx, touched, { scope, targets, desired });
-  const placed = await placeCombinations(tx, keys, scope.db);
+  const keys = await keysOf(tx, touched, { names, targets, desired });
+  const placed = await placeCombinations(tx, keys, db);
   const rows = touched.map((one, at): PlacedInstance => {
     const key = keys[at];
-    const target = targets.get(one.targetKey);
+    const target = targets.get(keyIn(one.scopeId, one.targetKey));
     if (!key || !target || target.id === null) throw new Error("an instance lost its target");
     return { ...one, targetId: target.id, combinationId: placed.idOf(key), unhealthyNow: one.facts.health === "unhealthy" };
   });
+  const heard = new Map(reports.map(({ scope }) => [scope.id, scope.heardAt]));
   const moves: CountMove[] = [
-    ...(await updateInstances(tx, scope, rows.filter(({ id }) => id !== null), now)),
-    ...(await insertInstances(tx, scope, rows.filter(({ id }) => id === null), now)),
+    ...(await updateInstances(tx, rows.filter(({ id }) => id !== null), now)),
+    ...(await insertInstances(tx, rows.filter(({ id }) => id === null), { heardAt: (scopeId) => heard.get(scopeId) ?? null, now })),
     ...(await endInstances(tx, ended, now)),
   ];
   await moveCounts(tx, moves, now);
-  await refreshDeviating(tx, { targetIds, combinationIds: [...new Set(moves.map(({ combinationId }) => combinationId))], presenceIds: [...targetDiff.changed.flatMap((row) => targets.get(row.key)?.id ?? []), ...targetDiff.goneIds], now });
+  const presenceIds = [...targetDiff.changed.flatMap((row) => targets.get(keyIn(row.scope_id, row.key))?.id ?? []), ...targetDiff.goneIds];
+  await refreshDeviating(tx, { targetIds, combinationIds: [...new Set(moves.map(({ combinationId }) => combinationId))], presenceIds, now });
   await recordFleetChanges(tx, [...moves.map(({ combinationId }) => combinationId), ...rows.map(({ combinationId }) => combinationId)], [...targets.values()]);
   await observeTargets(tx, targetIds, { now });
-  return { changed: true, createdCombinations: placed.created };
+  return { createdCombinations: placed.created };
 }
 
-/** Writes the targets that are new or differ, and returns every target that the changed instances belong to, by key. */
+/** The copies that run, with the ids of their images: each report has its own dictionary of them. */
+async function placeImages(db: Db, tx: Tx, reports: readonly ScopedReport[]): Promise<RunningInstance[]> {
+  const imageIds = await storeImages(db, tx, reports.flatMap(({ report }) => report.images));
+  let before = 0;
+  return reports.flatMap(({ scope, report }) => {
+    const first = before;
+    before += report.images.length;
+    return report.instances.flatMap((instance, at) => (instance.state === "exited" ? [] : [{ scopeId: scope.id, instance, at, imageId: imageIds[first + instance.image] ?? 0n }]));
+  });
+}
+
+/** Writes the targets that are new or differ, and returns every target that the changed instances belong to. */
 async function storeTargets(
   tx: Tx,
-  { scope, report, now, diff, targetDiff }: { scope: ReportingScope; report: InventoryReport; now: Date; diff: Awaited<ReturnType<typeof diffInstances>>; targetDiff: Awaited<ReturnType<typeof diffTargets>> },
-): Promise<Map<string, CurrentTarget>> {
-  const reported = new Map(report.targets.map((target) => [target.key, target]));
-  const known = new Map(targetDiff.changed.map((row) => [row.key, row]));
+  reports: readonly ScopedReport[],
+  { names, now, touched, targetDiff }: { names: LedgerNames; now: Date; touched: readonly TouchedInstance[]; targetDiff: TargetDiff },
+): Promise<CurrentTargets> {
+  const byScope = new Map(reports.map((one) => [one.scope.id, one]));
+  const scopeOf = (id: bigint): ScopedReport => {
+    const found = byScope.get(id);
+    if (!found) throw new Error("a row of a scope that did not report");
+    return found;
+  };
+  const known = new Map(targetDiff.changed.map((row) => [keyIn(row.scope_id, row.key), row]));
   const result = new Map<string, CurrentTarget>();
 
-  const unlisted = [...new Set(diff.touched.map(({ targetKey }) => targetKey))].filter((key) => !known.has(key));
-  for (const row of await readTargets(tx, scope.id, unlisted)) {
-    result.set(row.key, { id: row.id, key: row.key, labels: row.labels, components: row.components, covered: row.covered, mapped: { serviceName: row.service_name, serviceId: row.service_id, environmentId: row.environment_id, partition: row.partition, component: "" } });
+  for (const row of await readTargets(tx, touched.filter(({ scopeId, targetKey }) => !known.has(keyIn(scopeId, targetKey))).map(({ scopeId, targetKey }) => ({ scopeId, key: targetKey })))) {
+    result.set(keyIn(row.scope_id, row.key), {
+      id: row.id, scope: scopeOf(row.scope_id).scope, key: row.key, labels: row.labels, components: row.components, covered: row.covered,
+      mapped: { serviceName: row.service_name, serviceId: row.service_id, environmentId: row.environment_id, partition: row.partition, component: "" },
+    });
   }
-  const orphan = diff.touched.find(({ targetKey }) => !known.has(targetKey) && !result.has(targetKey));
+  const orphan = touched.find(({ scopeId, targetKey }) => !known.has(keyIn(scopeId, targetKey)) && !result.has(keyIn(scopeId, targetKey)));
   if (orphan) {
     throw new AppError("invalid", "An instance belongs to a target that was not reported.", { fields: [{ path: orphan.at === null ? "instances" : `instances[${orphan.at}].target`, message: "is not a target of this report, nor of an earlier one" }] });
   }
   if (known.size === 0) return result;
 
-  // A target without labels is called what its first container is.
-  const firstOf = new Map<string, InventoryReport["instances"][number]>();
-  for (const instance of report.instances) {
-    const first = firstOf.get(instance.target);
-    if (!first || instance.component < first.component) firstOf.set(instance.target, instance);
-  }
-  const changed = [...known.values()].flatMap((row) => {
-    const target = reported.get(row.key);
+  const reported = new Map(reports.flatMap(({ scope, report }) => report.targets.map((target) => [keyIn(scope.id, target.key), target] as const)));
+  const firstOf = findFirstContainers(reports, known);
+  const changed = [...known].flatMap(([key, row]): ChangedTarget[] => {
+    const target = reported.get(key);
     if (!target) return [];
-    const first = firstOf.get(row.key);
-    const image = first ? report.images[first.image] : undefined;
-    const mapped = mapContainer(scope.names, scope.environments, {
+    const { scope } = scopeOf(row.scope_id);
+    const first = firstOf.get(key);
+    const mapped = mapContainer(names, scope.environments, {
       container: first?.component ?? target.components[0]?.name ?? "main",
       labels: target.labels,
       containersInTarget: 1,
-      repositories: image ? repositoriesOf(image) : [],
+      repositories: first?.repositories ?? [],
       decided: row.covered ? { serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? DEFAULT_PARTITION } : null,
     });
     // A delta shows some of the containers; what all of them said stays until the labels change.
     const keeps = row.id !== null && !row.relabelled && row.service_name !== null && (first === undefined || target.components.length > 1);
-    const kept = keeps ? { ...mapped, serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? mapped.partition } : mapped;
-    return [{ row, target, mapped: kept }];
+    return [{ row, scope, target, mapped: keeps ? { ...mapped, serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? mapped.partition } : mapped }];
   });
-  const ids = await upsertTargets(tx, scope, changed, report, now);
-  for (const { row, target, mapped } of changed) {
-    result.set(row.key, { id: ids.get(row.key) ?? null, key: row.key, labels: target.labels, components: target.components, covered: row.covered, mapped });
+  const ids = await upsertTargets(tx, changed, reports, now);
+  for (const { row, scope, target, mapped } of changed) {
+    const key = keyIn(row.scope_id, row.key);
+    result.set(key, { id: ids.get(key) ?? null, scope, key: row.key, labels: target.labels, components: target.components, covered: row.covered, mapped });
   }
-  const fresh = changed.filter(({ row }) => row.id === null || row.gone).flatMap(({ row, mapped }) => (mapped.serviceId === null ? [] : (ids.get(row.key) ?? [])));
+  const fresh = changed.filter(({ row }) => row.id === null || row.gone).flatMap(({ row, mapped }) => (mapped.serviceId === null ? [] : (ids.get(keyIn(row.scope_id, row.key)) ?? [])));
   if (fresh.length > 0) await admitTargets(tx, fresh, { now });
   return result;
 }
 
-async function upsertTargets(tx: Tx, scope: ReportingScope, changed: readonly { row: KnownTarget; target: ReportedTarget; mapped: Mapped }[], report: InventoryReport, now: Date): Promise<Map<string, bigint>> {
+/** A target without labels is called what its first container is. */
+function findFirstContainers(reports: readonly ScopedReport[], wanted: ReadonlyMap<string, unknown>): Map<string, { component: string; repositories: string[] }> {
+  const firstOf = new Map<string, { component: string; image: InventoryReport["images"][number] | undefined }>();
+  for (const { scope, report } of reports) {
+    for (const { target, component, image } of report.instances) {
+      const key = keyIn(scope.id, target);
+      const first = firstOf.get(key);
+      if (wanted.has(key) && (!first || component < first.component)) firstOf.set(key, { component, image: report.images[image] });
+    }
+  }
+  return new Map([...firstOf].map(([key, { component, image }]) => [key, { component, repositories: image ? repositoriesOf(image) : [] }]));
+}
+
+type ChangedTarget = { row: KnownTarget; scope: ReportingScope; target: ReportedTarget; mapped: Mapped };
+
+/** The ids of the written targets, by `keyIn`. */
+async function upsertTargets(tx: Tx, changed: readonly ChangedTarget[], reports: readonly ScopedReport[], now: Date): Promise<Map<string, bigint>> {
   const runningOf = new Map<string, number>();
-  for (const instance of report.instances) if (instance.state === "running") runningOf.set(instance.target, (runningOf.get(instance.target) ?? 0) + 1);
-  const sorted = changed.toSorted((a, b) => (a.row.key < b.row.key ? -1 : 1));
-  const underSince = sorted.map(({ row, target }) => {
+  for (const { scope, report } of reports) {
+    for (const { state, target } of report.instances) if (state === "running") runningOf.set(keyIn(scope.id, target), (runningOf.get(keyIn(scope.id, target)) ?? 0) + 1);
+  }
+  const sorted = changed.toSorted((a, b) => (a.scope.id === b.scope.id ? (a.row.key < b.row.key ? -1 : 1) : a.scope.id < b.scope.id ? -1 : 1));
+  const underSince = sorted.map(({ row, scope, target }) => {
     const before = row.id === null ? null : { desiredCount: row.desired, shortSince: row.under_since?.getTime() ?? null };
-    const since = trackShortSince(before, { desiredCount: target.desired, readyCount: target.ready ?? runningOf.get(target.key) ?? 0 }, now.getTime());
+    const since = trackShortSince(before, { desiredCount: target.desired, readyCount: target.ready ?? runningOf.get(keyIn(scope.id, target.key)) ?? 0 }, now.getTime());
     return since === null ? null : new Date(since);
   });
-  const rows = await tx.$queryRaw<{ id: bigint; key: string }[]>`
+  const rows = await tx.$queryRaw<{ id: bigint; scope_id: bigint; key: string }[]>`
     INSERT INTO targets AS t (agent_scope_id, key, kind, namespace, labels, components, desired, ready, managed_by, can_act, cannot_act_reason,
       service_name, service_id, environment_id, partition, under_since, first_seen_at)
-    SELECT ${scope.id}, n.key, n.kind, n.namespace, n.labels::jsonb, n.components::jsonb, n.desired, n.ready, n.managed_by::jsonb, n.can_act, n.reason,
+    SELECT n.scope_id, n.key, n.kind, n.namespace, n.labels::jsonb, n.components::jsonb, n.desired, n.ready, n.managed_by::jsonb, n.can_act, n.reason,
       n.service_name, n.service_id, n.environment_id, n.partition, n.under_since, ${now}
-    FROM unnest(${sorted.map(({ target }) => target.key)}::text[], ${sorted.map(({ target }) => target.kind)}::text[], ${sorted.map(({ target }) => target.namespace ?? null)}::text[],
+    FROM unnest(${sorted.map(({ scope }) => scope.id)}::bigint[], ${sorted.map(({ target }) => target.key)}::text[], ${sorted.map(({ target }) => target.kind)}::text[], ${sorted.map(({ target }) => target.namespace ?? null)}::text[],
       ${sorted.map(({ target }) => JSON.stringify(target.labels))}::text[], ${sorted.map(({ target }) => JSON.stringify(target.components))}::text[],
       ${sorted.map(({ target }) => target.desired)}::int[], ${sorted.map(({ target }) => target.ready ?? null)}::int[],
       ${sorted.map(({ target }) => (target.managedBy ? JSON.stringify(target.managedBy) : null))}::text[], ${sorted.map(({ target }) => target.canAct)}::boolean[],
       ${sorted.map(({ target }) => target.cannotActReason ?? null)}::text[], ${sorted.map(({ mapped }) => mapped.serviceName)}::text[], ${sorted.map(({ mapped }) => mapped.serviceId)}::uuid[],
       ${sorted.map(({ mapped }) => mapped.environmentId)}::uuid[], ${sorted.map(({ mapped }) => mapped.partition)}::text[], ${underSince}::timestamptz[])
-      n(key, kind, namespace, labels, components, desired, ready, managed_by, can_act, reason, service_name, service_id, environment_id, partition, under_since)
+      n(scope_id, key, kind, namespace, labels, components, desired, ready, managed_by, can_act, reason, service_name, service_id, environment_id, partition, under_since)
     ON CONFLICT (agent_scope_id, key) DO UPDATE SET kind = excluded.kind, namespace = excluded.namespace, labels = excluded.labels, components = excluded.components,
       desired = excluded.desired, ready = excluded.ready, managed_by = excluded.managed_by, can_act = excluded.can_act, cannot_act_reason = excluded.cannot_act_reason,
       service_name = excluded.service_name, service_id = excluded.service_id, environment_id = excluded.environment_id, partition = excluded.partition,
       under_since = excluded.under_since, gone_at = NULL
-    RETURNING t.id, t.key`;
-  return new Map(rows.map((row) => [row.key, row.id]));
+    RETURNING t.id, t.agent_scope_id AS scope_id, t.key`;
+  return new Map(rows.map((row) => [keyIn(row.scope_id, row.key), row.id]));
 }
 
 /** The instances to place: those that differ, and all others of a target whose labels or components changed. */
-async function gatherTouched(
-  tx: Tx,
-  differing: readonly TouchedInstance[],
-  { targets, endedIds, relabelled }: { targets: Map<string, CurrentTarget>; endedIds: ReadonlySet<bigint>; relabelled: readonly string[] },
-): Promise<TouchedInstance[]> {
-  const ids = relabelled.flatMap((key) => targets.get(key)?.id ?? []);
-  if (ids.length === 0) return [...differing];
-  const seen = new Set(differing.map(({ key }) => key));
-  const others: KnownInstance[] = await readInstancesOf(tx, ids);
-  return [...differing, ...others.filter((known) => !seen.has(known.key) && !endedIds.has(known.id)).map((known) => ({ ...known, at: null }))];
+async function gatherTouched(tx: Tx, differing: readonly TouchedInstance[], { endedIds, relabelled }: { endedIds: ReadonlySet<bigint>; relabelled: readonly bigint[] }): Promise<TouchedInstance[]> {
+  if (relabelled.length === 0) return [...differing];
+  const seen = new Set(differing.map(({ scopeId, key }) => keyIn(scopeId, key)));
+  const others = await readInstancesOf(tx, relabelled);
+  return [...differing, ...others.filter(({ id, scopeId, key }) => !seen.has(keyIn(scopeId, key)) && !endedIds.has(id))];
 }
 
 type DesiredRow = DesiredHere & { targetId: bigint };
@@ -191,18 +223,22 @@ async function lockDesired(tx: Tx, targetIds: readonly bigint[]): Promise<Map<bi
 async function keysOf(
   tx: Tx,
   touched: readonly TouchedInstance[],
-  { scope, targets, desired }: { scope: ReportingScope; targets: Map<string, CurrentTarget>; desired: Map<bigint, DesiredRow> },
+  { names, targets, desired }: { names: LedgerNames; targets: CurrentTargets; desired: ReadonlyMap<bigint, DesiredRow> },
 ): Promise<CombinationKey[]> {
+  const targetOf = (one: TouchedInstance): CurrentTarget => {
+    const target = targets.get(keyIn(one.scopeId, one.targetKey));
+    if (!target) throw new Error("an instance lost its target");
+    return target;
+  };
   const imageIds = [...new Set(touched.map(({ facts }) => facts.imageId))];
   const images = imageIds.length === 0 ? [] : await tx.$queryRaw<{ id: bigint; digests: { repository: string | null }[]; reference: string | null }[]>`
     SELECT id, digests, reference FROM images WHERE id = ANY(${imageIds}::bigint[])`;
   const repositories = new Map(images.map((image) => [image.id, repositoriesOf(image)]));
   const memo = new Map<string, Mapped>();
   const mapped = touched.map((one): Mapped => {
-    const target = targets.get(one.targetKey);
-    if (!target) throw new Error("an instance lost its target");
-    const key = `${one.facts.imageId} ${one.facts.container} ${one.targetKey}`;
-    const found = memo.get(key) ?? mapContainer(scope.names, scope.environments, {
+    const target = targetOf(one);
+    const key = `${one.facts.imageId} ${one.facts.container} ${keyIn(one.scopeId, one.targetKey)}`;
+    const found = memo.get(key) ?? mapContainer(names, target.scope.environments, {
       container: one.facts.container,
       labels: target.labels,
       containersInTarget: Math.max(1, target.components.length),
@@ -212,12 +248,15 @@ async function keysOf(
     memo.set(key, found);
     return found;
   });
-  const foreign = mapped.flatMap((place, at) => (place.serviceId !== null && place.serviceId !== targets.get(touched[at]?.targetKey ?? "")?.mapped.serviceId ? [place] : []));
+  const foreign = touched.flatMap((one, at) => {
+    const place = mapped[at];
+    return place && place.serviceId !== null && place.serviceId !== targetOf(one).mapped.serviceId ? [place] : [];
+  });
   const assignedTo = await readAssignments(tx, foreign);
   const wanted = touched.map((one, at): { desired: DesiredHere; declared: string | null; place: Mapped } => {
-    const target = targets.get(one.targetKey);
+    const target = targetOf(one);
     const place = mapped[at];
-    if (!target || !place) throw new Error("an instance lost its target");
+    if (!place) throw new Error("an instance lost its place");
     const own = target.id === null ? undefined : desired.get(target.id);
     const declared = target.components.find(({ name }) => name === one.facts.container)?.declared ?? null;
     if (place.serviceId !== null && place.serviceId !== target.mapped.serviceId) return { desired: assignedTo(place), declared, place };
@@ -277,15 +316,15 @@ async function recordFleetChanges(tx: Tx, combinationIds: readonly bigint[], tar
     FROM unnest(${targets.map(({ mapped }) => mapped.serviceId)}::uuid[], ${targets.map(({ mapped }) => mapped.serviceName)}::text[], ${targets.map(({ mapped }) => mapped.environmentId)}::uuid[]) n(service_id, service_name, environment_id)`;
 }
 
-/** What an agent's journal tells of the time between reports enters history once; it never changes the present. */
-async function insertEvents(tx: Tx, agentId: string, { events }: InventoryReport): Promise<boolean> {
-  if (events.length === 0) return false;
-  const added = await tx.$executeRaw`
+/** What agents' journals tell of the time between reports enters history once; it never changes the present. */
+async function insertEvents(tx: Tx, reports: readonly ScopedReport[]): Promise<void> {
+  const events = reports.flatMap(({ scope, report }) => report.events.map((event) => ({ ...event, agentId: scope.agentId })));
+  if (events.length === 0) return;
+  await tx.$executeRaw`
     INSERT INTO events (agent_id, event_id, at, target_key, instance_key, kind, digest, by, detail)
-    SELECT ${agentId}::uuid, e.id, e.at, e.target, e.instance, e.kind, e.digest, e.by, e.detail::jsonb
-    FROM unnest(${events.map(({ id }) => id)}::text[], ${events.map(({ at }) => new Date(at))}::timestamptz[], ${events.map(({ target }) => target)}::text[], ${events.map(({ instance }) => instance ?? null)}::text[],
+    SELECT e.agent_id, e.id, e.at, e.target, e.instance, e.kind, e.digest, e.by, e.detail::jsonb
+    FROM unnest(${events.map(({ agentId }) => agentId)}::uuid[], ${events.map(({ id }) => id)}::text[], ${events.map(({ at }) => new Date(at))}::timestamptz[], ${events.map(({ target }) => target)}::text[], ${events.map(({ instance }) => instance ?? null)}::text[],
       ${events.map(({ kind }) => kind)}::text[], ${events.map(({ digest }) => digest ?? null)}::text[], ${events.map(({ by }) => by ?? null)}::text[], ${events.map(({ detail }) => JSON.stringify(detail))}::text[])
-      e(id, at, target, instance, kind, digest, by, detail)
-    ORDER BY e.id ON CONFLICT DO NOTHING`;
-  return added > 0;
+      e(agent_id, id, at, target, instance, kind, digest, by, detail)
+    ORDER BY e.agent_id, e.id ON CONFLICT DO NOTHING`;
 }
