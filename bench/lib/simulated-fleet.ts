@@ -47,7 +47,7 @@ export type Fleet = {
 const DEBOUNCE_MS = 250;
 const ENROL_PARALLEL = 8;
 /** Reports and progress share these; each agent waits for its desired state on a connection of its own. */
-const POST_CONNECTIONS = 32;
+const POST_CONNECTIONS = 500;
 
 /**
  * Enrols and starts a fleet in this process. Each agent is put together from the real one's parts (what verifies, obeys,

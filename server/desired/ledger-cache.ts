@@ -18,7 +18,9 @@ const MAX_PROOFS = 20_000;
  */
 export class LedgerCache {
   readonly #app: App;
-  readonly #entries = new Map<number, CachedEntry>();
+  readonly #entries = new Map<number, Promise<CachedEntry | null>>();
+  /** Questions under way, by the size that they ask for. */
+  readonly #asked = new Map<number, Promise<SignedCheckpoint | null>>();
   readonly #proofs = new Map<string, Promise<string[]>>();
   #checkpoint: SignedCheckpoint | null = null;
 
@@ -29,6 +31,14 @@ export class LedgerCache {
   /** A signed checkpoint over at least `size` entries; signs when none is there yet. Null when the ledger is not signed that far. */
   async checkpoint(size: number): Promise<SignedCheckpoint | null> {
     if (this.#checkpoint && this.#checkpoint.size >= size) return this.#checkpoint;
+    const asked = this.#asked.get(size);
+    if (asked) return asked;
+    const found = this.#findCheckpoint(size).finally(() => this.#asked.delete(size));
+    this.#asked.set(size, found);
+    return found;
+  }
+
+  async #findCheckpoint(size: number): Promise<SignedCheckpoint | null> {
     const stored = await readNewestCheckpoint(this.#app.db);
     if (stored && stored.size >= size) return (this.#checkpoint = stored);
     // A signature under way may have begun before the entry was committed: the second one has not.
@@ -46,16 +56,25 @@ export class LedgerCache {
 
   /** The exact bytes of entries, and what they assign (null for nothing that this version can read). */
   async entries(indexes: readonly number[]): Promise<Map<number, CachedEntry>> {
-    const missing = indexes.filter((index) => !this.#entries.has(index));
+    const missing = [...new Set(indexes.filter((index) => !this.#entries.has(index)))];
     if (missing.length > 0) {
       if (this.#entries.size + missing.length > MAX_ENTRIES) this.#entries.clear();
-      const rows = await this.#app.db.$queryRaw<{ seq: bigint; bytes: Uint8Array }[]>`SELECT seq, bytes FROM ledger_entries WHERE seq = ANY(${[...new Set(indexes)].map(BigInt)}::bigint[])`;
-      for (const row of rows) this.#entries.set(Number(row.seq), { bytes: toBase64(row.bytes), assignment: readAssigned(row.bytes) });
+      const read = this.#readEntries(missing);
+      for (const index of missing) {
+        const one = read.then((entries) => entries.get(index) ?? null);
+        this.#entries.set(index, one);
+        // What is not there yet, or could not be read, is asked for again.
+        const forget = (): void => void (this.#entries.get(index) === one && this.#entries.delete(index));
+        one.then((entry) => (entry ? undefined : forget()), forget);
+      }
     }
-    return new Map(indexes.flatMap((index) => {
-      const entry = this.#entries.get(index);
-      return entry ? [[index, entry] as const] : [];
-    }));
+    const found = await Promise.all(indexes.map(async (index) => [index, (await this.#entries.get(index)) ?? null] as const));
+    return new Map(found.flatMap(([index, entry]) => (entry ? [[index, entry] as const] : [])));
+  }
+
+  async #readEntries(indexes: readonly number[]): Promise<Map<number, CachedEntry>> {
+    const rows = await this.#app.db.$queryRaw<{ seq: bigint; bytes: Uint8Array }[]>`SELECT seq, bytes FROM ledger_entries WHERE seq = ANY(${indexes.map(BigInt)}::bigint[])`;
+    return new Map(rows.map((row) => [Number(row.seq), { bytes: toBase64(row.bytes), assignment: readAssigned(row.bytes) }]));
   }
 
   /** Inclusion proofs in the tree of `size`, base64. */

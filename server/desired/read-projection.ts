@@ -29,8 +29,12 @@ export type Projection = {
   recalled: string[];
 };
 type Question = { agentId: string; after: number };
-type Row = { agent_id: string; version: bigint; checkpoint_size: bigint; key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type AgentRow = { agent_id: string; version: bigint; checkpoint_size: bigint };
+type Row = AgentRow & { key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 type PrefetchRow = { agent_id: string; key: string; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string; entry_seq: bigint; rollout_id: string };
+
+/** Few enough that the first of a fleet that wakes at once has its document while the last is still looked up. */
+const TOGETHER = 100;
 
 const batchers = processWide("desired.projections", () => new WeakMap<Db, (question: Question) => Promise<Projection | null>>());
 
@@ -42,7 +46,7 @@ const batchers = processWide("desired.projections", () => new WeakMap<Db, (quest
 export function readProjection(app: App, agentId: string, after: number): Promise<Projection | null> {
   let read = batchers.get(app.db);
   if (!read) {
-    read = createBatcher((questions: readonly Question[]) => readMany(app, questions), { maxSize: 500, concurrency: 2 });
+    read = createBatcher((questions: readonly Question[]) => readMany(app, questions), { maxSize: TOGETHER, concurrency: 2 });
     batchers.set(app.db, read);
   }
   return read({ agentId, after });
@@ -51,18 +55,32 @@ export function readProjection(app: App, agentId: string, after: number): Promis
 async function readMany(app: App, questions: readonly Question[]): Promise<(Projection | null)[]> {
   const held = new Map<string, number>();
   for (const { agentId, after } of questions) held.set(agentId, Math.min(after, held.get(agentId) ?? after));
+  const agents = await app.db.$queryRaw<AgentRow[]>`
+    /* prepared: desired-versions */ SELECT id AS agent_id, desired_version AS version, checkpoint_size FROM agents WHERE id = ANY(${[...held.keys()]}::uuid[]) AND state <> 'retired' AND revoked_at IS NULL`;
+  const projections = new Map(agents.map((row) => [row.agent_id, emptyProjection(row)]));
+  const behind = agents.filter(({ agent_id, version }) => Number(version) > (held.get(agent_id) ?? 0)).map(({ agent_id }) => agent_id);
+  if (behind.length > 0) for (const [agentId, projection] of await readTargets(app, behind)) projections.set(agentId, projection);
+  return questions.map(({ agentId }) => projections.get(agentId) ?? null);
+}
+
+function emptyProjection({ version, checkpoint_size }: AgentRow): Projection {
+  return { version: Number(version), checkpointSize: Number(checkpoint_size), targets: [], prefetch: [], recalled: [] };
+}
+
+/** Versions and targets of one moment, by agent. */
+async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<string, Projection>> {
   const rows = await app.db.$queryRaw<Row[]>`
     SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, x.*
-    FROM unnest(${[...held.keys()]}::uuid[], ${[...held.values()].map(BigInt)}::bigint[]) n(id, after) JOIN agents a ON a.id = n.id
+    FROM agents a
     LEFT JOIN LATERAL (
       SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
       FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
       JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
-      WHERE s.agent_id = a.id AND a.desired_version > n.after ORDER BY t.key, t.id) x ON true
-    WHERE a.state <> 'retired' AND a.revoked_at IS NULL`;
+      WHERE s.agent_id = a.id ORDER BY t.key, t.id) x ON true
+    WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
-    const projection = projections.get(row.agent_id) ?? { version: Number(row.version), checkpointSize: Number(row.checkpoint_size), targets: [], prefetch: [], recalled: [] };
+    const projection = projections.get(row.agent_id) ?? emptyProjection(row);
     projections.set(row.agent_id, projection);
     // An agent names a target once; the same key in two scopes is told about the first.
     if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;
@@ -79,14 +97,14 @@ async function readMany(app: App, questions: readonly Question[]): Promise<(Proj
       rolloutId: row.rollout_id,
     });
   }
-  await addPrefetch(app, new Map([...projections].filter(([agentId, { version }]) => version > (held.get(agentId) ?? 0))));
+  await addPrefetch(app, projections);
   const told = ({ targets, prefetch }: Projection): string[] => [...new Set([...targets, ...prefetch].map(({ serviceId }) => serviceId))];
   const services = [...new Set([...projections.values()].flatMap(told))];
   const recalled = services.length > 0 ? await readRecalled(app, services) : new Map<string, string[]>();
   for (const projection of projections.values()) {
     projection.recalled = [...new Set(told(projection).flatMap((serviceId) => recalled.get(serviceId) ?? []))].sort();
   }
-  return questions.map(({ agentId }) => projections.get(agentId) ?? null);
+  return projections;
 }
 
 /** Adds the targets whose wave of an active rollout is still to open. A target that left the rollout's place is not its business any more. */
