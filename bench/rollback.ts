@@ -74,8 +74,8 @@ async function measure({ api, database, service, fleet, held }: Measurement): Pr
   const place = { service: service.name, environment: "dev" };
   const promotion: PromoteRequest = { ...place, version: newer.version, strategy: "all-at-once" };
   await settled(database, (await api.post<RolloutDto>("promotions", promotion)).id);
-  // Let what the promotion left behind come to rest: its last reports, findings and counters.
-  await sleep(2_000);
+  // Let what the promotion left behind come to rest: its agents look again for 11 s.
+  await sleep(12_000);
   const rollback: RollbackRequest = { ...place, version: older.version, reason: "bench", hold: false };
   const sentWall = Date.now();
   const sent = performance.now();
@@ -93,9 +93,9 @@ async function measure({ api, database, service, fleet, held }: Measurement): Pr
 /** When the last target of a rollout was verified, once it has succeeded. @throws Error when it does not */
 async function settled(database: Client, id: string): Promise<Date> {
   for (const until = performance.now() + GIVE_UP_MS; performance.now() < until; await sleep(50)) {
-    const { rows } = await database.query<{ status: string; verified_at: Date | null }>("SELECT r.status, (SELECT max(verified_at) FROM rollout_targets WHERE rollout_id = r.id) AS verified_at FROM rollouts r WHERE r.id = $1 AND r.finished_at IS NOT NULL", [id]);
+    const { rows } = await database.query<{ status: string; why: string | null; verified_at: Date | null }>("SELECT r.status, r.status_reason AS why, (SELECT max(verified_at) FROM rollout_targets WHERE rollout_id = r.id) AS verified_at FROM rollouts r WHERE r.id = $1 AND r.finished_at IS NOT NULL", [id]);
     const [row] = rows;
-    if (row && !row.status.startsWith("succeeded")) throw new Error(`the rollout ${row.status}`);
+    if (row && !row.status.startsWith("succeeded")) throw new Error(`the rollout ${row.status}: ${row.why}`);
     if (row?.verified_at) return row.verified_at;
   }
   throw new Error(`the rollout did not end within ${GIVE_UP_MS / 1_000} s`);

@@ -6,9 +6,8 @@ describe("Confirmations", () => {
     const confirmations = new Confirmations();
     expect(confirmations.nextInMs(0)).toBe(Number.POSITIVE_INFINITY);
     confirmations.ended(1_000);
-    expect(confirmations.nextInMs(1_000)).toBe(1_500);
-    expect(confirmations.nextInMs(2_500)).toBe(1_100);
-    expect(confirmations.nextInMs(3_600)).toBe(3_000);
+    expect(confirmations.nextInMs(1_000)).toBe(2_300);
+    expect(confirmations.nextInMs(3_300)).toBe(3_300);
     expect(confirmations.nextInMs(6_600)).toBe(5_400);
     expect(confirmations.nextInMs(12_000)).toBe(Number.POSITIVE_INFINITY);
   });
@@ -22,6 +21,6 @@ describe("Confirmations", () => {
       now += next;
       reports += 1;
     }
-    expect(reports).toBe(4);
+    expect(reports).toBe(3);
   });
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { backoffMs } from "./backoff";
 import type { ProgressReport } from "@/lib/contract/agent";
 import { messageOf } from "./error-message";
@@ -60,6 +61,8 @@ export class ProgressSender {
 
   private async run(): Promise<void> {
     let failures = 0;
+    // What comes of one document in one go is told in one request.
+    await setImmediate();
     while (this.lines.length > 0 || this.refusal !== undefined || this.heldVersion !== undefined) {
       const batch = this.lines.slice(0, PER_REQUEST);
       const { refusal, heldVersion } = this;

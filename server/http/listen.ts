@@ -92,17 +92,30 @@ function joinDuplicates(request: IncomingMessage): void {
   }
 }
 
-async function serveDirectly(handler: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
+/** Who waits for an answer. A signal looks through all of its listeners for each new one, so there is one for all. */
+const longPolls = new Set<AbortController>();
+
+/** A signal that is aborted when the caller hangs up, or the process is asked to end: long-polls answer then at once. */
+function signalOf(response: ServerResponse): AbortSignal {
   const aborted = new AbortController();
-  const abort = (): void => aborted.abort();
   const shutdown = shutdownSignal();
-  // Long-polls answer at once when the process is asked to end.
-  if (shutdown.aborted) abort();
-  shutdown.addEventListener("abort", abort, { once: true });
+  if (shutdown.aborted) aborted.abort();
+  if (longPolls.size === 0) shutdown.addEventListener("abort", endLongPolls, { once: true });
+  longPolls.add(aborted);
   response.once("close", () => {
-    shutdown.removeEventListener("abort", abort);
-    if (!response.writableFinished) abort();
+    longPolls.delete(aborted);
+    if (!response.writableFinished) aborted.abort();
   });
+  return aborted.signal;
+}
+
+function endLongPolls(): void {
+  for (const waiting of longPolls) waiting.abort();
+}
+
+async function serveDirectly(handler: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
+  // Only what is asked for waits; what is told is answered when it is taken.
+  const signal = incoming.method === "GET" ? signalOf(response) : null;
   const body = await readBody(incoming);
   if (body === null) return send(tooLarge(), response);
   const headers = new Headers();
@@ -113,7 +126,7 @@ async function serveDirectly(handler: AgentRoute["handler"], incoming: IncomingM
   const request = new Request(`${scheme}://${host}${incoming.url}`, {
     method: incoming.method,
     headers,
-    signal: aborted.signal,
+    ...(signal && { signal }),
     ...(body.length > 0 && { body }),
   });
   await send(await handler(request), response);
