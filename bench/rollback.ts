@@ -95,7 +95,10 @@ async function settled(database: Client, id: string): Promise<Date> {
   for (const until = performance.now() + GIVE_UP_MS; performance.now() < until; await sleep(50)) {
     const { rows } = await database.query<{ status: string; why: string | null; verified_at: Date | null }>("SELECT r.status, r.status_reason AS why, (SELECT max(verified_at) FROM rollout_targets WHERE rollout_id = r.id) AS verified_at FROM rollouts r WHERE r.id = $1 AND r.finished_at IS NOT NULL", [id]);
     const [row] = rows;
-    if (row && !row.status.startsWith("succeeded")) throw new Error(`the rollout ${row.status}: ${row.why}`);
+    if (row && !row.status.startsWith("succeeded")) {
+      const { rows: late } = await database.query<{ of: unknown }>("SELECT row_to_json(rt) AS of FROM rollout_targets rt WHERE rollout_id = $1 AND status <> 'verified' AND status <> 'withdrawn' LIMIT 3", [id]);
+      throw new Error(`the rollout ${row.status}: ${row.why} ${JSON.stringify(late)}`);
+    }
     if (row?.verified_at) return row.verified_at;
   }
   throw new Error(`the rollout did not end within ${GIVE_UP_MS / 1_000} s`);

@@ -89,7 +89,7 @@ async function desired(agent: FakeAgent): Promise<{ version: string | null; gene
 }
 
 const say = async (agent: FakeAgent, id: string, step: string, more: Record<string, unknown> = {}) =>
-  recordProgress({ ctx: agent.ctx, input: progressReport.parse({ v: 1, heldVersion: 1, targets: [{ target: "app", rollout: id, generation: (await desired(agent))?.generation ?? 0, step, at: new Date().toISOString(), ...more }] }) });
+  recordProgress({ ctx: agent.ctx, input: progressReport.parse({ v: 1, heldVersion: 1, targets: [{ target: "app", rollout: id, generation: (await desired(agent))?.generation ?? 0, step, at: agent.now(), ...more }] }) });
 
 /** An agent does what it is told, and reports it. */
 async function obey(agent: FakeAgent, id: string): Promise<void> {

@@ -8,10 +8,13 @@ import { PROGRESS_PHASES, TARGET_REASONS, type RolloutKind, type TargetKind, typ
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
 
-/** What is kept beside a target of a rollout; `progress` is the executor's last word, `at` by the database's clock (epoch ms). */
+/**
+ * What is kept beside a target of a rollout; `progress` is the executor's last word, `at` by the database's clock and
+ * `saidAt` by the agent's own (epoch ms).
+ */
 export const targetDetail = z
   .object({
-    progress: z.object({ phase: z.enum(PROGRESS_PHASES), generation: z.number(), reason: z.enum(TARGET_REASONS).nullable(), at: z.number() }).loose(),
+    progress: z.object({ phase: z.enum(PROGRESS_PHASES), generation: z.number(), reason: z.enum(TARGET_REASONS).nullable(), at: z.number(), saidAt: z.number().optional() }).loose(),
     startedGeneration: z.number(),
     regressions: z.number(),
     willRevert: z.boolean(),
@@ -196,7 +199,7 @@ async function readObservations(tx: Tx, rows: readonly Row[]): Promise<(row: Row
     ),
     declared: (declared.get(row.target_id) ?? []).flatMap((component) => (component.declared === null ? [] : [{ component: componentOf.get(`${row.target_id} ${component.name}`) ?? component.name, candidates: lookUp(component.declared) }])),
     managerReverts: row.reverts,
-    progress: detail.progress ?? null,
-    reportedAt: row.last_report_at.getTime(),
+    progress: detail.progress ? { ...detail.progress, saidAt: detail.progress.saidAt ?? detail.progress.at } : null,
+    observedAt: row.observed_at.getTime(),
   });
 }

@@ -153,8 +153,9 @@ function describe(word: Word, now: Date): Record<string, unknown> {
     phase: PHASE[word.step],
     generation: word.generation,
     reason: word.reason ? REASON[word.reason] : failed ? (word.step === "refused" ? "ledger-refused" : "start-failed") : null,
-    // The database's clock: the agent's is its own affair.
+    // The database's clock; the agent's own serves to tell what it saw before it said so from what it saw after.
     at: now.getTime(),
+    saidAt: Date.parse(word.at),
     said: word.reason ?? null,
     message: word.message ?? null,
     exitCode: word.exitCode ?? null,

@@ -59,7 +59,7 @@ async function fetchDesired(agent: FakeAgent, trust: Partial<DesiredTrust> = {},
 }
 
 const progress = (agent: FakeAgent, rollout: string, step: string, generation: number, more: Record<string, unknown> = {}) =>
-  recordProgress({ ctx: agent.ctx, input: progressReport.parse({ v: 1, heldVersion: 1, targets: [{ target: "app", rollout, generation, step, at: new Date().toISOString(), ...more }] }) });
+  recordProgress({ ctx: agent.ctx, input: progressReport.parse({ v: 1, heldVersion: 1, targets: [{ target: "app", rollout, generation, step, at: agent.now(), ...more }] }) });
 
 /** A host that runs version 2 of the service, which is assigned. */
 async function running2(): Promise<FakeAgent> {

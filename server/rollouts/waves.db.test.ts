@@ -54,7 +54,7 @@ const waves = async (id: string) => (await detail(id)).waves.map(({ status, cell
 async function answer(generation: number, who: readonly FakeAgent[], image: FakeImage, copy: string = randomUUID(), step = "done", more: Record<string, unknown> = {}): Promise<void> {
   const [rollout] = (await listRollouts({ ctx, input: { service, limit: 1 } })).items;
   for (const host of who) {
-    await recordProgress({ ctx: host.ctx, input: progressReport.parse({ v: 1, targets: [{ target: "app", rollout: rollout?.id ?? null, generation, step, at: new Date().toISOString(), ...more }] }) });
+    await recordProgress({ ctx: host.ctx, input: progressReport.parse({ v: 1, targets: [{ target: "app", rollout: rollout?.id ?? null, generation, step, at: host.now(), ...more }] }) });
     if (step === "done") await host.report({ key: "app", service, image, copy });
   }
   await turn();

@@ -49,6 +49,11 @@ export class FakeAgent {
     return new FakeAgent({ ...test.app, actor: { id: row.id, kind: "agent", name: "host", personId: row.id, roles: [] }, requestId: "test" });
   }
 
+  /** The time by its own clock, which stands still between its reports. */
+  now(): string {
+    return new Date(this.#clock + this.clockMs).toISOString();
+  }
+
   /** A full report: these targets and nothing else, each with one copy that has been up for ten minutes, unless it says otherwise. */
   async report(...targets: FakeTarget[]): Promise<void> {
     this.#seq += 1;

@@ -46,13 +46,13 @@ const observed = (changes: Partial<TargetObservation> = {}): TargetObservation =
   declared: [],
   managerReverts: false,
   progress: null,
-  reportedAt: NOW,
+  observedAt: NOW,
   ...changes,
 });
 const said = (
   phase: NonNullable<TargetObservation["progress"]>["phase"],
   changes: Partial<NonNullable<TargetObservation["progress"]>> = {},
-): NonNullable<TargetObservation["progress"]> => ({ phase, generation: 5, reason: null, at: NOW - 10, ...changes });
+): NonNullable<TargetObservation["progress"]> => ({ phase, generation: 5, reason: null, at: NOW - 10, saidAt: NOW - 10, ...changes });
 const old = instance({ candidates: ["old"] });
 const two = [
   { name: "web", artifactId: "newWeb" },
@@ -124,7 +124,8 @@ describe("judgeTarget", () => {
     ["did not start", {}, { instances: [old], progress: said("failed") }, ["failed", "start-failed"]],
     ["failed, and right after all", { status: "failed", reason: "start-failed" }, { progress: said("failed") }, "verified"],
     ["says done, a later report shows other bytes", {}, { instances: [old], progress: said("done") }, ["failed", "wrong-digest"]],
-    ["says done, no report since", {}, { instances: [old], progress: said("done"), reportedAt: NOW - 10 }, "replacing"],
+    ["says done, no look since", {}, { instances: [old], progress: said("done"), observedAt: NOW - 10 }, "replacing"],
+    ["says done, and a look from before comes late", {}, { instances: [old], progress: said("done", { at: NOW - 20, saidAt: NOW - 5 }), observedAt: NOW - 10 }, "replacing"],
     ["takes too long", { statusSince: NOW - 1000 }, { instances: [old], progress: said("replacing") }, ["stuck", "wrong-digest"]],
     ["answered by its report alone, and takes too long", { status: "acknowledged", statusSince: NOW - 1000 }, { instances: [old] }, ["stuck", "wrong-digest"]],
     ["answered by its report alone, took too long: stays stuck", { status: "stuck", reason: "wrong-digest" }, { instances: [old] }, ["stuck", "wrong-digest"]],
@@ -218,6 +219,7 @@ describe("judgeTarget", () => {
         generation: fc.constantFrom(4, 5),
         reason: fc.constant(null),
         at: fc.constantFrom(NOW - 2000, NOW - 10),
+        saidAt: fc.constantFrom(NOW - 2000, NOW - 10),
       }),
     );
     const observations = fc.record({

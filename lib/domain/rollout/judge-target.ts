@@ -61,10 +61,10 @@ export interface TargetObservation {
   declared: readonly { component: string; candidates: readonly string[] }[];
   /** Whether another tool says that it puts its own version back by itself. */
   managerReverts: boolean;
-  /** The executor's last word, and when it came (epoch ms). */
-  progress: { phase: ProgressPhase; generation: number; reason: TargetReason | null; at: number } | null;
-  /** When the last report was received (epoch ms). */
-  reportedAt: number;
+  /** The executor's last word: when it came, and when it was said by the agent's own clock (epoch ms). */
+  progress: { phase: ProgressPhase; generation: number; reason: TargetReason | null; at: number; saidAt: number } | null;
+  /** When the last report looked, by the agent's own clock (epoch ms). */
+  observedAt: number;
 }
 
 /** What the rollout wants of one target. */
@@ -189,8 +189,9 @@ function judgeWaiting(
     return tooLong ? { status: "stuck", reason: "no-answer" } : { status: "offered", reason: null };
   }
   if (isSick) return { status: "failed", reason: problem };
-  // "Done" is a hint: when a report that came after it shows other bytes, the replacement did not do what it says.
-  if (word?.phase === "done" && problem === "wrong-digest" && observation.reportedAt > word.at) {
+  // "Done" is a hint: when a look after it shows other bytes, the replacement did not do what it says. A report may come
+  // after the word and have looked before it.
+  if (word?.phase === "done" && problem === "wrong-digest" && observation.observedAt > word.saidAt) {
     return { status: "failed", reason: "wrong-digest" };
   }
   // It took too long already, and nothing was said since: being stuck is no new beginning.

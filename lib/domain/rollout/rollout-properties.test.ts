@@ -67,7 +67,7 @@ interface Report {
   copies: { key: string; bytes: Bytes; startedAt: number; healthy: boolean; waiting: boolean; restarts: number }[];
   declared: Bytes | null;
 }
-type Word = { phase: ProgressPhase; generation: number; reason: TargetReason | null };
+type Word = { phase: ProgressPhase; generation: number; reason: TargetReason | null; saidAt: number };
 type Message = { report: Report } | { word: Word };
 
 /** A target as it really is, and its agent. */
@@ -276,7 +276,7 @@ class World {
       })),
       declared: report.declared === null ? [] : [{ component: "main", candidates: [report.declared] }],
       progress: row.word,
-      reportedAt: row.reportedAt,
+      observedAt: report.observedAt,
     };
   }
 
@@ -472,7 +472,7 @@ class World {
   }
 
   #word(host: Host, phase: ProgressPhase, reason: TargetReason | null = null): void {
-    if (host.started !== null) this.say(host, { word: { phase, generation: host.started, reason } });
+    if (host.started !== null) this.say(host, { word: { phase, generation: host.started, reason, saidAt: this.now + host.clockMs } });
   }
 
   /** Takes its order up: only one above the last, once. With another system at it nobody takes anything up. */
