@@ -70,14 +70,13 @@ function emptyProjection({ version, checkpoint_size }: AgentRow): Projection {
 /** Versions and targets of one moment, by agent. */
 async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<string, Projection>> {
   const rows = await app.db.$queryRaw<Row[]>`
-    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, x.*
+    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size,
+      t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
     FROM agents a
-    LEFT JOIN LATERAL (
-      SELECT t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
-      FROM agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
-      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
-      WHERE s.agent_id = a.id ORDER BY t.key, t.id) x ON true
-    WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL`;
+    LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
+      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id) ON s.agent_id = a.id
+    WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
+    ORDER BY a.id, t.key, t.id`;
   const projections = new Map<string, Projection>();
   for (const row of rows) {
     const projection = projections.get(row.agent_id) ?? emptyProjection(row);

@@ -124,19 +124,15 @@ async function readTargets(db: Db | Tx, place: KnownPlace, assignedId: string | 
   const { service, environment, names } = place;
   type Row = { id: bigint; key: string; agent_id: string; agent_name: string; region: string | null; can_act: boolean; freshness: Freshness; release_id: string | null; copies: number; wrong: number; desired: number | null; managed_by: unknown; labels: unknown };
   const rows = await db.$queryRaw<Row[]>`
-    WITH here AS MATERIALIZED (
-      SELECT t.id, t.key, t.can_act, t.desired, t.managed_by, t.labels, t.agent_scope_id FROM targets t
-      WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid AND t.partition = ${names.partition} AND t.gone_at IS NULL),
-    copies AS (
-      SELECT i.target_id, count(*)::int AS copies, (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved']))::int AS wrong
-      FROM here JOIN instances i ON i.target_id = here.id JOIN combinations c ON c.id = i.combination_id
-      WHERE i.state <> 'exited' AND c.service_id = ${service.id}::uuid GROUP BY i.target_id)
-    SELECT here.id, here.key, s.agent_id, a.name AS agent_name, a.region, here.can_act, s.freshness, d.release_id, coalesce(k.copies, 0) AS copies, coalesce(k.wrong, 0) AS wrong,
-      here.desired, here.managed_by, here.labels
-    FROM here JOIN agent_scopes s ON s.id = here.agent_scope_id JOIN agents a ON a.id = s.agent_id
-    LEFT JOIN target_desired d ON d.target_id = here.id LEFT JOIN copies k ON k.target_id = here.id
-    WHERE a.state <> 'retired'
-    ORDER BY here.id`;
+    SELECT t.id, t.key, s.agent_id, a.name AS agent_name, a.region, t.can_act, s.freshness, d.release_id, k.copies, k.wrong, t.desired, t.managed_by, t.labels
+    FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
+    LEFT JOIN target_desired d ON d.target_id = t.id
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS copies, (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved']))::int AS wrong
+      FROM instances i JOIN combinations c ON c.id = i.combination_id
+      WHERE i.target_id = t.id AND i.state <> 'exited' AND c.service_id = ${service.id}::uuid) k
+    WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid AND t.partition = ${names.partition} AND t.gone_at IS NULL AND a.state <> 'retired'
+    ORDER BY t.id`;
   return rows.map((row) => {
     const isRight = row.release_id !== null && row.wrong === 0 && row.freshness !== "silent" && (row.desired === 0 || row.copies >= Math.max(1, row.desired ?? 1));
     return {
