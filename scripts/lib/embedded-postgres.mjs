@@ -26,6 +26,8 @@ const serverSettings = {
   maintenance_work_mem: "256MB",
   max_wal_size: "2GB",
   random_page_cost: "1.1",
+  // A fleet arrives within minutes: what the planner knows of empty tables must not last for one.
+  autovacuum_naptime: "10s",
   timezone: "UTC",
   log_timezone: "UTC",
   lc_messages: "C",

@@ -14,7 +14,7 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   const regressed = offer === "regressed";
   const throughWave = regressed ? null : offer.throughWave;
   await lockScopes(tx, rolloutId, throughWave);
-  const rows = await tx.$queryRaw<{ target_id: bigint; wave: number; agent_id: string }[]>`
+  const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id, (r.executor_id IS NULL)::int AS step
       FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id LEFT JOIN target_desired own ON own.target_id = rt.target_id
@@ -22,18 +22,20 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
         AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int)
           -- Whoever was told something else since is not told the old again.
           OR (${regressed} AND rt.status = 'regressed' AND r.executor_id IS NULL AND own.rollout_id = r.id))
-      ORDER BY rt.wave, rt.target_id LIMIT ${regressed ? null : offer.count}::bigint
-    ), offered AS (
-      INSERT INTO target_desired AS d (target_id, release_id, entry_seq, rollout_id, generation, updated_at)
-      SELECT target_id, to_release_id, entry_seq, rollout_id, step, ${now}::timestamptz FROM chosen ORDER BY target_id
-      ON CONFLICT (target_id) DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, rollout_id = excluded.rollout_id,
-        generation = d.generation + excluded.generation, updated_at = excluded.updated_at
-      RETURNING d.target_id, d.generation
-    ), moved AS (
-      UPDATE rollout_targets rt SET status = 'offered', reason = NULL, generation = offered.generation, offered_at = ${now}::timestamptz, updated_at = ${now}::timestamptz
-      FROM offered WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = offered.target_id RETURNING rt.target_id, rt.wave)
+      ORDER BY rt.wave, rt.target_id LIMIT ${regressed ? null : offer.count}::bigint)
+    INSERT INTO target_desired AS d (target_id, release_id, entry_seq, rollout_id, generation, updated_at)
+    SELECT target_id, to_release_id, entry_seq, rollout_id, step, ${now}::timestamptz FROM chosen ORDER BY target_id
+    ON CONFLICT (target_id) DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, rollout_id = excluded.rollout_id,
+      generation = d.generation + excluded.generation, updated_at = excluded.updated_at
+    RETURNING d.target_id`;
+  if (offered.length === 0) return [];
+  // Joined through tables with keys: of rows that are younger than its statistics the planner expects one, and would hold
+  // each of them against each.
+  const rows = await tx.$queryRaw<{ target_id: bigint; wave: number; agent_id: string }[]>`
+    WITH moved AS (
+      UPDATE rollout_targets rt SET status = 'offered', reason = NULL, generation = d.generation, offered_at = ${now}::timestamptz, updated_at = ${now}::timestamptz
+      FROM target_desired d WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = ANY(${offered.map((row) => row.target_id)}::bigint[]) AND d.target_id = rt.target_id RETURNING rt.target_id, rt.wave)
     SELECT moved.target_id, moved.wave, s.agent_id FROM moved JOIN targets t ON t.id = moved.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id ORDER BY moved.target_id`;
-  if (rows.length === 0) return [];
   await raiseDesired(tx, [...new Set(rows.map((row) => row.agent_id))]);
   await regroupTargets(tx, rows.map((row) => row.target_id), { now });
   return rows.map((row) => ({ targetId: row.target_id, wave: row.wave }));

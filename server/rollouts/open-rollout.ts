@@ -103,6 +103,8 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       VALUES (${holdId}::uuid, ${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${decision.assigned?.releaseId ?? null}::uuid, ${ctx.actor.id}::uuid, ${seq})`;
   }
   await freezeWaves(tx, id, { waves, kind, at });
+  // An open rollout explains what lies behind, or ahead. Before anybody is told, so that nobody is moved to a verdict of before.
+  await rejudgeCombinations(tx, placeIds(place), { now: at });
   await tellRollout(tx, { rolloutId: id, at, kind: "started", detail: { targets: members.length, superseded: superseded ? Number(superseded.number) : null, hold: holdId !== null, note: notes[0] ?? null } });
   if (succeeded) {
     await tellRollout(tx, { rolloutId: id, at, kind: "succeeded", detail: { reason: words } });
@@ -116,9 +118,6 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       await raiseDesired(tx, [...new Set(members.filter((member) => later.has(member.id)).map((member) => member.agentId))]);
     }
   }
-  // Who is not told anything is judged anew as well: an open rollout explains what lies behind, or ahead.
-  await rejudgeCombinations(tx, placeIds(place), { now: at });
-
   const scope = { serviceId: place.service.id, serviceName: place.service.name, environmentId: place.environment.id };
   await recordChanges(tx, [
     { topic: "rollout", ...scope, key: id },
