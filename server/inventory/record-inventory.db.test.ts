@@ -296,3 +296,35 @@ describe("what is written", () => {
     expect(await openKinds(agent)).toEqual([]);
   });
 });
+
+describe("reports that come together", () => {
+  it("are each taken or refused for what they say themselves, in their order", async () => {
+    const image = pulled(makeImage("registry.test/acme/together", "1"));
+    const agents = await Promise.all(Array.from({ length: 12 }, (_, at) => enrolTestAgent(test, { name: `together-${at}` })));
+    await Promise.all(agents.map((agent) => agent.report({ images: [image], ...listed(container("one")) })));
+    const [orphan, gap, twice, leaves, ...others] = agents;
+    if (!orphan || !gap || !twice || !leaves) throw new Error("too few agents");
+    const { target, instance } = container("two");
+    const outcomes = await Promise.allSettled([
+      ...others.map((agent) => agent.report({ images: [image], targets: [target], instances: [instance] })),
+      // Of no target that anybody has named: only somebody else's is called so.
+      orphan.report({ images: [image], instances: [instance] }),
+      gap.report({ seq: 9, images: [image], targets: [target], instances: [instance] }),
+      twice.report({ seq: 2, images: [image], targets: [target], instances: [instance] }),
+      twice.report({ seq: 3, removed: ["one-1", "target:one"] }),
+      leaves.report({ kind: "full", images: [image], targets: [target], instances: [instance] }),
+    ]);
+    expect(outcomes.slice(0, others.length).every(({ status }) => status === "fulfilled")).toBe(true);
+    expect(outcomes.slice(others.length).map((outcome) => (outcome.status === "rejected" ? outcome.reason.extras.type ?? outcome.reason.kind : outcome.value.seq))).toEqual(["invalid", "resync-required", 2, 3, 2]);
+    const keys = async (agent: TestAgent) => ((await present(agent)) as { key: string; counted: number; there: number }[]).map(({ key, counted, there }) => `${key} ${counted === there ? "counted" : "miscounted"}`);
+    for (const agent of others) expect(await keys(agent)).toEqual(["one-1 counted", "two-1 counted"]);
+    expect(await keys(orphan)).toEqual(["one-1 counted"]);
+    expect(await keys(gap)).toEqual(["one-1 counted"]);
+    expect(await keys(twice)).toEqual(["two-1 counted"]);
+    expect(await keys(leaves)).toEqual(["two-1 counted"]);
+  });
+});
+
+function listed({ target, instance }: ReturnType<typeof container>): Pick<InventoryReportInput, "targets" | "instances"> {
+  return { targets: [target], instances: [instance] };
+}

@@ -135,6 +135,8 @@ describe("the whole line", () => {
     await expect(promote("2.0.0")).rejects.toMatchObject({ kind: "conflict", extras: { type: "held" } });
     await liftHold({ ctx, input: { ...place(), reason: "fixed" } });
     expect(await promote("2.0.0")).toMatchObject({ status: "running" });
+    // It was here before, and what ran then was judged without a rollout: nobody is found to be behind for a moment.
+    expect(await test.db.$queryRaw`SELECT kind, opened_at, resolved_at FROM findings WHERE service_name = ${service} AND kind IN ('behind', 'ahead')`).toEqual([]);
   });
 
   it("wakes a waiting agent, which holds no connection meanwhile", async () => {
