@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { ACCEPTS, type InventoryResponse } from "@/lib/contract/agent";
 import { readConfig } from "@/server/config";
+import { toResponse, type Answer, type IncomingCall } from "@/server/http/call";
 import { createLog } from "@/server/log";
 
 export type ParsingServer = { url: string; stop(): void };
@@ -31,9 +32,10 @@ export async function serveParsing(kind: "listener" | "bare"): Promise<void> {
   if (kind === "listener") {
     const { startListener } = await import("@/server/http/listen");
     const config = { ...readConfig({ DATABASE_URL: "postgresql://nobody@127.0.0.1:1/none" }), port: 0 };
-    const handler = async (request: Request): Promise<Response> => new Response(answerTo(await request.text()), { headers: { "content-type": "application/json" } });
+    const answer = async ({ body }: IncomingCall): Promise<Answer> => ({ status: 200, headers: [["content-type", "application/json"]], body: answerTo(body instanceof Uint8Array ? Buffer.from(body).toString("utf8") : "") });
+    const handler = async (request: Request): Promise<Response> => toResponse(await answer(request));
     const spec = { verb: "bench.parse", auth: "none" as const, run: () => Promise.resolve(null) };
-    const { port } = await startListener({ config, log: createLog("bench", "silent") }, { agentRoutes: [{ method: "POST", path: "/api/agent/v1/inventory", handler: Object.assign(handler, { spec }) }], next: () => Promise.resolve() });
+    const { port } = await startListener({ config, log: createLog("bench", "silent") }, { agentRoutes: [{ method: "POST", path: "/api/agent/v1/inventory", handler: Object.assign(handler, { spec, answer }) }], next: () => Promise.resolve() });
     return say(port);
   }
   const server = createServer((request, response) => {

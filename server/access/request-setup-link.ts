@@ -1,6 +1,7 @@
 import type { SetupLinkDto } from "@/lib/contract/access";
 import type { Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
+import type { IncomingCall } from "@/server/http/call";
 import { isLoopbackAddress, peerOf } from "@/server/http/peer";
 import { hitLimit } from "@/server/http/request-limits";
 import { createSetupLink } from "./ensure-setup-link";
@@ -10,7 +11,7 @@ import { equalSecrets } from "./secret-token";
  * A new set-up link for whoever can read this installation's key files and asks from this machine.
  * @throws AppError unauthenticated, rate-limited
  */
-export async function requestSetupLink({ ctx, request }: { ctx: Ctx; request: Request }): Promise<SetupLinkDto> {
+export async function requestSetupLink({ ctx, request }: { ctx: Ctx; request: IncomingCall }): Promise<SetupLinkDto> {
   const key = /^Local ([0-9a-f]{64})$/.exec(request.headers.get("authorization")?.trim() ?? "")?.[1];
   const here = isLoopbackAddress(peerOf(request));
   if (!here || key === undefined || !equalSecrets(key, ctx.keys.localKey)) {

@@ -2,6 +2,7 @@ import { createBatcher } from "@/server/batch";
 import type { Actor, App } from "@/server/context";
 import type { Db } from "@/server/db";
 import { AppError } from "@/server/errors";
+import type { IncomingCall } from "@/server/http/call";
 import { checkOrigin } from "@/server/http/check-origin";
 import { isLoopbackAddress, isLoopbackHost, peerOf } from "@/server/http/peer";
 import { hitLimit } from "@/server/http/request-limits";
@@ -14,7 +15,7 @@ const SECRET = /^[A-Za-z0-9_-]{43}$/;
 const FAILURES = { max: 60, windowMs: 60_000 };
 
 /** The bearer token of a request; null without one. @throws AppError unauthenticated for another scheme */
-function bearerOf(request: Request): string | null {
+function bearerOf(request: IncomingCall): string | null {
   const header = request.headers.get("authorization");
   if (header === null) return null;
   const token = /^Bearer ([!-~]{1,300})$/i.exec(header.trim())?.[1];
@@ -44,7 +45,7 @@ export async function authenticateCaller(app: App, request: Request): Promise<Ac
 }
 
 /** The agent that a token belongs to. @throws AppError unauthenticated, rate-limited */
-export async function authenticateAgent(app: App, request: Request): Promise<Actor> {
+export async function authenticateAgent(app: App, request: IncomingCall): Promise<Actor> {
   const token = bearerOf(request);
   if (token !== null && token.startsWith(TOKEN_PREFIXES.agent) && SECRET.test(token.slice(4))) {
     const agent = await findAgent(app, token);
@@ -80,7 +81,7 @@ async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgen
   return tokens.map((_, at) => found.get(at + 1) ?? null);
 }
 
-async function refuse(app: App, request: Request, message: string): Promise<never> {
+async function refuse(app: App, request: IncomingCall, message: string): Promise<never> {
   await hitLimit(app, `bearer:${peerOf(request) ?? "unknown"}`, FAILURES);
   throw new AppError("unauthenticated", message);
 }

@@ -5,6 +5,7 @@ import type { Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
 import { Reply } from "@/server/http/handle";
 import { processWide } from "@/server/process-wide";
+import { asRequest, type IncomingCall } from "@/server/http/call";
 import { shutdownSignal } from "@/server/shutdown";
 import { changeWatcher, readChanges, type ChangeRow, type Position } from "./watch-changes";
 
@@ -50,7 +51,7 @@ export function visibleChanges(ctx: Ctx, rows: readonly ChangeRow[]): ChangeEven
  * again every 10 s, and when the reader's own rights change. A Last-Event-ID resumes; a lost one gets `reset`.
  * @throws AppError forbidden (no role), rate-limited (too many streams at once)
  */
-export async function streamEvents({ ctx, request }: { ctx: Ctx; request: Request }): Promise<Reply> {
+export async function streamEvents({ ctx, request }: { ctx: Ctx; request: IncomingCall }): Promise<Reply> {
   if (ctx.actor.roles.length === 0) throw new AppError("forbidden", "You have no role yet.", { type: "not-permitted" });
   const streams = openStreams();
   const held = streams.get(ctx.actor.id) ?? 0;
@@ -62,7 +63,7 @@ export async function streamEvents({ ctx, request }: { ctx: Ctx; request: Reques
     else streams.delete(ctx.actor.id);
   };
   try {
-    const stream = await openStream(ctx, request, release);
+    const stream = await openStream(ctx, asRequest(request), release);
     return new Reply(stream, {
       raw: true,
       headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" },

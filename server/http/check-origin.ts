@@ -1,5 +1,6 @@
 import type { Config } from "@/server/config";
 import { AppError } from "@/server/errors";
+import type { IncomingCall } from "./call";
 
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -17,7 +18,7 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
  * exactly; without one (the demo), it must not name another. A bearer token is no ambient credential: not asked here.
  * @throws AppError forbidden, or unsupported when a form could have sent it
  */
-export function checkOrigin(request: Pick<Request, "method" | "headers">, config: Pick<Config, "url">, { cookie }: { cookie: boolean }): void {
+export function checkOrigin(request: Pick<IncomingCall, "method" | "headers">, config: Pick<Config, "url">, { cookie }: { cookie: boolean }): void {
   if (SAFE_METHODS.has(request.method)) return;
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");

@@ -6,9 +6,10 @@ import { authenticateAgent, authenticateCaller } from "@/server/auth/authenticat
 import { pokeChanges } from "@/server/changes/watch-changes";
 import { SYSTEM_ACTOR, type App, type Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
+import { asRequest, toResponse, type Answer, type IncomingCall } from "./call";
 import { checkOrigin } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
-import { problemResponse, toAppError } from "./problem";
+import { problemAnswer, toAppError } from "./problem";
 import { readJsonBody, type Body } from "./read-body";
 
 type Schemas = { body?: z.ZodType; query?: z.ZodType; params?: z.ZodType };
@@ -44,11 +45,15 @@ export type RouteSpec<I extends Schemas = Schemas> = {
   status?: number;
   /** False when the answer holds a secret that must not be kept for replays. */
   keepAnswer?: boolean;
-  run: (call: { ctx: Ctx; input: Parsed<I>; request: Request }) => Promise<unknown>;
+  run: (call: { ctx: Ctx; input: Parsed<I>; request: IncomingCall }) => Promise<unknown>;
 };
 
 export type RouteParams = { params: Promise<Record<string, string | string[] | undefined>> };
-export type RouteHandler = ((request: Request, context?: RouteParams) => Promise<Response>) & { spec: RouteSpec };
+export type RouteHandler = ((request: Request, context?: RouteParams) => Promise<Response>) & {
+  spec: RouteSpec;
+  /** The same without a Request and a Response around it; not for people, whose sessions need the real ones. */
+  answer: (call: IncomingCall) => Promise<Answer>;
+};
 
 /** What the API description reads: a spec without the types of its input. */
 type AnySpec = Omit<RouteSpec, "run"> & { run: unknown };
@@ -61,7 +66,7 @@ const IDEMPOTENCY_KEY = /^[!-~]{1,200}$/;
  * POSTs that carry an Idempotency-Key run once per (actor, key).
  */
 export function handle<I extends Schemas>(spec: RouteSpec<I>): RouteHandler {
-  const handler = async (request: Request, context?: RouteParams): Promise<Response> => {
+  const answerCall = async (request: IncomingCall, context?: RouteParams): Promise<Answer> => {
     const requestId = randomUUID();
     const headers: Record<string, string> = {
       "x-request-id": requestId,
@@ -79,19 +84,20 @@ export function handle<I extends Schemas>(spec: RouteSpec<I>): RouteHandler {
     }
   };
   const known: AnySpec = spec;
-  return Object.assign(handler, { spec: known as RouteSpec });
+  const handler = async (request: Request, context?: RouteParams): Promise<Response> => toResponse(await answerCall(request, context));
+  return Object.assign(handler, { spec: known as RouteSpec, answer: (call: IncomingCall) => answerCall(call) });
 }
 
-function isAgentDoor(request: Request, spec: { auth: string }): boolean {
+function isAgentDoor(request: IncomingCall, spec: { auth: string }): boolean {
   return spec.auth === "agent" || new URL(request.url).pathname.startsWith("/api/agent/");
 }
 
-function refusal(error: unknown, { request, requestId, headers, verb }: { request: Request; requestId: string; headers: Record<string, string>; verb: string }): Response {
+function refusal(error: unknown, { request, requestId, headers, verb }: { request: IncomingCall; requestId: string; headers: Record<string, string>; verb: string }): Answer {
   const known = toAppError(error);
   if (!known) logUnforeseen(error, { requestId, verb, method: request.method });
   else if (known.kind === "unavailable" && !(error instanceof AppError)) logUnforeseen(error, { requestId, verb, method: request.method });
   // A body that nobody will read to its end must not be taken for the next request.
-  return problemResponse(known, requestId, known?.kind === "too-large" ? { ...headers, connection: "close" } : headers);
+  return problemAnswer(known, requestId, known?.kind === "too-large" ? { ...headers, connection: "close" } : headers);
 }
 
 function logUnforeseen(error: unknown, fields: { requestId: string; verb: string; method: string }): void {
@@ -102,10 +108,10 @@ function logUnforeseen(error: unknown, fields: { requestId: string; verb: string
   }
 }
 
-type Call = { request: Request; context: RouteParams | undefined; requestId: string; headers: Record<string, string> };
+type Call = { request: IncomingCall; context: RouteParams | undefined; requestId: string; headers: Record<string, string> };
 
-async function answer<I extends Schemas>(app: App, spec: RouteSpec<I>, { request, context, requestId, headers }: Call): Promise<Response> {
-  const actor = spec.auth === "session" ? await authenticateCaller(app, request) : spec.auth === "agent" ? await authenticateAgent(app, request) : SYSTEM_ACTOR;
+async function answer<I extends Schemas>(app: App, spec: RouteSpec<I>, { request, context, requestId, headers }: Call): Promise<Answer> {
+  const actor = spec.auth === "session" ? await authenticateCaller(app, asRequest(request)) : spec.auth === "agent" ? await authenticateAgent(app, request) : SYSTEM_ACTOR;
   if (spec.auth === "none") checkOrigin(request, app.config, { cookie: false });
   const ctx: Ctx = { ...app, actor, requestId };
   const { input, text } = await parseInput(spec, request, context);
@@ -114,16 +120,16 @@ async function answer<I extends Schemas>(app: App, spec: RouteSpec<I>, { request
   if (key === null || request.method !== "POST" || spec.auth !== "session") return encode(spec, await run(), headers);
 
   if (!IDEMPOTENCY_KEY.test(key)) throw new AppError("invalid", "An Idempotency-Key has 1 to 200 visible ASCII characters.", { fields: [{ path: "Idempotency-Key", message: "must have 1 to 200 visible ASCII characters" }] });
-  let own: Response | null = null;
+  let own: Answer | null = null;
   const stored = await runOnce(ctx, { key, hash: hashRequest(request.method, request.url, text), keepAnswer: spec.keepAnswer ?? true }, async () => {
     own = encode(spec, await run(), headers);
-    return { status: own.status, body: own.body ? await own.clone().text() : null };
+    return { status: own.status, body: own.body === null ? null : await new Response(own.body).text() };
   });
-  return own ?? new Response(stored.body, { status: stored.status, headers: { ...headers, "idempotency-replayed": "true", ...(stored.body !== null && { "content-type": "application/json" }) } });
+  return own ?? { status: stored.status, headers: Object.entries({ ...headers, "idempotency-replayed": "true", ...(stored.body !== null && { "content-type": "application/json" }) }), body: stored.body };
 }
 
 /** Reads what the spec names and refuses what it does not. */
-async function parseInput<I extends Schemas>(spec: RouteSpec<I>, request: Request, context: RouteParams | undefined): Promise<{ input: Parsed<I>; text: string }> {
+async function parseInput<I extends Schemas>(spec: RouteSpec<I>, request: IncomingCall, context: RouteParams | undefined): Promise<{ input: Parsed<I>; text: string }> {
   const schemas: Schemas = spec.input ?? {};
   const params: unknown = schemas.params ? schemas.params.parse(await context?.params) : undefined;
   const query: unknown = schemas.query ? schemas.query.parse(readQuery(request)) : undefined;
@@ -133,7 +139,7 @@ async function parseInput<I extends Schemas>(spec: RouteSpec<I>, request: Reques
   return { input: input as Parsed<I>, text: body?.text ?? "" };
 }
 
-function readQuery(request: Request): Record<string, string> {
+function readQuery(request: IncomingCall): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URL(request.url).searchParams) {
     if (Object.hasOwn(query, name)) throw new AppError("invalid", `The query names ${name.slice(0, 50)} twice.`, { fields: [{ path: name.slice(0, 50), message: "must be given once" }] });
@@ -150,20 +156,17 @@ function checkProtocol(json: unknown): void {
   throw new AppError("invalid", `This server speaks versions ${ACCEPTS.min} to ${ACCEPTS.max} of the protocol, not ${json.v}.`, { type: "unsupported-version", accepts: { ...ACCEPTS }, fields: [{ path: "v", message: "is not a version that this server speaks" }] });
 }
 
-function encode(spec: { output?: z.ZodType; status?: number; verb: string }, result: unknown, headers: Record<string, string>): Response {
+function encode(spec: { output?: z.ZodType; status?: number; verb: string }, result: unknown, headers: Record<string, string>): Answer {
   const reply = result instanceof Reply ? result : new Reply(result);
   const status = reply.status ?? spec.status ?? 200;
-  const all = new Headers(headers);
-  for (const [name, value] of reply.headers instanceof Headers ? reply.headers : Object.entries(reply.headers)) {
-    if (name.toLowerCase() === "set-cookie") all.append(name, value);
-    else all.set(name, value);
-  }
-  if (reply.raw) return new Response(reply.body as BodyInit | null, { status, headers: all });
-  if (reply.body === undefined || reply.body === null) return new Response(null, { status: reply.status ?? 204, headers: all });
+  const own: [string, string][] = [...(reply.headers instanceof Headers ? reply.headers : Object.entries(reply.headers))].map(([name, value]) => [name.toLowerCase(), value]);
+  // A reply's own header takes the place of the usual one.
+  const all: [string, string][] = [...Object.entries(headers).filter(([name]) => !own.some(([mine]) => mine === name)), ...own];
+  if (reply.raw) return { status, headers: all, body: reply.body as BodyInit | null };
+  if (reply.body === undefined || reply.body === null) return { status: reply.status ?? 204, headers: all, body: null };
   // What leaves was made by our own types: checked where it is cheap to find out, not on every answer in production.
   if (spec.output && process.env.NODE_ENV !== "production") checkOutput(spec.output, reply.body, spec.verb);
-  all.set("content-type", "application/json");
-  return new Response(JSON.stringify(reply.body), { status, headers: all });
+  return { status, headers: [...all, ["content-type", "application/json"]], body: JSON.stringify(reply.body) };
 }
 
 function checkOutput(schema: z.ZodType, body: unknown, verb: string): void {

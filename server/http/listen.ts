@@ -7,7 +7,8 @@ import { MAX_BODY_BYTES } from "@/lib/contract/agent";
 import type { App } from "@/server/context";
 import { AppError } from "@/server/errors";
 import type { AgentRoute } from "./agent-routes";
-import { problemResponse } from "./problem";
+import type { Answer } from "./call";
+import { problemAnswer } from "./problem";
 import { baseSecurityHeaders } from "./security-headers";
 import { shutdownSignal } from "@/server/shutdown";
 import { parseTrusted, stripHeaders } from "./strip-headers";
@@ -92,6 +93,9 @@ function joinDuplicates(request: IncomingMessage): void {
   }
 }
 
+/** Of what is answered when it is taken. */
+const NEVER = new AbortController().signal;
+
 /** Who waits for an answer. A signal looks through all of its listeners for each new one, so there is one for all. */
 const longPolls = new Set<AbortController>();
 
@@ -113,23 +117,17 @@ function endLongPolls(): void {
   for (const waiting of longPolls) waiting.abort();
 }
 
-async function serveDirectly(handler: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
+async function serveDirectly({ answer }: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
   // Only what is asked for waits; what is told is answered when it is taken.
-  const signal = incoming.method === "GET" ? signalOf(response) : null;
+  const signal = incoming.method === "GET" ? signalOf(response) : NEVER;
   const body = await readBody(incoming);
   if (body === null) return send(tooLarge(), response);
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined && !name.startsWith(":")) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
-  }
   const host = /^[A-Za-z0-9.:[\]_-]+$/.test(incoming.headers.host ?? "") ? incoming.headers.host : "localhost";
-  const request = new Request(`${scheme}://${host}${incoming.url}`, {
-    method: incoming.method,
-    headers,
-    ...(signal && { signal }),
-    ...(body.length > 0 && { body }),
-  });
-  await send(await handler(request), response);
+  const get = (name: string): string | null => {
+    const value = incoming.headers[name.toLowerCase()];
+    return Array.isArray(value) ? value.join(", ") : (value ?? null);
+  };
+  await send(await answer({ method: incoming.method ?? "GET", url: `${scheme}://${host}${incoming.url}`, headers: { get }, signal, body: body.length > 0 ? body : null }), response);
 }
 
 /** Null when it is larger than any body may be; what is on the wire is not read further. */
@@ -154,14 +152,14 @@ function isDecodable(path: string): boolean {
   }
 }
 
-function noAddress(): Response {
+function noAddress(): Answer {
   const requestId = randomUUID();
-  return problemResponse(new AppError("invalid", "The address is not valid: its percent-encoding is not UTF-8 text."), requestId, { "x-request-id": requestId });
+  return problemAnswer(new AppError("invalid", "The address is not valid: its percent-encoding is not UTF-8 text."), requestId, { "x-request-id": requestId });
 }
 
-function tooLarge(): Response {
+function tooLarge(): Answer {
   const requestId = randomUUID();
-  return problemResponse(new AppError("too-large", `The body is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB.`), requestId, { "x-request-id": requestId, connection: "close" });
+  return problemAnswer(new AppError("too-large", `The body is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB.`), requestId, { "x-request-id": requestId, connection: "close" });
 }
 
 async function refuseMethod(response: ServerResponse, routes: readonly AgentRoute[], path: string): Promise<void> {
@@ -169,10 +167,10 @@ async function refuseMethod(response: ServerResponse, routes: readonly AgentRout
   response.writeHead(405, { allow, "content-length": "0" }).end();
 }
 
-async function send(answer: Response, response: ServerResponse): Promise<void> {
-  answer.headers.forEach((value, name) => response.setHeader(name, value));
-  response.statusCode = answer.status;
-  const bytes = answer.body ? Buffer.from(await answer.arrayBuffer()) : Buffer.alloc(0);
+async function send({ status, headers, body }: Answer, response: ServerResponse): Promise<void> {
+  for (const [name, value] of headers) response.setHeader(name, value);
+  response.statusCode = status;
+  const bytes = typeof body === "string" ? Buffer.from(body) : body === null ? Buffer.alloc(0) : Buffer.from(await new Response(body).arrayBuffer());
   response.setHeader("content-length", bytes.length);
   await new Promise<void>((resolve) => {
     response.once("close", resolve);

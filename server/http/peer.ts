@@ -4,7 +4,7 @@ export const PEER_HEADER = "x-plumbline-peer";
 export const PATH_HEADER = "x-plumbline-path";
 
 /** Address of the peer; null when the request did not come through the listener. */
-export function peerOf(request: Request): string | null {
+export function peerOf(request: { headers: Pick<Headers, "get"> }): string | null {
   return request.headers.get(PEER_HEADER);
 }
 

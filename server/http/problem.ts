@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Problem } from "@/lib/contract/problem";
 import { isDatabaseUnavailable, sqlStateOf } from "@/server/db";
+import { toResponse, type Answer } from "./call";
 import { AppError, ERROR_KINDS, type ErrorKind, type FieldProblem } from "@/server/errors";
 
 const TITLES: Record<ErrorKind, string> = {
@@ -66,7 +67,7 @@ function lowerFirst(text: string): string {
 }
 
 /** An error as an RFC 9457 problem document. `error` null: something nobody foresaw, told without any detail. */
-export function problemResponse(error: AppError | null, requestId: string, headers: Record<string, string> = {}): Response {
+export function problemAnswer(error: AppError | null, requestId: string, headers: Record<string, string> = {}): Answer {
   const status = error ? ERROR_KINDS[error.kind] : 500;
   const { type, fields, reasons, changed, accepts, retryAfterSeconds } = error?.extras ?? {};
   const body: Problem = {
@@ -81,13 +82,15 @@ export function problemResponse(error: AppError | null, requestId: string, heade
     ...(accepts && { accepts }),
   };
   const retryAfter = retryAfterSeconds ?? (error?.kind === "unavailable" ? 2 : error?.kind === "rate-limited" ? 60 : undefined);
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: {
-      "content-type": "application/problem+json",
-      ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
-      ...(status === 401 && { "www-authenticate": "Bearer" }),
-      ...headers,
-    },
-  });
+  const all = {
+    "content-type": "application/problem+json",
+    ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    ...(status === 401 && { "www-authenticate": "Bearer" }),
+    ...headers,
+  };
+  return { status, headers: Object.entries(all), body: JSON.stringify(body) };
+}
+
+export function problemResponse(error: AppError | null, requestId: string, headers: Record<string, string> = {}): Response {
+  return toResponse(problemAnswer(error, requestId, headers));
 }

@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { MAX_BODY_BYTES, MAX_DEPTH } from "@/lib/contract/agent";
 import { AppError } from "@/server/errors";
+import type { IncomingCall } from "./call";
 import { parseJson } from "./scan-json";
 
 const inflate = promisify(gunzip);
@@ -14,7 +15,7 @@ export type Body = { text: string; json: unknown };
  * Reads a JSON body: application/json, plain or gzip, at most 4 MiB before and after inflating, at most 32 levels deep.
  * @throws AppError unsupported (type or encoding), too-large, invalid
  */
-export async function readJsonBody(request: Request): Promise<Body> {
+export async function readJsonBody(request: IncomingCall): Promise<Body> {
   const type = request.headers.get("content-type")?.trim() ?? "";
   if (!JSON_TYPE.test(type)) throw new AppError("unsupported", "Send the body as application/json, in UTF-8.", { type: "not-json" });
   const bytes = await readBytes(request);
@@ -34,7 +35,7 @@ export function decodeText(bytes: Uint8Array): string {
 }
 
 /** The body's bytes, inflated. @throws AppError unsupported, too-large, invalid */
-export async function readBytes(request: Request): Promise<Uint8Array> {
+export async function readBytes(request: IncomingCall): Promise<Uint8Array> {
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") throw new AppError("unsupported", "Only gzip is accepted as a content encoding.", { type: "unknown-encoding" });
   const sent = await readLimited(request);
@@ -47,9 +48,13 @@ export async function readBytes(request: Request): Promise<Uint8Array> {
   }
 }
 
-async function readLimited(request: Request): Promise<Uint8Array> {
+async function readLimited(request: IncomingCall): Promise<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   if (!request.body) return new Uint8Array();
+  if (request.body instanceof Uint8Array) {
+    if (request.body.byteLength > MAX_BODY_BYTES) throw tooLarge();
+    return request.body;
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body.getReader();

@@ -1,6 +1,7 @@
 import type { App } from "@/server/context";
 import { AppError } from "@/server/errors";
 import { processWide } from "@/server/process-wide";
+import type { IncomingCall } from "./call";
 import { peerOf } from "./peer";
 
 /** Keys known to be over their limit, until when: a flood does not cost a write per request. Capped. */
@@ -36,6 +37,6 @@ function tooMany(leftMs: number): AppError {
 }
 
 /** The same for what strangers may do, counted per peer. @throws AppError rate-limited */
-export function limitByPeer(app: App, request: Request, what: string, limit: { max: number; windowMs: number }): Promise<void> {
+export function limitByPeer(app: App, request: Pick<IncomingCall, "headers">, what: string, limit: { max: number; windowMs: number }): Promise<void> {
   return hitLimit(app, `${what}:${peerOf(request) ?? "unknown"}`, limit);
 }
