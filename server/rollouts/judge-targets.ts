@@ -85,7 +85,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       reason: row.reason,
       kind: row.rollout_kind,
       executor: row.executor_id === null ? "agent" : "external",
-      generation: Number(row.generation ?? 0),
+      generation: row.generation === null ? null : Number(row.generation),
       components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
       previousInstances: detail.previousInstances ?? [],
       regressions: detail.regressions ?? 0,

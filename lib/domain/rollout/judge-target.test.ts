@@ -92,16 +92,18 @@ describe("judgeTarget", () => {
     ["told to stop, still runs", { components: [], kind: "stop" }, { progress: said("replacing") }, "replacing"],
     ["told to stop, gone", { components: [], kind: "stop" }, { present: false }, "verified"],
     ["gone", {}, { present: false }, "gone"],
-    ["told to stop, vanished before its turn", { components: [], kind: "stop", status: "pending", generation: 0 }, { present: false }, "gone"],
-    ["told to stop, still away, and it was never its turn", { components: [], kind: "stop", status: "gone", generation: 0 }, { present: false }, "gone"],
+    ["told to stop, vanished before its turn", { components: [], kind: "stop", status: "pending", generation: null }, { present: false }, "gone"],
+    ["told to stop, still away, and it was never its turn", { components: [], kind: "stop", status: "gone", generation: null }, { present: false }, "gone"],
     ["told to stop by another system, where no generation counts", { components: [], kind: "stop", executor: "external", status: "offered", generation: 0 }, { present: false }, "verified"],
+    ["told to stop by another system, still away", { components: [], kind: "stop", executor: "external", status: "gone", generation: 0 }, { present: false }, "verified"],
     ["told to stop, to be told again, and gone meanwhile", { components: [], kind: "stop", status: "pending" }, { present: false }, "gone"],
     ["told to stop, verified by being away", { components: [], kind: "stop", status: "verified" }, { present: false }, "verified"],
-    ["gone before it was offered", { status: "pending", generation: 0 }, { present: false }, "gone"],
+    ["gone before it was offered", { status: "pending", generation: null }, { present: false }, "gone"],
     ["gone stays gone", { status: "gone" }, { present: false }, "gone"],
-    ["never offered, came back: waits for its turn", { status: "gone", generation: 0 }, { instances: [old] }, "pending"],
-    ["never offered, came back right: waits for its turn all the same", { status: "gone", generation: 0 }, {}, "pending"],
-    ["never offered, came back silent", { status: "gone", generation: 0 }, { freshness: "silent" }, "pending"],
+    ["never offered, came back: waits for its turn", { status: "gone", generation: null }, { instances: [old] }, "pending"],
+    ["never offered, came back right: waits for its turn all the same", { status: "gone", generation: null }, {}, "pending"],
+    ["never offered, came back silent", { status: "gone", generation: null }, { freshness: "silent" }, "pending"],
+    ["told by another system, vanished, came back: is not told again", { executor: "external", status: "gone", generation: 0 }, { instances: [old], generation: null }, "offered"],
     ["came back, right", { status: "gone" }, {}, "verified"],
     ["came back after an absence longer than any answer takes", { status: "gone", statusSince: NOW - 100 }, { instances: [old], generation: 4 }, ["stuck", "no-answer"]],
     ["came back, host lets nobody act any more", { status: "gone" }, { instances: [old], canAct: false }, ["stuck", "not-allowed"]],
@@ -234,7 +236,7 @@ describe("judgeTarget", () => {
     const goals = fc.record({
       status: fc.constantFrom(...TARGET_STATUSES),
       executor: fc.constantFrom("agent" as const, "external" as const),
-      generation: fc.constantFrom(0, 5),
+      generation: fc.constantFrom(null, 5),
       regressions: fc.nat(3),
       components: fc.constantFrom([{ name: "main", artifactId: "new" }], []),
     });
@@ -242,7 +244,7 @@ describe("judgeTarget", () => {
       fc.property(goals, fc.constantFrom(10, 2000), observations, fc.nat(1500), (wanted, age, changes, stepMs) => {
         // Only who waits for its turn, or left before it, has no generation.
         const mayWait = wanted.status === "gone" || wanted.status === "withdrawn";
-        const generation = wanted.status === "pending" ? 0 : mayWait ? wanted.generation : 5;
+        const generation = wanted.status === "pending" ? null : mayWait ? wanted.generation : 5;
         let current = goal({ ...wanted, generation, statusSince: NOW - age });
         const seen = [current.status];
         let at = NOW;

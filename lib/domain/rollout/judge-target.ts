@@ -76,7 +76,8 @@ export interface TargetGoal {
   kind: RolloutKind;
   /** Who carries it out: the target's agent, or a system that only observation tells of. */
   executor: "agent" | "external";
-  generation: number;
+  /** The generation that it was told; null before that. Where another system carries it out it stays what it was. */
+  generation: number | null;
   /** What must run, by component; empty when nothing shall (`stop`, or an assignment of nothing). */
   components: readonly { name: string; artifactId: string }[];
   /** For `replace`: the instance keys at the start, none of which may remain. */
@@ -154,7 +155,7 @@ function match(goal: TargetGoal, observation: TargetObservation, policy: Progres
 
 /** Whether the agent took this generation up, as its report or its executor says. */
 function hasAnswered(goal: TargetGoal, { generation, progress }: TargetObservation): boolean {
-  return (generation ?? 0) >= goal.generation || progress?.generation === goal.generation;
+  return (generation ?? 0) >= (goal.generation ?? 0) || progress?.generation === goal.generation;
 }
 
 /** Why a target was stuck before its agent took the order up. */
@@ -216,12 +217,12 @@ export function judgeTarget(
   if (goal.status === "withdrawn") return stay;
   if (!observation.present) {
     // Told to stop and gone: that is what was wanted. Who was never told is merely away.
-    const told = goal.status !== "pending" && (goal.status !== "gone" || goal.generation > 0);
+    const told = goal.status !== "pending" && (goal.status !== "gone" || goal.generation !== null);
     const stopped = goal.components.length === 0 && told;
     return { status: stopped ? "verified" : "gone", reason: null, willRevert: false, unhealthy: false };
   }
   // It came back before its turn, and waits for it again.
-  if (goal.status === "gone" && goal.generation === 0) return { ...stay, status: "pending", reason: null };
+  if (goal.status === "gone" && goal.generation === null) return { ...stay, status: "pending", reason: null };
   // Nothing is known of a silent target, so what was verified stays so: silence is another axis.
   const silent = observation.freshness === "silent";
   const found = match(goal, observation, policy);

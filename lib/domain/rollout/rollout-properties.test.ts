@@ -134,8 +134,8 @@ interface Row {
   status: TargetStatus;
   statusSince: number;
   reason: TargetReason | null;
-  /** 0 before it was offered. */
-  generation: number;
+  /** Null before it was offered. */
+  generation: number | null;
   regressions: number;
   willRevert: boolean;
   unhealthy: boolean;
@@ -214,7 +214,7 @@ class World {
       status: "pending",
       statusSince: this.now,
       reason: null,
-      generation: 0,
+      generation: null,
       regressions: 0,
       willRevert: false,
       unhealthy: false,
@@ -339,7 +339,7 @@ class World {
     row.reason = null;
     const before = host.ordered ?? host.traits.generation;
     const next = before + (this.setup.executor === "agent" ? 1 : 0);
-    must(row.generation === 0 || next === row.generation + (this.setup.executor === "agent" ? 1 : 0), "the generation grows by one with each offer");
+    must(row.generation === null || next === row.generation + (this.setup.executor === "agent" ? 1 : 0), "the generation grows by one with each offer");
     row.generation = next;
     host.ordered = next;
   }
