@@ -6,8 +6,8 @@ describe("Confirmations", () => {
     const confirmations = new Confirmations();
     expect(confirmations.nextInMs(0)).toBe(Number.POSITIVE_INFINITY);
     confirmations.ended(1_000);
-    expect(confirmations.nextInMs(1_000)).toBe(2_300);
-    expect(confirmations.nextInMs(3_300)).toBe(3_300);
+    expect(confirmations.nextInMs(1_000)).toBe(2_100);
+    expect(confirmations.nextInMs(3_100)).toBe(3_500);
     expect(confirmations.nextInMs(6_600)).toBe(5_400);
     expect(confirmations.nextInMs(12_000)).toBe(Number.POSITIVE_INFINITY);
   });

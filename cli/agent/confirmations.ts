@@ -1,5 +1,5 @@
 /** After an execution has ended, how much later (ms) what runs is reported again. */
-const AFTER_MS = [2_300, 5_600, 11_000] as const;
+const AFTER_MS = [2_100, 5_600, 11_000] as const;
 /** Reports that would come closer together than this are one. */
 const APART_MS = 400;
 
