@@ -53,6 +53,7 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/freezes": { ask: "freezes.read" },
   "POST /api/v1/freezes": { ask: "freezes.place", body: { environment: "staging", name: "evening", reason, endsAt: "2099-01-01T00:00:00Z" } },
   "POST /api/v1/freezes/lift": { ask: "freezes.lift", body: { freeze: standing, reason } },
+  "GET /api/v1/gate": { ask: "rollouts.read", query: `service=payments&environment=staging&digest=${image.digest}` },
   "GET /api/v1/holds": { ask: "rollouts.read" },
   "POST /api/v1/holds": { ask: "holds.place", body: { ...place, reason } },
   "POST /api/v1/holds/lift": { ask: "holds.lift", body: { ...place, reason } },

@@ -24,6 +24,7 @@ import * as environments from "../environments/route";
 import * as events from "../events/route";
 import * as freezes from "../freezes/route";
 import * as freezesLift from "../freezes/lift/route";
+import * as gate from "../gate/route";
 import * as holds from "../holds/route";
 import * as executors from "../executors/route";
 import * as executorsId from "../executors/[id]/route";
@@ -91,6 +92,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/events", handlers: events },
   { path: "/api/v1/freezes", handlers: freezes },
   { path: "/api/v1/freezes/lift", handlers: freezesLift },
+  { path: "/api/v1/gate", handlers: gate },
   { path: "/api/v1/holds", handlers: holds },
   { path: "/api/v1/executors", handlers: executors },
   { path: "/api/v1/executors/{id}", handlers: executorsId },

@@ -1,0 +1,60 @@
+import type { z } from "zod";
+import type { GateDto, gateQuery } from "@/lib/contract/gate";
+import { decideGate } from "@/lib/domain/rollout/gate";
+import { explainReason } from "@/lib/domain/rollout/reasons";
+import { authorise } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { readFreeze } from "@/server/policies/read-freeze";
+import { readReleasesHere } from "./read-decision";
+import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
+
+type HoldRow = { id: string | null; entry_seq: bigint | null; now: Date };
+type ForeignRow = { id: string; version: string; service_id: string; service_name: string; entry_seq: bigint };
+
+/**
+ * Whether a digest may be deployed at a place now, with every reason against it. A digest, never a tag or a version: who
+ * asks has bytes in hand. Nothing is written.
+ */
+export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeof gateQuery> }): Promise<GateDto> {
+  authorise(ctx, "rollouts.read", { service: input.service, environment: input.environment });
+  const place = await readPlace(ctx.db, input);
+  const named = await ctx.db.$queryRaw<ForeignRow[]>`
+    SELECT DISTINCT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq FROM artifact_digests d
+    JOIN release_components c ON c.artifact_id = d.artifact_id JOIN releases r ON r.id = c.release_id JOIN services s ON s.id = r.service_id
+    WHERE d.digest = ${input.digest} ORDER BY r.entry_seq DESC LIMIT 200`;
+  const here = isKnownPlace(place) ? await readReleasesHere(ctx.db, place, { ids: named.map(({ id }) => id) }) : [];
+  const known = new Set(here.map(({ id }) => id));
+  const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.entry_seq), approvedHere: false, recalled: false, ranHere: false }));
+  const { hold, freeze, now } = isKnownPlace(place) ? await readPolicy(ctx, place) : { hold: null, freeze: null, now: new Date() };
+  const verdict = decideGate({
+    service: place.service,
+    environment: place.environment,
+    partition: { name: place.names.partition, known: place.partitionKnown },
+    releases: [...here, ...elsewhere],
+    hold,
+    freeze,
+  });
+  return {
+    allowed: verdict.ok,
+    service: place.service?.name ?? input.service,
+    environment: input.environment,
+    partition: input.partition,
+    digest: input.digest,
+    version: verdict.version,
+    reasons: verdict.ok ? [] : verdict.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
+    asOf: now.toISOString(),
+  };
+}
+
+async function readPolicy({ db }: Ctx, { service, environment, names }: KnownPlace): Promise<{ hold: { id: string; detail: string | null } | null; freeze: { name: string; until: string | null } | null; now: Date }> {
+  const [row] = await db.$queryRaw<HoldRow[]>`
+    SELECT h.id, h.entry_seq, clock_timestamp() AS now FROM (SELECT) one
+    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL`;
+  const now = row?.now ?? new Date();
+  const freeze = await readFreeze(db, { environmentId: environment.id, serviceId: service.id }, now);
+  return {
+    hold: row?.id ? { id: row.id, detail: row.entry_seq === null ? null : `entry ${row.entry_seq}` } : null,
+    freeze: freeze && { name: freeze.name, until: freeze.until?.toISOString() ?? null },
+    now,
+  };
+}
