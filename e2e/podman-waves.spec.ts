@@ -75,6 +75,7 @@ test.describe("twenty containers on a real engine", () => {
     }
     expect(await ended(id)).toMatchObject({ status: "succeeded", counts: { total: COUNT, verified: COUNT } });
     expect([...running().keys()].sort()).toEqual(names);
-    expect(engine.podman("ps", "--all", "--quiet").split("\n")).toHaveLength(COUNT);
+    // What was replaced goes when its successor is settled, which may be a moment after it is verified.
+    await expect.poll(() => engine.podman("ps", "--all", "--quiet").split("\n").length, { timeout: 60_000 }).toBe(COUNT);
   });
 });
