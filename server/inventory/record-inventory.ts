@@ -13,6 +13,8 @@ type Result = { answer: InventoryResponse } | { error: unknown };
 
 /** Small enough that nobody waits long for the others', large enough that a fleet that reports at once is a few statements. */
 const TOGETHER = { maxSize: 100, maxWeight: 2_000, concurrency: 3, weigh };
+/** From here on a report goes by itself at once: nobody waits behind a few clusters that report everything. */
+const HEAVY = TOGETHER.maxWeight / 2;
 
 const batchers = new WeakMap<Db, (incoming: Incoming) => Promise<Result>>();
 
@@ -36,8 +38,9 @@ export async function recordInventory({ ctx, input, now = new Date() }: { ctx: C
     take = createBatcher((incoming: readonly Incoming[]) => takeTogether(db, incoming), TOGETHER);
     batchers.set(db, take);
   }
-  const result = await take({ agentId: ctx.actor.id, report: input, receivedAt: now });
-  if ("error" in result) throw result.error;
+  const incoming = { agentId: ctx.actor.id, report: input, receivedAt: now };
+  const result = weigh(incoming) > HEAVY ? (await takeTogether(db, [incoming]))[0] : await take(incoming);
+  if (!result || "error" in result) throw result?.error ?? new Error("a report was not taken");
   return result.answer;
 }
 
