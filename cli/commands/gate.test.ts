@@ -98,6 +98,10 @@ describe("plumbline status", () => {
   it("says that it waited in vain", async () => {
     answers = [status({ inSync: false })];
     expect(await run("status", "--wait", "--timeout", "1ms")).toBe(124);
+    expect(printed).toContain("Not there within 1ms: something deviates, or is silent");
+    answers = [status({ instances: 0, cells: [] })];
+    expect(await run("status", "--wait", "--timeout", "1ms")).toBe(124);
+    expect(printed).toContain("Not there within 1ms: nothing has reported");
   });
   it("does not wait unless it is told to", async () => {
     answers = [status({ inSync: false })];

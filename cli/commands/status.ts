@@ -24,9 +24,14 @@ export function registerStatusCommand(program: Command, { lookMs = LOOK_MS }: { 
       const look = (): Promise<StatusDto> => client.get<StatusDto>("status", { service, environment });
       const status = options.wait ? await waitUntilSettled(look, { timeoutMs, lookMs }) : await look();
       const rows = status.cells.map((cell) => [cell.service, cell.environment, cell.assigned ?? "nothing assigned", `${cell.instances}`, cell.deviating > 0 ? `${cell.worst} on ${cell.deviating}` : cell.silent > 0 ? `silent on ${cell.silent}` : (cell.worst ?? "no instances")]);
-      print(options.json, status, [...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "ASSIGNED", "INSTANCES", "STATE"], ...rows]) : ["Nothing reports yet."]), status.inSync ? `In sync, as of ${status.asOf}.` : `Drift, as of ${status.asOf}.`]);
+      print(options.json, status, [...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "ASSIGNED", "INSTANCES", "STATE"], ...rows]) : ["Nothing reports yet."]), summarise(status, options.wait ? options.timeout : null)]);
       if (options.wait ? !isSettled(status) : !status.inSync) process.exitCode = options.wait ? EXIT.timeout : EXIT.drift;
     });
+}
+
+function summarise(status: StatusDto, waited: string | null): string {
+  if (waited !== null && !isSettled(status)) return `Not there within ${waited}: ${status.instances === 0 ? "nothing has reported" : status.inSync ? "a rollout is under way" : "something deviates, or is silent"}, as of ${status.asOf}.`;
+  return `${status.inSync ? "In sync" : "Drift"}, as of ${status.asOf}.`;
 }
 
 /** In sync, with something there, and nothing on its way: a rollout under way explains what deviates, and is not its end. */
