@@ -66,15 +66,17 @@ async function takeTogether(db: Db, incoming: readonly Incoming[]): Promise<Resu
 
 /** Where one of many cannot be taken, halves are, until it is alone. */
 async function takeOrSplit(db: Db, incoming: readonly Incoming[]): Promise<Result[]> {
+  let taken: Taken;
   try {
-    const taken = await transact(db, (tx) => takeReports(tx, db, incoming));
-    if (taken.createdCombinations.length > 0) await judgeAgain(db, taken, new Date(Math.max(...incoming.map(({ receivedAt }) => receivedAt.getTime()))));
-    return taken.outcomes.map((outcome) => ("refusal" in outcome ? { error: outcome.refusal } : outcome));
+    taken = await transact(db, (tx) => takeReports(tx, db, incoming));
   } catch (error) {
     if (incoming.length === 1 || isDatabaseUnavailable(error)) return incoming.map(() => ({ error }));
     const middle = incoming.length >> 1;
     return [...(await takeOrSplit(db, incoming.slice(0, middle))), ...(await takeOrSplit(db, incoming.slice(middle)))];
   }
+  // Outside: what is committed is not to be taken again in halves, which would only find that it is there.
+  if (taken.createdCombinations.length > 0) await judgeAgain(db, taken, new Date(Math.max(...incoming.map(({ receivedAt }) => receivedAt.getTime()))));
+  return taken.outcomes.map((outcome) => ("refusal" in outcome ? { error: outcome.refusal } : outcome));
 }
 
 /**

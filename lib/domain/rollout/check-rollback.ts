@@ -88,15 +88,21 @@ export type ReplaceCheck = { ok: true; kind: "replace"; warnings: Warning[] } | 
 export type StopCheck = { ok: true; kind: "stop"; warnings: Warning[] } | Refused;
 
 function refuseScope(state: DecisionState): RefusalReason[] {
+  const denied: RefusalReason[] = state.permission.ok ? [] : [{ reason: "not-permitted", detail: state.permission.detail }];
+  return [...denied, ...refusePlace(state)];
+}
+
+/** Parts of a place that do not exist. */
+export function refusePlace(state: Pick<DecisionState, "service" | "environment" | "partition">): RefusalReason[] {
   const reasons: RefusalReason[] = [];
-  if (!state.permission.ok) reasons.push({ reason: "not-permitted", detail: state.permission.detail });
   if (state.service === null) reasons.push({ reason: "service-unknown" });
   if (state.environment === null) reasons.push({ reason: "environment-unknown" });
   if (!state.partition.known) reasons.push({ reason: "partition-unknown", partition: state.partition.name });
   return reasons;
 }
 
-function refuseRelease(state: DecisionState, release: ReleaseHere | null): RefusalReason[] {
+/** Why a release may not run at a place, whoever brings it there; null for one that is not known. */
+export function refuseRelease(state: Pick<DecisionState, "service" | "environment">, release: ReleaseHere | null): RefusalReason[] {
   if (release === null) return [{ reason: "release-unknown" }];
   const reasons: RefusalReason[] = [];
   const { version } = release;
