@@ -99,7 +99,8 @@ function isTransient(error: unknown): boolean {
 /** Not the caller's fault and likely to pass: the database is down, full, starting, or has no connection left. */
 const PASSING_STATES = /^(08|53|57P0|57014|55P03|25P03|25006|40001|40P01|58030)/;
 const PASSING_CODES = new Set(["P1001", "P1002", "P1008", "P1017", "P2024", "P2028", "P2034", "P2037", "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EPIPE", "ETIMEDOUT"]);
-const PASSING_MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Unable to start a transaction in the given time|terminating connection|Can't reach database server|the database system is|not currently accepting connections|server closed the connection/i;
+// A socket file that is not there is one way of not being up.
+const PASSING_MESSAGES = /connect ENOENT|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Unable to start a transaction in the given time|terminating connection|Can't reach database server|the database system is|not currently accepting connections|server closed the connection/i;
 
 /** Whether an error means that the database cannot answer now. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -107,6 +107,7 @@ export class SimulatedAgent {
   private line: Connection | null = null;
   private silentUntil = 0;
   private wakeReports: (afterMs: number) => void = () => undefined;
+  private stopWaiting: () => void = () => undefined;
 
   constructor(options: AgentOptions) {
     const { identity, plan } = options;
@@ -170,6 +171,7 @@ export class SimulatedAgent {
 
   /** Reports and obeys until the signal. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.stopWaiting());
     await Promise.all([this.keepReporting(signal), this.keepFollowing(signal)]);
     this.host.close();
     await this.converger.drain();
@@ -184,7 +186,7 @@ export class SimulatedAgent {
   private async keepReporting(signal: AbortSignal): Promise<void> {
     let dueAt = performance.now() + jitteredMs(this.options.intervalMs, Math.random()) * Math.random();
     while (!signal.aborted) {
-      await this.until(() => dueAt, (due) => (dueAt = Math.min(dueAt, due)), signal);
+      await this.until(() => dueAt, (due) => (dueAt = Math.min(dueAt, due)));
       if (signal.aborted) return;
       const now = performance.now();
       dueAt = now + Math.min(jitteredMs(this.options.intervalMs, Math.random()), this.confirmations.nextInMs(now));
@@ -195,12 +197,11 @@ export class SimulatedAgent {
   }
 
   /** Resolves at the due time, which changes on the host bring forward. */
-  private until(due: () => number, bringForward: (due: number) => void, signal: AbortSignal): Promise<void> {
+  private until(due: () => number, bringForward: (due: number) => void): Promise<void> {
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
       const end = (): void => {
         clearTimeout(timer);
-        signal.removeEventListener("abort", end);
         // What changes while a report is under way goes into the one after it.
         this.wakeReports = (afterMs) => bringForward(performance.now() + afterMs);
         resolve();
@@ -213,7 +214,7 @@ export class SimulatedAgent {
         bringForward(performance.now() + afterMs);
         arm();
       };
-      signal.addEventListener("abort", end);
+      this.stopWaiting = end;
       arm();
     });
   }

@@ -18,7 +18,6 @@ const databaseName = "plumbline";
 /** Chosen for a small machine with an SSD; durability (fsync, synchronous_commit) stays on. */
 const serverSettings = {
   listen_addresses: "127.0.0.1",
-  unix_socket_directories: "",
   max_connections: "200",
   shared_buffers: "256MB",
   effective_cache_size: "1GB",
@@ -33,6 +32,9 @@ const serverSettings = {
   lc_messages: "C",
   log_line_prefix: "%m [%p] ",
 };
+
+/** Of the path of a socket, in bytes, on the strictest system (macOS). */
+const longestSocketPath = 103;
 
 const fastThenHard = [
   ["SIGINT", 20_000],
@@ -147,7 +149,15 @@ class EmbeddedDatabase {
   /** Connection URL of a role: owner, app or verifier. */
   url(role = "owner", database = databaseName) {
     const name = `plumbline_${role}`;
-    return `postgresql://${name}:${this.#options.notes.passwords[name]}@127.0.0.1:${this.port}/${database}`;
+    const through = this.#socketFolder ? `?host=${encodeURIComponent(this.#socketFolder)}` : "";
+    return `postgresql://${name}:${this.#options.notes.passwords[name]}@127.0.0.1:${this.port}/${database}${through}`;
+  }
+
+  /** A question and its answer cost a third less through a socket file. Its path may be no longer than the system's limit. */
+  get #socketFolder() {
+    const { place } = this.#options;
+    const folder = path.join(path.dirname(place.pgData), "socket");
+    return this.#socketWorks && process.platform !== "win32" && Buffer.byteLength(`${folder}/.s.PGSQL.65535.lock`) <= longestSocketPath ? folder : undefined;
   }
 
   /**
@@ -168,6 +178,8 @@ class EmbeddedDatabase {
         return;
       }
       if (this.#stopping) throw new Failure("The database was stopped while it started.");
+      // Some shared and network folders hold no sockets.
+      if (this.#logTail().includes("could not create any Unix-domain sockets")) this.#socketWorks = false;
       // The port went to someone else between our look and the server's own bind, or a killed server's
       // processes still hold its shared memory for a moment.
       if (attempt === 5) throw new Failure(`The embedded PostgreSQL does not start. The end of ${this.logFile}:\n${this.#logTail()}`);
@@ -176,6 +188,7 @@ class EmbeddedDatabase {
   }
 
   #stopping = false;
+  #socketWorks = true;
 
   get logFile() {
     return path.join(this.#options.dataDir, "logs", "postgres.log");
@@ -190,7 +203,12 @@ class EmbeddedDatabase {
     const { place, settings } = this.#options;
     if (existsSync(this.logFile) && statSync(this.logFile).size > 16 * 1024 * 1024) renameSync(this.logFile, `${this.logFile}.1`);
     const log = openSync(this.logFile, "a", 0o600);
-    const args = ["-D", place.pgData, "-p", String(this.port), ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+    const folder = this.#socketFolder;
+    if (folder) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      giveTo(place.owner, folder);
+    }
+    const args = ["-D", place.pgData, "-p", String(this.port), ...Object.entries({ ...settings, unix_socket_directories: folder ?? "" }).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
     const child = spawn(path.join(place.native, "bin", "postgres"), args, { ...asOwner(place, place.pgData), detached: true, stdio: ["ignore", log, log] });
     closeSync(log);
     this.#child = child;
@@ -219,7 +237,7 @@ class EmbeddedDatabase {
         return undefined;
       } catch (error) {
         // Refused or "the database system is starting up": not yet. Anything else will not get better.
-        if (error.code !== "ECONNREFUSED" && error.code !== "57P03" && error.code !== "ECONNRESET" && !/terminated|timeout/i.test(error.message)) throw error;
+        if (error.code !== "ECONNREFUSED" && error.code !== "ENOENT" && error.code !== "57P03" && error.code !== "ECONNRESET" && !/terminated|timeout/i.test(error.message)) throw error;
         await sleep(30);
       } finally {
         await client.end().catch(() => undefined);

@@ -73,8 +73,8 @@ describe("limits", () => {
 });
 
 describe("a database that is away", () => {
-  it("is a 503, not a 500", async () => {
-    const db = openDatabase("postgresql://nobody@127.0.0.1:1/none");
+  it.each(["postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none?host=%2Fnowhere"])("is a 503, not a 500: %s", async (url) => {
+    const db = openDatabase(url);
     const error: unknown = await db.$queryRaw`SELECT 1`.catch((failure: unknown) => failure);
     expect(toAppError(error)).toMatchObject({ kind: "unavailable" });
     await db.$disconnect();
