@@ -38,6 +38,7 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/channels/{id}/test": { ask: "channels.write", body: {} },
   "GET /api/v1/deliveries": { ask: "deliveries.read" },
   "POST /api/v1/deliveries/{id}/resend": { ask: "deliveries.resend", body: {} },
+  "GET /api/v1/doctor": { ask: "findings.read", query: "service=payments" },
   "POST /api/v1/enrolments": { ask: "agents.enrol", body: { pool: "hosts" } },
   "GET /api/v1/environments": { ask: "fleet.read" },
   "PUT /api/v1/environments": { ask: "environments.write", body: { name: "staging" } },

@@ -101,6 +101,9 @@ function EnvironmentActs({ service, adopted, row, onLift }: { service: string; a
       <Link className="link" href={`/p/${encodeURIComponent(service)}/${encodeURIComponent(environment)}${row.partition === "default" ? "" : `?partition=${encodeURIComponent(row.partition)}`}`} prefetch={false}>
         On-call page
       </Link>
+      <Link className="link" aria-label={`Why ${where} looks as it does`} href={`/services/${encodeURIComponent(service)}/why?environment=${encodeURIComponent(environment)}`} prefetch={false}>
+        Why?
+      </Link>
       <span className="row-acts">
         {row.assigned ? (
           <Button size="small" aria-label={`Roll back ${where}`} disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: row.partition })}>

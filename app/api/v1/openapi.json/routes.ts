@@ -19,6 +19,7 @@ import * as channelsId from "../channels/[id]/route";
 import * as channelsIdTest from "../channels/[id]/test/route";
 import * as deliveries from "../deliveries/route";
 import * as deliveriesIdResend from "../deliveries/[id]/resend/route";
+import * as doctor from "../doctor/route";
 import * as enrolments from "../enrolments/route";
 import * as environments from "../environments/route";
 import * as events from "../events/route";
@@ -87,6 +88,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/channels/{id}/test", handlers: channelsIdTest },
   { path: "/api/v1/deliveries", handlers: deliveries },
   { path: "/api/v1/deliveries/{id}/resend", handlers: deliveriesIdResend },
+  { path: "/api/v1/doctor", handlers: doctor },
   { path: "/api/v1/enrolments", handlers: enrolments },
   { path: "/api/v1/environments", handlers: environments },
   { path: "/api/v1/events", handlers: events },
