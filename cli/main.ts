@@ -5,6 +5,7 @@ import { registerAdminCommands } from "./commands/admin";
 import { registerDoctorCommand } from "./commands/doctor";
 import { registerGateCommand } from "./commands/gate";
 import { registerLedgerCommands } from "./commands/ledger";
+import { registerPartitionCommands } from "./commands/partition";
 import { registerPolicyCommands } from "./commands/policy";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollouts/commands";
@@ -14,7 +15,18 @@ import { registerProcesses } from "./processes/commands";
 
 /** Each group of commands registers itself; a command throws an Error with a sentence, or a CliError with an exit code too. */
 const own = [registerAgent, registerProcesses];
-const clients = [registerReleaseCommands, registerRolloutCommands, registerPolicyCommands, registerStatusCommand, registerGateCommand, registerDoctorCommand, registerLedgerCommands, registerAdminCommands, registerSimulateCommand];
+const clients = [
+  registerReleaseCommands,
+  registerRolloutCommands,
+  registerPolicyCommands,
+  registerPartitionCommands,
+  registerStatusCommand,
+  registerGateCommand,
+  registerDoctorCommand,
+  registerLedgerCommands,
+  registerAdminCommands,
+  registerSimulateCommand,
+];
 
 const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0");
 for (const register of own) register(program);

@@ -167,6 +167,7 @@ export const rolloutPreview = z.strictObject({
   executor: z.strictObject({ name: z.string(), kind: z.string() }).nullable(),
   freeze: z.strictObject({ name: z.string(), until: instant.nullable() }).nullable(),
   hold: z.strictObject({ entry: z.int() }).nullable(),
+  pin: z.strictObject({ entry: z.int(), reason: z.string().nullable(), until: instant.nullable() }).nullable(),
   activeRollout: z.strictObject({ id: uuid, number: z.int(), kind: z.enum(ROLLOUT_KINDS) }).nullable(),
   ledgerSize: z.int(),
   revision: z.string(),

@@ -37,7 +37,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
       LEFT JOIN rollouts r ON r.service_id = p.service_id AND r.environment_id = p.environment_id AND r.partition = p.name AND r.status IN ('planned', 'running', 'paused')
       LEFT JOIN LATERAL (SELECT (count(*) FILTER (WHERE x.status = 'verified'))::int AS verified, (count(*) FILTER (WHERE x.status NOT IN ('gone', 'withdrawn')))::int AS total
         FROM rollout_targets x WHERE x.rollout_id = r.id) t ON r.id IS NOT NULL
-      WHERE p.service_id = ${serviceId}::uuid AND p.environment_id = ANY(${environmentIds}::uuid[]) ORDER BY p.ordinal, p.name`,
+      WHERE p.service_id = ${serviceId}::uuid AND p.environment_id = ANY(${environmentIds}::uuid[]) AND p.removed_at IS NULL ORDER BY p.name = 'default', p.ordinal, p.name`,
     db.$queryRaw<RunningRow[]>`
       SELECT c.environment_id::text, c.partition, c.running_release_id::text, c.image_id, c.categories[1] AS worst, s.freshness = 'silent' AS silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy, min(s.last_report_at) AS oldest
       FROM combinations c JOIN combination_counts k ON k.combination_id = c.id JOIN agent_scopes s ON s.id = k.agent_scope_id

@@ -4,6 +4,7 @@ import { systemContext, type App } from "@/server/context";
 import { transact } from "@/server/db";
 import { noteEnd, type WaiverRow } from "@/server/policies/end-waiver";
 import { toFreezeWindow } from "@/server/policies/read-freeze";
+import { noteUnpinned, type PinRow } from "@/server/policies/unpin-partition";
 
 const BATCH = 50;
 
@@ -15,6 +16,18 @@ export async function endExpiredWaivers(app: App, now = new Date()): Promise<num
       FROM waivers w JOIN services s ON s.id = w.service_id JOIN environments e ON e.id = w.environment_id
       WHERE w.ended_seq IS NULL AND w.expires_at <= ${now} ORDER BY w.expires_at, w.id LIMIT ${BATCH} FOR UPDATE OF w SKIP LOCKED`;
     for (const waiver of due) await noteEnd(tx, systemContext(app), waiver, null);
+    return due.length;
+  });
+}
+
+/** Notes the end of pins whose time is over. Rollouts may touch those partitions since that time. */
+export async function endExpiredPins(app: App, now = new Date()): Promise<number> {
+  return transact(app.db, async (tx) => {
+    const due = await tx.$queryRaw<PinRow[]>`
+      SELECT n.id::text, n.partition::text, n.entry_seq, n.service_id::text, s.name::text AS service, n.environment_id::text, e.name::text AS environment
+      FROM pins n JOIN services s ON s.id = n.service_id JOIN environments e ON e.id = n.environment_id
+      WHERE n.ended_seq IS NULL AND n.expires_at <= ${now} ORDER BY n.expires_at, n.id LIMIT ${BATCH} FOR UPDATE OF n SKIP LOCKED`;
+    for (const pin of due) await noteUnpinned(tx, systemContext(app), pin, null);
     return due.length;
   });
 }
@@ -37,13 +50,14 @@ export async function announceFreezes(app: App, from: Date, to: Date): Promise<n
   });
 }
 
-/** One job of both. It remembers when it looked last: what turned while no worker ran is seen by whoever looks. */
+/** One job of all. It remembers when it looked last: what turned while no worker ran is seen by whoever looks. */
 export function watchPolicies(): (app: App) => Promise<void> {
   let last: Date | null = null;
   return async (app) => {
     const [clock] = await app.db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
     const now = clock?.now ?? new Date(0);
     await endExpiredWaivers(app, now);
+    await endExpiredPins(app, now);
     if (last) await announceFreezes(app, last, now);
     last = now;
   };

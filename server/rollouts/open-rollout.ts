@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { recordChanges } from "@/server/changes/record-change";
@@ -10,6 +9,7 @@ import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { advanceWaves } from "./advance-waves";
+import { describeRelease } from "./describe-release";
 import { planMembers } from "./plan-members";
 import type { Decision, ReleaseRow, TargetRow } from "./read-decision";
 import { lockRollout } from "./read-rollout-state";
@@ -65,7 +65,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       environment: place.environment.name,
       partition: place.names.partition,
       from: decision.assigned && { release: decision.assigned.releaseId, version: decision.assigned.version },
-      to: release && (await describeRelease(tx, place, release)),
+      to: release && (await describeRelease(tx, place.service, release)),
       hold: holdId,
       incident: rollout.incident ?? null,
       supersedes: superseded?.id ?? null,
@@ -129,19 +129,6 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
 
 function placeIds(place: KnownPlace): { serviceId: string; environmentId: string; partition: string } {
   return { serviceId: place.service.id, environmentId: place.environment.id, partition: place.names.partition };
-}
-
-/** The release with every digest of every component: what an agent holds its order against. */
-async function describeRelease(tx: Tx, place: KnownPlace, release: ReleaseRow): Promise<JsonObject> {
-  const rows = await tx.$queryRaw<{ name: string; repository: string | null; digests: string[] }[]>`
-    SELECT c.name::text, c.repository, ARRAY(SELECT DISTINCT d.digest::text FROM artifact_digests d WHERE d.artifact_id = c.artifact_id ORDER BY 1) AS digests
-    FROM release_components c WHERE c.release_id = ${release.id}::uuid ORDER BY c.name`;
-  return {
-    release: release.id,
-    version: release.version,
-    // A file comes from nowhere: its service stands in, since an entry names some source for every component.
-    components: rows.map(({ name, repository, digests }) => ({ name, repository: repository ?? place.service.name, digests })),
-  };
 }
 
 /** What was still on its way is not waited for any more. */

@@ -99,6 +99,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
       executor: decision.executor && { name: decision.executor.name, kind: decision.executor.kind },
       freeze: decision.freeze && { name: decision.freeze.name, until: decision.freeze.until?.toISOString() ?? null },
       hold: decision.hold && { entry: Number(decision.hold.entry) },
+      pin: decision.pin && { entry: Number(decision.pin.entry), reason: decision.pin.reason, until: decision.pin.until?.toISOString() ?? null },
       activeRollout: decision.activeRollout && { id: decision.activeRollout.id, number: Number(decision.activeRollout.number), kind: decision.activeRollout.kind },
       ledgerSize: Number(now?.size ?? 0),
       revision: encodeRevision(revisionOf(decision, chosen)),

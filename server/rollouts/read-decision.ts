@@ -8,9 +8,11 @@ import type { Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
 import type { Db, Tx } from "@/server/db";
 import { chooseExecutor } from "@/server/executors/choose-executor";
+import { pinnedSql } from "@/server/policies/pin-sql";
 import { readFreeze, type FreezeInForce } from "@/server/policies/read-freeze";
 import { readStrategy } from "@/server/policies/read-strategy";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+import { rolloutHereSql, targetsHereSql } from "./here-sql";
 import { compareRevision, type Revision } from "./revision";
 import { isKnownPlace, type KnownPlace, type Place } from "./read-place";
 
@@ -43,6 +45,7 @@ export type Decision = {
   activeRollout: ActiveRollout | null;
   hold: { id: string; entry: bigint } | null;
   freeze: FreezeInForce | null;
+  pin: { id: string; entry: bigint; reason: string | null; until: Date | null } | null;
   /** How the environment rolls out now. */
   strategy: { version: number; strategy: EnvironmentStrategy };
   /** Who carries it out instead of the agents. */
@@ -85,7 +88,7 @@ export function chooseMembers(decision: Pick<Decision, "targets">, kind: Rollout
 
 /** Reads the state of a place; parts that do not exist leave everything else empty. */
 export async function readDecision(db: Db | Tx, place: Place): Promise<Decision> {
-  const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, strategy: { version: 0, strategy: DEFAULT_STRATEGY }, executor: null, decisions: 0, lastRollouts: [] };
+  const nothing: Decision = { place, assigned: null, targets: [], running: [], activeRollout: null, hold: null, freeze: null, pin: null, strategy: { version: 0, strategy: DEFAULT_STRATEGY }, executor: null, decisions: 0, lastRollouts: [] };
   if (!isKnownPlace(place)) return nothing;
   const { service, environment, names } = place;
   const [assignment] = await db.$queryRaw<{ release_id: string | null; version: string | null; registered: bigint | null; entry_seq: bigint }[]>`
@@ -97,11 +100,12 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
     WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
     ORDER BY (status IN ('planned', 'running', 'paused')) DESC, created_at DESC, number DESC LIMIT 1`;
   const [latest] = rollouts;
-  const [rest] = await db.$queryRaw<{ hold_id: string | null; hold_entry: bigint | null; now: Date; decisions: bigint }[]>`
-    SELECT h.id AS hold_id, h.entry_seq AS hold_entry, clock_timestamp() AS now,
+  const [rest] = await db.$queryRaw<{ hold_id: string | null; hold_entry: bigint | null; pin_id: string | null; pin_entry: bigint | null; pin_reason: string | null; pin_until: Date | null; now: Date; decisions: bigint }[]>`
+    SELECT h.id AS hold_id, h.entry_seq AS hold_entry, n.id AS pin_id, n.entry_seq AS pin_entry, n.expires_at AS pin_until, (SELECT x.text FROM ledger_texts x WHERE x.entry_seq = n.entry_seq AND x.field = 'reason') AS pin_reason, clock_timestamp() AS now,
       (SELECT count(*) FROM ledger_entries WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid) AS decisions
     FROM (SELECT) one
-    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL`;
+    LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL
+    LEFT JOIN pins n ON n.service_id = ${service.id}::uuid AND n.environment_id = ${environment.id}::uuid AND n.partition = ${names.partition} AND ${pinnedSql("n")}`;
   return {
     place,
     assigned,
@@ -113,6 +117,7 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
         : null,
     hold: rest?.hold_id && rest.hold_entry !== null ? { id: rest.hold_id, entry: rest.hold_entry } : null,
     freeze: rest ? await readFreeze(db, { environmentId: environment.id, serviceId: service.id }, rest.now) : null,
+    pin: rest?.pin_id && rest.pin_entry !== null ? { id: rest.pin_id, entry: rest.pin_entry, reason: rest.pin_reason, until: rest.pin_until } : null,
     strategy: await readStrategy(db, environment.id),
     executor: await chooseExecutor(db, { service: service.name, environment: environment.name }),
     decisions: Number(rest?.decisions ?? 0),
@@ -174,7 +179,9 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
   const rows = await db.$queryRaw<Row[]>`
     SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest JOIN combinations c ON c.image_id = d.image_id
-        WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition}) AS ran,
+        WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition})
+        OR EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest
+          WHERE rc.release_id = r.id AND d.image_id = ANY(ARRAY(SELECT DISTINCT sp.image_id FROM spans sp WHERE ${names.partition} <> 'default' AND sp.service_name = ${service.name} AND sp.environment_id = ${environment.id}::uuid AND sp.target_id IN (${targetsHereSql(place)})))) AS ran,
       (SELECT ar.digest::text FROM release_components rc JOIN artifacts ar ON ar.id = rc.artifact_id WHERE rc.release_id = r.id ORDER BY rc.name = 'main' DESC, rc.name LIMIT 1) AS digest
     FROM releases r JOIN services s ON s.id = r.service_id, environments e
     WHERE e.id = ${environment.id}::uuid AND r.service_id = ${service.id}::uuid
@@ -199,7 +206,7 @@ const migrations = z.array(z.object({ id: z.string(), kind: z.enum(["expand", "c
 export async function readOfferedSince(db: Db | Tx, place: KnownPlace, chosen: string): Promise<OfferedRelease[]> {
   const { service, environment, names } = place;
   const rows = await db.$queryRaw<{ version: string; entry_seq: bigint; migrations: unknown }[]>`
-    WITH here AS (SELECT to_release_id, created_at FROM rollouts WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}),
+    WITH here AS (SELECT o.to_release_id, o.created_at FROM rollouts o WHERE ${rolloutHereSql("o", place)}),
       since AS (SELECT max(created_at) AS at FROM here WHERE to_release_id = ${chosen}::uuid)
     SELECT r.version, r.entry_seq, r.migrations FROM releases r
     WHERE r.id IN (SELECT to_release_id FROM here, since WHERE since.at IS NULL OR here.created_at >= since.at)
@@ -230,6 +237,7 @@ export function revisionOf(decision: Decision, chosen: ReleaseRow | null): Revis
       approved: chosen?.approvedHere ?? null,
       recalled: chosen?.recalled ?? null,
       hold: hold?.id ?? null,
+      pin: decision.pin?.id ?? null,
       freeze: freeze?.id ?? null,
       strategy: decision.strategy.version,
       "approvals needed": place.environment?.requiredApprovals ?? null,
@@ -237,7 +245,7 @@ export function revisionOf(decision: Decision, chosen: ReleaseRow | null): Revis
   };
 }
 
-/** The part that every check weighs. `expected` is the token that the caller decided on. */
+/** The part that every check weighs, for a partition that was named. `expected` is the token that the caller decided on. */
 export function decisionState(ctx: Ctx, verb: Verb, decision: Decision, chosen: ReleaseRow | null, expected: string | null): DecisionState {
   const { place, targets } = decision;
   const permission = ctx.actor.kind === "system" ? { ok: true as const } : may(ctx.actor, verb, place.names, Date.now());
@@ -255,6 +263,7 @@ export function decisionState(ctx: Ctx, verb: Verb, decision: Decision, chosen: 
       revertedBy: target.managedBy && target.managedBy.autoSync !== false ? target.managedBy.tool : null,
     })),
     activeRollout: decision.activeRollout,
+    pin: decision.pin && { detail: decision.pin.reason ?? `entry ${decision.pin.entry}`, until: decision.pin.until?.toISOString() ?? null, named: true },
     executor: decision.executor?.name ?? null,
     revision: compareRevision(expected, revisionOf(decision, chosen)),
   };

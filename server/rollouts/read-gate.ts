@@ -4,11 +4,12 @@ import { decideGate } from "@/lib/domain/rollout/gate";
 import { explainReason } from "@/lib/domain/rollout/reasons";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
+import { pinnedSql } from "@/server/policies/pin-sql";
 import { readFreeze } from "@/server/policies/read-freeze";
 import { readReleasesHere } from "./read-decision";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
 
-type HoldRow = { id: string | null; entry_seq: bigint | null; now: Date };
+type HoldRow = { id: string | null; entry_seq: bigint | null; pin_entry: bigint | null; pin_reason: string | null; pin_until: Date | null; now: Date };
 type ForeignRow = { id: string; version: string; service_id: string; service_name: string; entry_seq: bigint };
 
 /**
@@ -25,7 +26,7 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
   const here = isKnownPlace(place) ? await readReleasesHere(ctx.db, place, { ids: named.map(({ id }) => id) }) : [];
   const known = new Set(here.map(({ id }) => id));
   const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.entry_seq), approvedHere: false, recalled: false, ranHere: false }));
-  const { hold, freeze, now } = isKnownPlace(place) ? await readPolicy(ctx, place) : { hold: null, freeze: null, now: new Date() };
+  const { hold, freeze, pin, now } = isKnownPlace(place) ? await readPolicy(ctx, place) : { hold: null, freeze: null, pin: null, now: new Date() };
   const verdict = decideGate({
     service: place.service,
     environment: place.environment,
@@ -33,6 +34,7 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
     releases: [...here, ...elsewhere],
     hold,
     freeze,
+    pin,
   });
   return {
     allowed: verdict.ok,
@@ -46,15 +48,17 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
   };
 }
 
-async function readPolicy({ db }: Ctx, { service, environment, names }: KnownPlace): Promise<{ hold: { id: string; detail: string | null } | null; freeze: { name: string; until: string | null } | null; now: Date }> {
+async function readPolicy({ db }: Ctx, { service, environment, names }: KnownPlace): Promise<{ hold: { id: string; detail: string | null } | null; freeze: { name: string; until: string | null } | null; pin: { detail: string | null; until: string | null } | null; now: Date }> {
   const [row] = await db.$queryRaw<HoldRow[]>`
-    SELECT h.id, h.entry_seq, clock_timestamp() AS now FROM (SELECT) one
+    SELECT h.id, h.entry_seq, n.entry_seq AS pin_entry, (SELECT x.text FROM ledger_texts x WHERE x.entry_seq = n.entry_seq AND x.field = 'reason') AS pin_reason, n.expires_at AS pin_until, clock_timestamp() AS now FROM (SELECT) one
+    LEFT JOIN pins n ON n.service_id = ${service.id}::uuid AND n.environment_id = ${environment.id}::uuid AND n.partition = ${names.partition} AND ${pinnedSql("n")}
     LEFT JOIN holds h ON h.service_id = ${service.id}::uuid AND h.environment_id = ${environment.id}::uuid AND h.partition = ${names.partition} AND h.lifted_at IS NULL`;
   const now = row?.now ?? new Date();
   const freeze = await readFreeze(db, { environmentId: environment.id, serviceId: service.id }, now);
   return {
     hold: row?.id ? { id: row.id, detail: row.entry_seq === null ? null : `entry ${row.entry_seq}` } : null,
     freeze: freeze && { name: freeze.name, until: freeze.until?.toISOString() ?? null },
+    pin: row?.pin_entry == null ? null : { detail: row.pin_reason ?? `entry ${row.pin_entry}`, until: row.pin_until?.toISOString() ?? null },
     now,
   };
 }

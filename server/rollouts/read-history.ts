@@ -1,6 +1,7 @@
 import type { ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import type { Db, Tx } from "@/server/db";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+import { rolloutHereSql, targetsHereSql } from "./here-sql";
 import type { KnownPlace } from "./read-place";
 
 /** How far back a release can prove itself. */
@@ -20,7 +21,7 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
     WITH window_start AS (SELECT clock_timestamp() - make_interval(days => ${WINDOW_DAYS}) AS at),
     copies AS (
       SELECT target_id, instance_key, image_id, started_at, ended_at, health, restarts FROM spans
-      WHERE service_name = ${service.name} AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
+      WHERE service_name = ${service.name} AND environment_id = ${environment.id}::uuid AND (partition = ${names.partition} OR target_id IN (${targetsHereSql(place)}))
         AND state = 'running' AND tstzrange(started_at, ended_at) && tstzrange((SELECT at FROM window_start), NULL)
       UNION ALL
       SELECT i.target_id, i.key, i.image_id, greatest(i.facts_since, w.at), greatest(s.last_report_at, i.facts_since), i.health, i.restarts
@@ -48,9 +49,9 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
   const ids = [...new Set(segments.flatMap((segment) => segment.release_id ?? []))];
   const facts = await db.$queryRaw<Facts[]>`
     SELECT r.id, r.version, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
-      EXISTS (SELECT FROM rollouts ro WHERE ro.service_id = r.service_id AND ro.environment_id = e.id AND ro.partition = ${names.partition}
+      EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
-      NOT EXISTS (SELECT FROM rollouts ro WHERE ro.service_id = r.service_id AND ro.environment_id = e.id AND ro.partition = ${names.partition}
+      NOT EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id AND ro.cleared_seq IS NULL) AS cleared
     FROM releases r, environments e WHERE r.id = ANY(${ids}::uuid[]) AND e.id = ${environment.id}::uuid`;
   return facts.map((release) => weighSegments(release, segments));

@@ -21,7 +21,7 @@ export async function readPlace(db: Db | Tx, names: PlaceNames): Promise<Place> 
     WITH s AS (SELECT id, name FROM services WHERE name = ${names.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${names.service}) LIMIT 1),
       e AS (SELECT id, name, protected, required_approvals FROM environments WHERE name = ${names.environment} AND retired_at IS NULL)
     SELECT s.id AS service_id, s.name::text AS service_name, e.id AS environment_id, e.name::text AS environment_name, e.protected, e.required_approvals,
-      ${names.partition} = ${DEFAULT_PARTITION} OR EXISTS (SELECT FROM partitions p WHERE p.service_id = s.id AND p.environment_id = e.id AND p.name = ${names.partition}) AS partition_known
+      ${names.partition} = ${DEFAULT_PARTITION} OR EXISTS (SELECT FROM partitions p WHERE p.service_id = s.id AND p.environment_id = e.id AND p.name = ${names.partition} AND p.removed_at IS NULL) AS partition_known
     FROM (SELECT) one LEFT JOIN s ON true LEFT JOIN e ON true`;
   return {
     names,

@@ -37,6 +37,7 @@ function kindOf({ reason }: RefusalReason): ErrorKind {
     case "rollout-active":
     case "held":
     case "frozen":
+    case "pinned":
     case "identical":
     case "recalled":
     case "not-approved":

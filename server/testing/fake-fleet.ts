@@ -25,7 +25,7 @@ export async function registerVersion(ctx: Ctx, service: string, version: string
   return { ...image, id: release.id, created };
 }
 
-export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; restarts?: number; upMs?: number; copy?: string; container?: string; repository?: string };
+export type FakeTarget = { key: string; service: string; image: FakeImage; canAct?: boolean; health?: "healthy" | "unhealthy"; restarts?: number; upMs?: number; copy?: string; container?: string; repository?: string; labels?: Record<string, string> };
 
 /** An agent that exists in the database, and reports what it is told to have. */
 export class FakeAgent {
@@ -67,7 +67,7 @@ export class FakeAgent {
       kind: "full",
       coverage: { complete: true, errors: [] },
       images: targets.map(({ service, image, repository = service }) => ({ digests: [{ digest: image.digest, kind: "manifest", repository: `registry.test/${repository}` }, { digest: image.config, kind: "config" }] })),
-      targets: targets.map(({ key, service, canAct = true, image, container = "main" }) => ({ key, labels: { "plumbline.service": service }, components: [{ name: container, declared: image.digest }], desired: 1, canAct })),
+      targets: targets.map(({ key, service, canAct = true, image, container = "main", labels = {} }) => ({ key, labels: { "plumbline.service": service, ...labels }, components: [{ name: container, declared: image.digest }], desired: 1, canAct })),
       instances: targets.map(({ key, health = "healthy", restarts = 0, upMs = 600_000, copy, image, container = "main" }, at) => ({ key: copy ?? `${key}@${image.digest.slice(7, 15)}`, target: key, component: container, image: at, state: "running", health, restarts, startedAt: new Date(this.#clock + this.clockMs - upMs).toISOString() })),
     };
     const parsed: z.output<typeof inventoryReport> = inventoryReport.parse(input);

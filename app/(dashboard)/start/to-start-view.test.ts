@@ -11,7 +11,7 @@ function preview(over: Partial<RolloutPreview> = {}): RolloutPreview {
     assigned: release("1.42"), to: release("1.41"), running: [], candidates: [{ ...release("1.41"), lastKnownGood: true, eligible: true, reasons: [] }],
     instances: 12, targets: 3, actable: 3, regions: [], waves: [], planNotes: [], strategy: { version: 7, sentence: "everyone at once" }, estimateMs: null,
     evidence: [], weakEvidence: false, willNotUndo: ["Data stays."], difference: [], between: { commits: null, compareUrl: null, releases: [] }, forwardFix: null,
-    ways: [], executor: null, freeze: null, hold: null, activeRollout: null, ledgerSize: 1, revision: "r", asOf: "2026-11-20T02:14:31.000Z", confirm: "hold",
+    ways: [], executor: null, freeze: null, hold: null, pin: null, activeRollout: null, ledgerSize: 1, revision: "r", asOf: "2026-11-20T02:14:31.000Z", confirm: "hold",
     ...over,
   };
 }

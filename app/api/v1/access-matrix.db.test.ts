@@ -21,7 +21,7 @@ const place = { service: "payments", environment: "staging" };
 const version = { service: "payments", version: "1.0.0" };
 const reason = "because";
 const unknown = randomUUID();
-/** The id of a freeze and of a waiver that stand. */
+/** The id of a freeze, of a waiver and of a pin that stand. */
 const standing = randomUUID();
 const soon = new Date(Date.now() + 3_600_000).toISOString();
 const image = fakeImage("another");
@@ -66,6 +66,12 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/ledger/export": { ask: "ledger.export" },
   "GET /api/v1/ledger/proof/consistency": { ask: "ledger.read", query: "from=1&to=2" },
   "GET /api/v1/ledger/proof/inclusion": { ask: "ledger.read", query: "index=0&size=2" },
+  "GET /api/v1/partitions": { ask: "fleet.read", query: "service=payments&environment=staging" },
+  "PUT /api/v1/partitions": { ask: "partitions.write", body: { service: "payments", environment: "staging", partitions: [{ name: "eu", selector: { region: "eu-*" } }] } },
+  "POST /api/v1/partitions/preview": { ask: "fleet.read", body: { service: "payments", environment: "staging", partitions: [] } },
+  "GET /api/v1/pins": { ask: "pins.read" },
+  "POST /api/v1/pins": { ask: "pins.place", body: { ...place, reason } },
+  "POST /api/v1/pins/end": { ask: "pins.end", body: { pin: standing, reason } },
   "GET /api/v1/pools": { ask: "fleet.read" },
   "POST /api/v1/pools": { ask: "pools.create", body: { name: "hosts", environments: ["staging"] } },
   "POST /api/v1/promotions": { ask: "rollouts.promote", body: { ...place, version: "1.0.0" } },
@@ -142,6 +148,8 @@ beforeAll(async () => {
   await test.db.$executeRaw`INSERT INTO freezes (id, environment_id, starts_at, ends_at, entry_seq) SELECT ${standing}::uuid, id, now() + interval '1 day', now() + interval '2 days', 0 FROM environments WHERE name = 'staging'`;
   await test.db.$executeRaw`
     INSERT INTO waivers (id, service_id, environment_id, category, expires_at, entry_seq) SELECT ${standing}::uuid, s.id, e.id, 'ahead', now() + interval '1 day', 0 FROM services s, environments e WHERE s.name = 'payments' AND e.name = 'staging'`;
+  await test.db.$executeRaw`INSERT INTO partitions (service_id, environment_id, name, ordinal, selector) SELECT s.id, e.id, 'eu', 1, '{"region": "eu-*"}' FROM services s, environments e WHERE s.name = 'payments' AND e.name = 'staging'`;
+  await test.db.$executeRaw`INSERT INTO pins (id, service_id, environment_id, partition, actor_id, entry_seq) SELECT ${standing}::uuid, s.id, e.id, 'eu', ${ctx.actor.id}::uuid, 0 FROM services s, environments e WHERE s.name = 'payments' AND e.name = 'staging'`;
   Object.assign(ids, { release: release?.id, instance: instance?.id });
 
   const secret = makeSecret("agent");
@@ -205,7 +213,7 @@ describe.each(all)("$name", (route) => {
     expect(status).toBeLessThan(500);
     if (status >= 400) expect(problem.parse(JSON.parse(text)).status).toBe(status);
     // What nobody may even see is not there.
-    const hidden = caller === "nobody" && (route.path.startsWith("/api/v1/rollouts/{id}/") || ["/api/v1/freezes/lift", "/api/v1/waivers/end"].includes(route.path));
+    const hidden = caller === "nobody" && (route.path.startsWith("/api/v1/rollouts/{id}/") || ["/api/v1/freezes/lift", "/api/v1/waivers/end", "/api/v1/pins/end"].includes(route.path));
     if (refusal !== null) expect([hidden ? 404 : refusal, text]).toEqual([status, expect.any(String)]);
     else if (call.ask !== "open") expect([401, 403], text).not.toContain(status);
     // Whoever may, gets through to what is there: reads of it succeed.

@@ -24,6 +24,7 @@ export function renderPreview(preview: RolloutPreview): string[] {
   section("In the way", [
     ...(preview.freeze ? [`Freeze ${preview.freeze.name}${preview.freeze.until ? ` until ${preview.freeze.until}` : ""}`] : []),
     ...(preview.hold ? [`Promotions are held since ledger entry ${preview.hold.entry}`] : []),
+    ...(preview.pin ? [`Pinned by ledger entry ${preview.pin.entry}${preview.pin.until ? ` until ${preview.pin.until}` : ""}: ${preview.pin.reason ?? "the reason was redacted"}`] : []),
     ...(preview.activeRollout ? [`R-${preview.activeRollout.number} (${preview.activeRollout.kind}) is under way`] : []),
   ]);
   section(preview.weakEvidence ? "Evidence (weak)" : "Evidence", preview.evidence.map(({ check, sentence, ok, required }) => `${ok === null ? "?" : ok ? "✓" : "✗"} ${check}: ${sentence}${required && ok !== true ? " (required)" : ""}`));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ContainerFacts, MappedFacts, MappingRules, PartitionRule } from "@/lib/domain/fleet/map-facts";
+import type { ContainerFacts, MappedFacts, MappingRules } from "@/lib/domain/fleet/map-facts";
+import type { PartitionRule } from "@/lib/domain/fleet/partitions";
 import { mapFacts, nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/map-facts";
 
 const OWNERS: Record<string, { service: string; component: string }[]> = {

@@ -1,5 +1,6 @@
 import { matchesGlob } from "@/lib/domain/access/glob";
 import { DEFAULT_COMPONENT, DEFAULT_PARTITION, isName, sanitizeName } from "@/lib/domain/fleet/names";
+import { choosePartition, type PartitionRule } from "@/lib/domain/fleet/partitions";
 
 /** Label, and prefix of the annotation per container, by which people say whose a container is. */
 export const SERVICE_LABEL = "plumbline.service";
@@ -17,12 +18,6 @@ export interface ContainerFacts {
   containersInTarget: number;
   /** Every repository that the image is known by on the host, as the runtime wrote them. */
   repositories: readonly string[];
-}
-
-export interface PartitionRule {
-  name: string;
-  /** All labels must match; `*` in a value is a wildcard. */
-  selector: Readonly<Record<string, string>>;
 }
 
 /** What the ledger and the pool know. Lookups are functions so that the caller decides how to load. */
@@ -134,13 +129,7 @@ function mapPartition(
   rules: MappingRules,
 ): string {
   if (service === null || environment === null) return DEFAULT_PARTITION;
-  const match = rules.partitionsOf(service, environment).find(({ selector }) =>
-    Object.entries(selector).every(([label, pattern]) => {
-      const value = labels[label];
-      return value !== undefined && matchesGlob(pattern, value);
-    }),
-  );
-  return match?.name ?? DEFAULT_PARTITION;
+  return choosePartition(labels, rules.partitionsOf(service, environment));
 }
 
 /**

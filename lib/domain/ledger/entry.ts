@@ -55,6 +55,9 @@ export const ENTRY_TYPES = [
   "recall-lift-agreed",
   "channel-changed",
   "executor-changed",
+  "partitions-changed",
+  "pinned",
+  "unpinned",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 

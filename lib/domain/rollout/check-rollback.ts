@@ -40,6 +40,13 @@ export interface OfferedRelease {
   migrations: readonly DeclaredMigration[] | null;
 }
 
+/** What keeps rollouts away from a partition: its reason, and when it ends by itself. */
+export interface Pin {
+  detail: string | null;
+  until: string | null;
+  named: boolean;
+}
+
 /** What every decision about one (service, environment, partition) weighs, read on locked rows or for a preview. */
 export interface DecisionState {
   /** The answer of `may` for this verb and scope, as one sentence when refused. */
@@ -51,6 +58,8 @@ export interface DecisionState {
   assigned: { releaseId: string; version: string; registeredSeq: number } | null;
   targets: readonly TargetHere[];
   activeRollout: { id: string; kind: string } | null;
+  /** The pin on the partition, and whether whoever decides named that partition. */
+  pin: Pin | null;
   /** The system that carries it out instead of the agents, by name: then no host has to allow anything. */
   executor: string | null;
   /** The revision token that the decision was made on (null: none was asked for), the present one, and what differs. */
@@ -116,6 +125,20 @@ export function refuseRelease(state: Pick<DecisionState, "service" | "environmen
   return reasons;
 }
 
+/** A pin: no promotion touches what it is on, whoever carries it out. */
+export function refusePinned(partition: string, pin: Pick<Pin, "detail" | "until"> | null): RefusalReason[] {
+  return pin ? [{ reason: "pinned", partition, detail: pin.detail, until: pin.until, named: true }] : [];
+}
+
+/** A way back touches what is pinned only when somebody named it. */
+function refuseUnnamed({ partition, pin }: DecisionState): RefusalReason[] {
+  return pin && !pin.named ? [{ reason: "pinned", partition: partition.name, detail: pin.detail, until: pin.until, named: false }] : [];
+}
+
+function warnPinned({ partition, pin }: DecisionState): Warning[] {
+  return pin ? [{ warning: "pinned", partition: partition.name, detail: pin.detail, until: pin.until }] : [];
+}
+
 /** Said last: what a person can cure by looking again. */
 function refuseStale({ revision }: DecisionState): RefusalReason[] {
   if (revision.expected === null || revision.expected === revision.current) return [];
@@ -175,7 +198,7 @@ function findForwardFix(
 }
 
 /**
- * Whether a rollback to a release may start, with every reason against it. When the chosen release is the assigned one
+ * Whether a rollback to a release may start, with every reason against it. A pinned partition has to be named. When the chosen release is the assigned one
  * the same button reconverges; `identical` refuses only when every target is verified on it. Holds and freezes never
  * stop a rollback, and a running rollout is superseded. Used by the button, by the server on locked rows and before
  * execution.
@@ -189,13 +212,13 @@ export function checkRollback(state: RollbackState): RollbackCheck {
     // Else a rollback would be a promotion that no hold, freeze or missing role stops.
     reasons.push({ reason: "newer-than-assigned", version: release.version, assigned: assigned.version });
   }
-  reasons.push(...refusePowerless(state));
+  reasons.push(...refuseUnnamed(state), ...refusePowerless(state));
   const forwardFix = release && !reconverges ? findForwardFix(release, state.offeredSince) : null;
   if (forwardFix && !state.forwardFixAccepted) reasons.push(forwardFix);
   reasons.push(...refuseStale(state));
   if (reasons.length > 0 || release === null) return { ok: false, reasons };
 
-  const warnings = warnAboutTargets(state);
+  const warnings = [...warnPinned(state), ...warnAboutTargets(state)];
   if (!release.ranHere) warnings.push({ warning: "never-ran-here", version: release.version });
   if (forwardFix) {
     const { release: version, migration } = forwardFix;
@@ -212,7 +235,7 @@ export function checkRollback(state: RollbackState): RollbackCheck {
 }
 
 /**
- * Whether a promotion may start. Unlike a rollback it respects holds, freezes and a running rollout. It may be made
+ * Whether a promotion may start. Unlike a rollback it respects holds, freezes, pins and a running rollout. It may be made
  * before a target exists, or where no host lets Plumbline act: it then says what should run.
  */
 export function checkPromotion(state: PromotionState): PromotionCheck {
@@ -223,6 +246,7 @@ export function checkPromotion(state: PromotionState): PromotionCheck {
   }
   if (hold) reasons.push({ reason: "held", hold: hold.id, detail: hold.detail });
   if (freeze && !freeze.overridden) reasons.push({ reason: "frozen", freeze: freeze.name, until: freeze.until });
+  reasons.push(...refusePinned(state.partition.name, state.pin));
   if (activeRollout) {
     reasons.push({ reason: "rollout-active", rollout: activeRollout.id, kind: activeRollout.kind });
   }
@@ -272,7 +296,7 @@ export function checkStop(state: StopState): StopCheck {
   if (service !== null && typed.trim() !== service.name) reasons.push({ reason: "not-confirmed", expected: service.name });
   reasons.push(...refuseStale(state));
   if (reasons.length > 0) return { ok: false, reasons };
-  const warnings = warnAboutTargets(state);
+  const warnings = [...warnPinned(state), ...warnAboutTargets(state)];
   if (activeRollout) warnings.push({ warning: "supersedes", rollout: activeRollout.id, kind: activeRollout.kind });
   return { ok: true, kind: "stop", warnings };
 }

@@ -5,7 +5,7 @@ import { decideGate, type GateState } from "./gate";
 const release = (version: string, changes: Partial<ReleaseHere> = {}): ReleaseHere => ({
   id: version, version, serviceId: "s1", serviceName: "payments", registeredSeq: 10, approvedHere: true, recalled: false, ranHere: false, ...changes,
 });
-const open: GateState = { service: { id: "s1", name: "payments" }, environment: { name: "production" }, partition: { name: "default", known: true }, releases: [release("1.2.0")], hold: null, freeze: null };
+const open: GateState = { service: { id: "s1", name: "payments" }, environment: { name: "production" }, partition: { name: "default", known: true }, releases: [release("1.2.0")], hold: null, freeze: null, pin: null };
 const hold = { id: "h1", detail: "entry 7" };
 const freeze = { name: "nights", until: null };
 

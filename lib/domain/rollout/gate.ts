@@ -1,4 +1,4 @@
-import { refusePlace, refuseRelease, type DecisionState, type ReleaseHere } from "@/lib/domain/rollout/check-rollback";
+import { refusePinned, refusePlace, refuseRelease, type DecisionState, type Pin, type ReleaseHere } from "@/lib/domain/rollout/check-rollback";
 import type { RefusalReason } from "@/lib/domain/rollout/reasons";
 
 /** What is asked of a gate: may these bytes be deployed here, by whoever deploys them? */
@@ -7,6 +7,7 @@ export interface GateState extends Pick<DecisionState, "service" | "environment"
   releases: readonly ReleaseHere[];
   hold: { id: string; detail: string | null } | null;
   freeze: { name: string; until: string | null } | null;
+  pin: Pick<Pin, "detail" | "until"> | null;
 }
 export type GateVerdict = { ok: true; version: string } | { ok: false; version: string | null; reasons: RefusalReason[] };
 
@@ -15,7 +16,7 @@ export type GateVerdict = { ok: true; version: string } | { ok: false; version: 
  * where none may, the newest says why. Unlike a promotion it asks nothing of what runs there, since somebody else acts.
  */
 export function decideGate(state: GateState): GateVerdict {
-  const { service, environment, releases, hold, freeze } = state;
+  const { service, environment, partition, releases, hold, freeze, pin } = state;
   const reasons = refusePlace(state);
   const newestFirst = releases.toSorted((a, b) => b.registeredSeq - a.registeredSeq);
   const own = newestFirst.filter(({ serviceId }) => serviceId === service?.id);
@@ -24,6 +25,7 @@ export function decideGate(state: GateState): GateVerdict {
   if (service && environment) reasons.push(...refuseRelease(state, chosen ?? newestFirst[0] ?? null));
   if (hold) reasons.push({ reason: "held", hold: hold.id, detail: hold.detail });
   if (freeze) reasons.push({ reason: "frozen", freeze: freeze.name, until: freeze.until });
+  reasons.push(...refusePinned(partition.name, pin));
   if (reasons.length > 0 || !chosen) return { ok: false, version: chosen?.version ?? null, reasons };
   return { ok: true, version: chosen.version };
 }

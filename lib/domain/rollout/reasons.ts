@@ -17,6 +17,8 @@ export type RefusalReason =
   | { reason: "needs-forward-fix"; release: string; migration: string; compatibleBackTo: string | null }
   | { reason: "held"; hold: string; detail: string | null }
   | { reason: "frozen"; freeze: string; until: string | null }
+  /** `named`: whether naming the partition would be enough. */
+  | { reason: "pinned"; partition: string; detail: string | null; until: string | null; named: boolean }
   | { reason: "rollout-active"; rollout: string; kind: string }
   | { reason: "not-confirmed"; expected: string }
   | { reason: "stale-view"; changes: readonly string[] };
@@ -30,6 +32,7 @@ export type Warning =
   | { warning: "some-silent"; count: number; of: number }
   | { warning: "carried-out-by"; executor: string }
   | { warning: "freeze-overridden"; freeze: string }
+  | { warning: "pinned"; partition: string; detail: string | null; until: string | null }
   | { warning: "will-be-reverted"; by: string; count: number }
   | { warning: "migrations-undeclared"; releases: readonly string[] }
   | { warning: "forward-fix-overridden"; release: string; migration: string }
@@ -41,6 +44,10 @@ const NOUN: Record<string, string> = { promote: "promotion", reconverge: "reconv
 /** A kind of rollout as people name it. */
 function nounOf(kind: string): string {
   return NOUN[kind] ?? kind;
+}
+
+function pinWords({ partition, detail, until }: { partition: string; detail: string | null; until: string | null }): string {
+  return `${partition} is pinned${until ? ` until ${until}` : ""}${detail ? ` (${detail})` : ""}`;
 }
 
 /** Says a reason in one or two sentences, and what to do where something can be done. */
@@ -82,6 +89,8 @@ export function explainReason(reason: RefusalReason): string {
       return `Promotions are held here${reason.detail ? ` (${reason.detail})` : ""}. Lift the hold first.`;
     case "frozen":
       return `Promotions are frozen by ${reason.freeze}${reason.until ? ` until ${reason.until}` : ""}.`;
+    case "pinned":
+      return `${pinWords(reason)}. ${reason.named ? "Unpin it first." : "Name the partition to touch it all the same, or unpin it."}`;
     case "rollout-active":
       return `A ${nounOf(reason.kind)} is under way here. Wait for it, or abort it.`;
     case "not-confirmed":
@@ -108,6 +117,8 @@ export function explainWarning(warning: Warning): string {
       return `${warning.executor} is told to carry it out; it is done when the running digests say so.`;
     case "freeze-overridden":
       return `${warning.freeze} is in force; you start in spite of it.`;
+    case "pinned":
+      return `${pinWords(warning)}, and is touched only because you named it. The pin stays.`;
     case "will-be-reverted":
       return `${warning.by} manages ${warning.count} targets and will put its own version back.`;
     case "migrations-undeclared":

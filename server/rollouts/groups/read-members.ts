@@ -55,15 +55,22 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
   const at = new Date(input.at);
   const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
   if (clock && at > clock.now) throw new AppError("invalid", "That moment is still to come.", { fields: [{ path: "at", message: "must not be in the future" }] });
-  // An assignment moves in the transaction that starts a rollout of these kinds, and in no other.
+  // An assignment moves in the transaction that starts a rollout of these kinds, or comes to a partition with its targets.
   const rows = await tx.$queryRaw<(Candidate & { was: string | null; now: string | null })[]>`
     WITH moves AS (
       SELECT DISTINCT ON (service_id, partition) service_id, partition::text AS partition, to_release_id FROM rollouts
       WHERE environment_id = ${environment.id}::uuid AND kind IN ('promote', 'rollback', 'stop') AND created_at <= ${at}
       ORDER BY service_id, partition, created_at DESC, number DESC),
-    present AS (SELECT service_id, partition::text AS partition, release_id FROM assignments WHERE environment_id = ${environment.id}::uuid)
-    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, partition, m.to_release_id::text AS was, p.release_id::text AS now
-    FROM moves m FULL JOIN present p USING (service_id, partition) JOIN services s ON s.id = service_id`;
+    -- A partition that was declared since had what the one had that its targets come from.
+    origins AS (
+      SELECT DISTINCT ON (d.service_id, d.name) d.service_id, d.name::text AS partition, o.to_release_id FROM partitions d
+      JOIN rollouts o ON o.service_id = d.service_id AND o.environment_id = d.environment_id AND o.partition = d.split_from AND o.kind IN ('promote', 'rollback', 'stop') AND o.created_at <= least(${at}::timestamptz, d.declared_at)
+      WHERE d.environment_id = ${environment.id}::uuid ORDER BY d.service_id, d.name, o.created_at DESC, o.number DESC),
+    present AS (
+      SELECT a.service_id, a.partition::text AS partition, a.release_id FROM assignments a JOIN partitions d ON d.service_id = a.service_id AND d.environment_id = a.environment_id AND d.name = a.partition AND d.removed_at IS NULL
+      WHERE a.environment_id = ${environment.id}::uuid)
+    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, p.partition, coalesce(m.to_release_id, CASE WHEN m.service_id IS NULL THEN o.to_release_id END)::text AS was, p.release_id::text AS now
+    FROM present p LEFT JOIN moves m USING (service_id, partition) LEFT JOIN origins o USING (service_id, partition) JOIN services s ON s.id = service_id`;
   const visible = rows.filter((row) => visibleTo(ctx, "rollouts.read", row)).toSorted(comparePlaces);
   const members: Member[] = [];
   for (const row of visible.filter(({ was, now }) => was !== now).slice(0, MOST_MEMBERS)) {

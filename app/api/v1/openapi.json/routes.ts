@@ -37,6 +37,10 @@ import * as ledgerEntries from "../ledger/entries/route";
 import * as ledgerExport from "../ledger/export/route";
 import * as ledgerProofConsistency from "../ledger/proof/consistency/route";
 import * as ledgerProofInclusion from "../ledger/proof/inclusion/route";
+import * as partitions from "../partitions/route";
+import * as partitionsPreview from "../partitions/preview/route";
+import * as pins from "../pins/route";
+import * as pinsEnd from "../pins/end/route";
 import * as pools from "../pools/route";
 import * as promotions from "../promotions/route";
 import * as recalls from "../recalls/route";
@@ -106,6 +110,10 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/ledger/export", handlers: ledgerExport },
   { path: "/api/v1/ledger/proof/consistency", handlers: ledgerProofConsistency },
   { path: "/api/v1/ledger/proof/inclusion", handlers: ledgerProofInclusion },
+  { path: "/api/v1/partitions", handlers: partitions },
+  { path: "/api/v1/partitions/preview", handlers: partitionsPreview },
+  { path: "/api/v1/pins", handlers: pins },
+  { path: "/api/v1/pins/end", handlers: pinsEnd },
   { path: "/api/v1/pools", handlers: pools },
   { path: "/api/v1/promotions", handlers: promotions },
   { path: "/api/v1/recalls", handlers: recalls },

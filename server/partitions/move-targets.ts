@@ -1,0 +1,61 @@
+import type { Tx } from "@/server/db";
+import { remapCombinations } from "@/server/drift/adopt-service";
+import { keyOfRow, type CombinationRow } from "@/server/drift/combination";
+import { moveCounts } from "@/server/drift/move-counts";
+import { placeCombinations } from "@/server/drift/place-combinations";
+import { refreshTargetFindings } from "@/server/drift/refresh-findings";
+import { lockVerdicts } from "@/server/drift/rejudge";
+import type { Site } from "./read-partitions";
+
+type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
+
+/**
+ * Moves targets to other partitions, with their instances' combinations, the counters and the open findings. What each
+ * should run stays as it is. The scopes are locked first, as reports do.
+ * @param moves by target; they all belong to this service and environment
+ */
+export async function moveTargets(tx: Tx, { service, environment }: Site, moves: readonly { id: bigint; to: string }[], { now }: { now: Date }): Promise<void> {
+  if (moves.length === 0) return;
+  const ids = moves.map(({ id }) => id);
+  await tx.$executeRaw`SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${ids}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
+  await lockVerdicts(tx);
+  await tx.$executeRaw`
+    UPDATE targets t SET partition = m.name FROM unnest(${ids}::bigint[], ${moves.map(({ to }) => to)}::text[]) m(id, name) WHERE t.id = m.id`;
+  await moveInstances(tx, { service, environment }, ids, now);
+  // Copies that run in targets of other services follow the labels of those.
+  const guests = await tx.$queryRaw<{ id: bigint }[]>`
+    SELECT DISTINCT c.id FROM combinations c JOIN instances i ON i.combination_id = c.id JOIN targets t ON t.id = i.target_id
+    WHERE c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND t.service_id IS DISTINCT FROM c.service_id`;
+  if (guests.length > 0) await remapCombinations(tx, guests.map(({ id }) => id), { now });
+  await tx.$executeRaw`
+    UPDATE findings f SET partition = t.partition FROM targets t WHERE f.target_id = t.id AND f.resolved_at IS NULL AND t.id = ANY(${ids}::bigint[])`;
+  await refreshTargetFindings(tx, ids, { now });
+}
+
+/** Points the instances of moved targets to the combinations of their new partition. Instances are never read one by one. */
+async function moveInstances(tx: Tx, { service, environment }: Site, ids: readonly bigint[], now: Date): Promise<void> {
+  const groups = await tx.$queryRaw<(CombinationRow & { target_partition: string })[]>`
+    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
+      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, t.partition::text AS target_partition
+    FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id
+    WHERE t.id = ANY(${ids}::bigint[]) AND c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND c.partition <> t.partition`;
+  if (groups.length === 0) return;
+  const keys = groups.map((group) => ({ ...keyOfRow(group), partition: group.target_partition }));
+  const placed = await placeCombinations(tx, keys);
+  const moved = await tx.$queryRaw<Moved[]>`
+    WITH moving AS MATERIALIZED (
+      SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
+      FROM instances i JOIN targets t ON t.id = i.target_id
+      JOIN unnest(${groups.map(({ id }) => id)}::bigint[], ${groups.map((group) => group.target_partition)}::text[], ${keys.map((key) => placed.idOf(key))}::bigint[]) m(from_id, partition, to_id)
+        ON m.from_id = i.combination_id AND m.partition = t.partition
+      WHERE i.target_id = ANY(${ids}::bigint[]) ORDER BY i.id FOR UPDATE OF i
+    ), updated AS (
+      UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
+    )
+    SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
+    FROM moving GROUP BY 1, 2, 3`;
+  await moveCounts(tx, moved.flatMap((row) => [
+    { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
+    { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
+  ]), now);
+}
