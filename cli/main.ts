@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { registerAgent } from "./agent/commands";
 import { addClientOptions, CliError } from "./client";
 import { registerAdminCommands } from "./commands/admin";
+import { registerAdoptCommand } from "./commands/adopt";
 import { registerDoctorCommand } from "./commands/doctor";
 import { registerGateCommand } from "./commands/gate";
 import { registerLedgerCommands } from "./commands/ledger";
@@ -22,6 +23,7 @@ const clients = [
   registerPartitionCommands,
   registerStatusCommand,
   registerGateCommand,
+  registerAdoptCommand,
   registerDoctorCommand,
   registerLedgerCommands,
   registerAdminCommands,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { count, cursor, digest, freeText, httpUrl, instant, limit, name, page, shortText, shownText, stripHidden, uuid } from "./primitives";
 
-const digestFact = z.strictObject({ digest, kind: z.enum(["index", "manifest", "config", "file"]), platform: z.string().max(100).default("") });
+const digestFact = z.strictObject({ digest, kind: z.enum(["index", "manifest", "config", "file", "unspecified"]), platform: z.string().max(100).default("") });
 
 /**
  * How a component's bytes arrive. `manifests` are raw manifest bytes (base64): the server hashes them itself and
@@ -57,8 +57,10 @@ export const releaseDto = z.strictObject({
   authors: z.array(z.string()),
   migrations: z.array(migration).nullable(),
   recalled: z.boolean(),
-  /** Environments in which it may run, with how many approvals stand and are needed. */
-  approvals: z.array(z.strictObject({ environment: z.string(), standing: count, required: count, approved: z.boolean() })),
+  /** It ran before the ledger knew it and was taken as it was: nobody vouched for it, and its digests are what hosts reported. */
+  adopted: z.boolean(),
+  /** Environments in which it may run, with how many approvals stand and are needed; `adopted` when it may because it ran there. */
+  approvals: z.array(z.strictObject({ environment: z.string(), standing: count, required: count, approved: z.boolean(), adopted: z.boolean() })),
 });
 export type ReleaseDto = z.infer<typeof releaseDto>;
 
@@ -68,6 +70,6 @@ export const releasePage = page(releaseDto);
 export const approveRequest = z.strictObject({ service: name, version: z.string().min(1).max(128), environment: name, note: freeText.optional() });
 export const withdrawRequest = z.strictObject({ service: name, version: z.string().min(1).max(128), environment: name, reason: freeText });
 export const recallRequest = z.strictObject({ service: name, version: z.string().min(1).max(128), reason: freeText });
-export const approvalDto = z.strictObject({ service: z.string(), version: z.string(), environment: z.string(), standing: count, required: count, approved: z.boolean(), entry: z.int() });
+export const approvalDto = z.strictObject({ service: z.string(), version: z.string(), environment: z.string(), standing: count, required: count, approved: z.boolean(), adopted: z.boolean(), entry: z.int() });
 export type ApprovalDto = z.infer<typeof approvalDto>;
 export const recallDto = z.strictObject({ service: z.string(), version: z.string(), entry: z.int(), instances: count });

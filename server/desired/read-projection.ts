@@ -74,6 +74,8 @@ async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<s
       t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
     FROM agents a
     LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
+      -- What was adopted is expected, and nobody is told to run it: its entry is the whole fleet's, and orders nothing.
+      AND NOT EXISTS (SELECT FROM adoptions x WHERE x.entry_seq = d.entry_seq)
       JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id) ON s.agent_id = a.id
     WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
     ORDER BY a.id, t.key, t.id`;

@@ -19,7 +19,7 @@ export async function adoptServiceName(tx: Tx, { serviceId, name, repositories }
   await lockVerdicts(tx);
   // Names that no container carried before make containers components; a release repeats what the one before it named.
   const [last] = await tx.$queryRaw<{ renamed: boolean }[]>`
-    WITH newest AS (SELECT id FROM releases WHERE service_id = ${serviceId}::uuid ORDER BY entry_seq DESC LIMIT 1)
+    WITH newest AS (SELECT id FROM releases WHERE service_id = ${serviceId}::uuid ORDER BY registered_order DESC LIMIT 1)
     SELECT EXISTS (
       SELECT FROM release_components c JOIN newest ON c.release_id = newest.id
       WHERE NOT EXISTS (SELECT FROM release_components o JOIN releases r ON r.id = o.release_id

@@ -7,8 +7,8 @@ import type { CombinationKey } from "./combination";
 
 export type Verdict = { categories: DriftCategory[]; runningReleaseId: string | null };
 
-type ReleaseRow = { id: string; service_id: string; artifact_id: string; component: string; entry_seq: bigint; recalled: boolean; approved_in: string[] };
-type DesiredRow = { id: string; entry_seq: bigint; settings_digest: string | null; recalled: boolean; components: { name: string; artifactId: string }[] };
+type ReleaseRow = { id: string; service_id: string; artifact_id: string; component: string; registered_order: bigint; recalled: boolean; approved_in: string[] };
+type DesiredRow = { id: string; registered_order: bigint; settings_digest: string | null; recalled: boolean; components: { name: string; artifactId: string }[] };
 
 /** What the ledger says about a set of combinations, loaded with a fixed number of queries. */
 type LedgerView = {
@@ -35,7 +35,7 @@ function judge(key: CombinationKey, view: LedgerView): Verdict {
     serviceId: row.service_id,
     artifactId: row.artifact_id,
     component: row.component,
-    registeredSeq: Number(row.entry_seq),
+    registeredSeq: Number(row.registered_order),
     approvedHere: row.approved_in.includes(key.environmentId),
     recalled: row.recalled,
   }));
@@ -81,12 +81,12 @@ async function loadView(tx: Db | Tx, keys: readonly CombinationKey[]): Promise<L
     WHERE a.digest IN (SELECT digest FROM image_digests WHERE image_id = ANY(${imageIds}::bigint[])) GROUP BY a.digest`;
   const artifactIds = [...new Set(aliases.flatMap(({ artifacts }) => artifacts))];
   const releases = artifactIds.length === 0 ? [] : await tx.$queryRaw<ReleaseRow[]>`
-    SELECT r.id::text, r.service_id::text, rc.artifact_id::text, rc.name::text AS component, r.entry_seq, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id::text, r.service_id::text, rc.artifact_id::text, rc.name::text AS component, r.registered_order, ${recalledSql("r.id")} AS recalled,
       ARRAY(SELECT e.id::text FROM environments e WHERE e.id = ANY(${environmentIds}::uuid[])
         AND ${approvedSql("r.id", "e")}) AS approved_in
     FROM release_components rc JOIN releases r ON r.id = rc.release_id WHERE rc.artifact_id = ANY(${artifactIds}::uuid[])`;
   const desired = desiredIds.length === 0 ? [] : await tx.$queryRaw<DesiredRow[]>`
-    SELECT r.id::text, r.entry_seq, r.settings_digest, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id::text, r.registered_order, r.settings_digest, ${recalledSql("r.id")} AS recalled,
       (SELECT jsonb_agg(jsonb_build_object('name', c.name, 'artifactId', c.artifact_id)) FROM release_components c WHERE c.release_id = r.id) AS components
     FROM releases r WHERE r.id = ANY(${desiredIds}::uuid[])`;
   const recalled = artifactIds.length === 0 ? [] : await tx.$queryRaw<{ id: string }[]>`
@@ -102,7 +102,7 @@ async function loadView(tx: Db | Tx, keys: readonly CombinationKey[]): Promise<L
     artifactsOf: new Map(aliases.map((row) => [row.digest, row.artifacts])),
     releasesOf,
     recalledArtifacts: new Set(recalled.map(({ id }) => id)),
-    desired: new Map(desired.map((row) => [row.id, { id: row.id, registeredSeq: Number(row.entry_seq), components: row.components ?? [], settingsDigest: row.settings_digest, baselineSettings: null, recalled: row.recalled }])),
+    desired: new Map(desired.map((row) => [row.id, { id: row.id, registeredSeq: Number(row.registered_order), components: row.components ?? [], settingsDigest: row.settings_digest, baselineSettings: null, recalled: row.recalled }])),
     activeRollouts: new Set(rollouts.map((row) => placeText({ serviceId: row.service_id, environmentId: row.environment_id, partition: row.partition }))),
   };
 }

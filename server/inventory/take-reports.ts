@@ -18,7 +18,6 @@ type ScopeRow = {
   desired_version: bigint;
   agent_state: string;
   allowed: boolean;
-  ledger_size: bigint;
   environments: ReportableEnvironment[];
   id: bigint | null;
   boot_id: string | null;
@@ -59,11 +58,12 @@ export async function takeReports(tx: Tx, db: Db, incoming: readonly Incoming[])
     const report = one.report.parts === 1 ? one.report : await joinParts(tx, one);
     if (report) accepted.push({ at, incoming: { ...one, report }, row, opens: decided.opens });
   }
-  const [any] = rows.values();
-  const ledgerSize = any?.ledger_size ?? 0n;
-  if (accepted.length === 0) return { outcomes, createdCombinations: [], ledgerSize };
+  if (accepted.length === 0) return { outcomes, createdCombinations: [], ledgerSize: 0n };
 
   const scopeIds = await markPresent(tx, accepted);
+  // Read when the scopes are ours: an adoption that they waited for gave names to what these reports show.
+  const [head] = await tx.$queryRaw<{ size: bigint }[]>`/* prepared: report-ledger */ SELECT size FROM ledger_head`;
+  const ledgerSize = head?.size ?? 0n;
   const reports = accepted.map(({ incoming: { agentId, report }, row }, at) => ({
     report,
     scope: { id: scopeIds[at] ?? 0n, agentId, heardAt: row.last_report_at, environments: row.environments, live: { targets: row.live_targets, instances: row.live_instances } },
@@ -104,7 +104,7 @@ async function lockScopes(tx: Tx, incoming: readonly Incoming[]): Promise<void> 
 /** By the report's place; agents that are retired or revoked are left out. */
 async function readScopes(tx: Tx, incoming: readonly Incoming[]): Promise<Map<number, ScopeRow>> {
   const rows = await tx.$queryRaw<ScopeRow[]>`
-    /* prepared: report-scopes */ SELECT n.ord::int, a.desired_version, a.state AS agent_state, n.scope = ANY(p.scopes) AS allowed, (SELECT size FROM ledger_head) AS ledger_size,
+    /* prepared: report-scopes */ SELECT n.ord::int, a.desired_version, a.state AS agent_state, n.scope = ANY(p.scopes) AS allowed,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) ORDER BY e.ordinal), '[]') FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id) AS environments,
       s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.closed_at AS boot_closed_at,
       (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND n.whole) AS live_targets,

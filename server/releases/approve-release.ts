@@ -8,7 +8,7 @@ import { transact, type Tx } from "@/server/db";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
-import { recalledSql, standingSql } from "./approved-sql";
+import { adoptedSql, recalledSql, standingSql } from "./approved-sql";
 import { findEnvironment, findRelease, lockService, readArtifactIds, type FoundEnvironment, type FoundRelease } from "./find-release";
 
 /**
@@ -24,7 +24,7 @@ export async function approveRelease({ ctx, input }: { ctx: Ctx; input: z.output
     const environment = await findEnvironment(tx, input.environment);
     const [standing] = await tx.$queryRaw<{ entry_seq: bigint }[]>`
       SELECT entry_seq FROM approvals
-      WHERE release_id = ${release.id}::uuid AND environment_id = ${environment.id}::uuid AND person_id = ${ctx.actor.personId}::uuid AND withdrawn_at IS NULL`;
+      WHERE release_id = ${release.id}::uuid AND environment_id = ${environment.id}::uuid AND person_id = ${ctx.actor.personId}::uuid AND withdrawn_at IS NULL AND NOT adopted`;
     if (standing) return describeApproval(tx, release, environment, standing.entry_seq);
     const [recall] = await tx.$queryRaw<{ recalled: boolean }[]>`SELECT ${recalledSql("r.id")} AS recalled FROM releases r WHERE r.id = ${release.id}::uuid`;
     if (recall?.recalled) throw new AppError("conflict", `${release.version} is recalled and may not be approved.`, { type: "recalled" });
@@ -70,8 +70,8 @@ async function refuseOwnWork(tx: Tx, ctx: Ctx, release: FoundRelease, environmen
 
 /** Where a release stands in one environment now. */
 export async function describeApproval(tx: Tx, release: FoundRelease, environment: FoundEnvironment, seq: bigint): Promise<ApprovalDto> {
-  const [row] = await tx.$queryRaw<{ standing: bigint }[]>`
-    SELECT ${standingSql("r.id", "e")} AS standing FROM releases r, environments e WHERE r.id = ${release.id}::uuid AND e.id = ${environment.id}::uuid`;
+  const [row] = await tx.$queryRaw<{ standing: bigint; adopted: boolean }[]>`
+    SELECT ${standingSql("r.id", "e")} AS standing, ${adoptedSql("r.id", "e")} AS adopted FROM releases r, environments e WHERE r.id = ${release.id}::uuid AND e.id = ${environment.id}::uuid`;
   const standing = Number(row?.standing ?? 0);
   return {
     service: release.serviceName,
@@ -79,7 +79,8 @@ export async function describeApproval(tx: Tx, release: FoundRelease, environmen
     environment: environment.name,
     standing,
     required: environment.requiredApprovals,
-    approved: standing >= environment.requiredApprovals,
+    approved: standing >= environment.requiredApprovals || (row?.adopted ?? false),
+    adopted: row?.adopted ?? false,
     entry: Number(seq),
   };
 }

@@ -15,12 +15,12 @@ export async function listReleases({ ctx, input }: { ctx: Ctx; input: z.output<t
     SELECT id, name::text FROM services
     WHERE ${input.service ?? null}::text IS NULL OR name = ${input.service ?? null} OR id = (SELECT service_id FROM service_aliases WHERE name = ${input.service ?? null})`;
   const visible = services.filter((service) => visibleTo(ctx, "releases.read", { service: service.name }));
-  const rows = await ctx.db.$queryRaw<{ id: string; entry_seq: bigint }[]>`
-    SELECT id, entry_seq FROM releases
-    WHERE service_id = ANY(${visible.map((service) => service.id)}::uuid[]) AND (${before}::bigint IS NULL OR entry_seq < ${before}::bigint)
-    ORDER BY entry_seq DESC LIMIT ${input.limit + 1}`;
+  const rows = await ctx.db.$queryRaw<{ id: string; registered_order: bigint }[]>`
+    SELECT id, registered_order FROM releases
+    WHERE service_id = ANY(${visible.map((service) => service.id)}::uuid[]) AND (${before}::bigint IS NULL OR registered_order < ${before}::bigint)
+    ORDER BY registered_order DESC LIMIT ${input.limit + 1}`;
   const shown = rows.slice(0, input.limit);
-  return { items: await loadReleases(ctx.db, shown.map((row) => row.id)), nextCursor: rows.length > input.limit ? encodeCursor(shown.at(-1)?.entry_seq) : null };
+  return { items: await loadReleases(ctx.db, shown.map((row) => row.id)), nextCursor: rows.length > input.limit ? encodeCursor(shown.at(-1)?.registered_order) : null };
 }
 
 /** One release by id. @throws AppError not-found, also for one of a service that the actor may not see */

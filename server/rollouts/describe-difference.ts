@@ -3,7 +3,7 @@ import { registerReleaseRequest } from "@/lib/contract/releases";
 import type { RolloutPreview } from "@/lib/contract/rollouts";
 import type { Db, Tx } from "@/server/db";
 
-type Row = { id: string; version: string; entry_seq: bigint; settings_digest: string | null; commits: unknown; tickets: string[]; source_url: string | null; migrations: unknown; components: { name: string; repository: string | null }[] | null };
+type Row = { id: string; version: string; settings_digest: string | null; commits: unknown; tickets: string[]; source_url: string | null; migrations: unknown; components: { name: string; repository: string | null }[] | null };
 const commitsShape = registerReleaseRequest.shape.commits.unwrap().nullable().catch(null);
 const migrationsShape = z.array(z.object({ id: z.string(), kind: z.string() }).loose()).nullable().catch(null);
 
@@ -17,10 +17,10 @@ export async function describeDifference(db: Db | Tx, serviceId: string, fromId:
   const nothing = { difference: [], between: { commits: null, compareUrl: null, releases: [] }, migrations: [] };
   if (fromId === null || toId === null || fromId === toId) return nothing;
   const rows = await db.$queryRaw<Row[]>`
-    WITH ends AS (SELECT min(entry_seq) AS low, max(entry_seq) AS high FROM releases WHERE id IN (${fromId}::uuid, ${toId}::uuid))
-    SELECT r.id, r.version, r.entry_seq, r.settings_digest, r.commits, r.tickets, r.source_url, r.migrations,
+    WITH ends AS (SELECT min(registered_order) AS low, max(registered_order) AS high FROM releases WHERE id IN (${fromId}::uuid, ${toId}::uuid))
+    SELECT r.id, r.version, r.settings_digest, r.commits, r.tickets, r.source_url, r.migrations,
       (SELECT jsonb_agg(jsonb_build_object('name', c.name, 'repository', c.repository) ORDER BY c.name) FROM release_components c WHERE c.release_id = r.id) AS components
-    FROM releases r, ends WHERE r.service_id = ${serviceId}::uuid AND r.entry_seq BETWEEN ends.low AND ends.high ORDER BY r.entry_seq DESC`;
+    FROM releases r, ends WHERE r.service_id = ${serviceId}::uuid AND r.registered_order BETWEEN ends.low AND ends.high ORDER BY r.registered_order DESC`;
   const from = rows.find(({ id }) => id === fromId);
   const to = rows.find(({ id }) => id === toId);
   const older = rows.at(-1);

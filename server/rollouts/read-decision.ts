@@ -92,7 +92,7 @@ export async function readDecision(db: Db | Tx, place: Place): Promise<Decision>
   if (!isKnownPlace(place)) return nothing;
   const { service, environment, names } = place;
   const [assignment] = await db.$queryRaw<{ release_id: string | null; version: string | null; registered: bigint | null; entry_seq: bigint }[]>`
-    SELECT a.release_id, r.version, r.entry_seq AS registered, a.entry_seq FROM assignments a LEFT JOIN releases r ON r.id = a.release_id
+    SELECT a.release_id, r.version, r.registered_order AS registered, a.entry_seq FROM assignments a LEFT JOIN releases r ON r.id = a.release_id
     WHERE a.service_id = ${service.id}::uuid AND a.environment_id = ${environment.id}::uuid AND a.partition = ${names.partition}`;
   const assigned = assignment?.release_id ? { releaseId: assignment.release_id, version: assignment.version ?? "", registeredSeq: Number(assignment.registered ?? 0), entry: assignment.entry_seq } : null;
   const rollouts = await db.$queryRaw<{ id: string; number: bigint; kind: RolloutKind; status: string; to_release_id: string | null }[]>`
@@ -175,9 +175,9 @@ async function readRunning(db: Db | Tx, place: KnownPlace): Promise<RunningRow[]
 /** Releases of a service as they stand at a place, newest first; `only` limits to ids. */
 export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string }): Promise<ReleaseRow[]> {
   const { service, environment, names } = place;
-  type Row = { id: string; version: string; service_id: string; service_name: string; entry_seq: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null };
+  type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null };
   const rows = await db.$queryRaw<Row[]>`
-    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest JOIN combinations c ON c.image_id = d.image_id
         WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition})
         OR EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest
@@ -186,13 +186,13 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
     FROM releases r JOIN services s ON s.id = r.service_id, environments e
     WHERE e.id = ${environment.id}::uuid AND r.service_id = ${service.id}::uuid
       AND (${filter.ids === undefined} OR r.id = ANY(${filter.ids ?? []}::uuid[])) AND (${filter.version ?? null}::text IS NULL OR r.version = ${filter.version ?? null})
-    ORDER BY r.entry_seq DESC LIMIT 200`;
+    ORDER BY r.registered_order DESC LIMIT 200`;
   return rows.map((row) => ({
     id: row.id,
     version: row.version,
     serviceId: row.service_id,
     serviceName: row.service_name,
-    registeredSeq: Number(row.entry_seq),
+    registeredSeq: Number(row.registered_order),
     approvedHere: row.approved,
     recalled: row.recalled,
     ranHere: row.ran,
@@ -205,17 +205,17 @@ const migrations = z.array(z.object({ id: z.string(), kind: z.enum(["expand", "c
 /** Every release that was offered here since `chosen` was last decided on, aborted ones included: the first copy runs the migration. */
 export async function readOfferedSince(db: Db | Tx, place: KnownPlace, chosen: string): Promise<OfferedRelease[]> {
   const { service, environment, names } = place;
-  const rows = await db.$queryRaw<{ version: string; entry_seq: bigint; migrations: unknown }[]>`
+  const rows = await db.$queryRaw<{ version: string; registered_order: bigint; migrations: unknown }[]>`
     WITH here AS (SELECT o.to_release_id, o.created_at FROM rollouts o WHERE ${rolloutHereSql("o", place)}),
       since AS (SELECT max(created_at) AS at FROM here WHERE to_release_id = ${chosen}::uuid)
-    SELECT r.version, r.entry_seq, r.migrations FROM releases r
+    SELECT r.version, r.registered_order, r.migrations FROM releases r
     WHERE r.id IN (SELECT to_release_id FROM here, since WHERE since.at IS NULL OR here.created_at >= since.at)
       OR r.id = (SELECT release_id FROM assignments WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition})`;
-  const versions = await db.$queryRaw<{ version: string; entry_seq: bigint }[]>`SELECT version, entry_seq FROM releases WHERE service_id = ${service.id}::uuid`;
-  const order = new Map(versions.map((row) => [row.version, Number(row.entry_seq)]));
+  const versions = await db.$queryRaw<{ version: string; registered_order: bigint }[]>`SELECT version, registered_order FROM releases WHERE service_id = ${service.id}::uuid`;
+  const order = new Map(versions.map((row) => [row.version, Number(row.registered_order)]));
   return rows.map((row) => ({
     version: row.version,
-    registeredSeq: Number(row.entry_seq),
+    registeredSeq: Number(row.registered_order),
     migrations:
       migrations.parse(row.migrations)?.map(({ id, kind, compatibleBackTo }) => {
         const registeredSeq = compatibleBackTo === undefined ? undefined : order.get(compatibleBackTo);

@@ -10,7 +10,7 @@ import { readReleasesHere } from "./read-decision";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
 
 type HoldRow = { id: string | null; entry_seq: bigint | null; pin_entry: bigint | null; pin_reason: string | null; pin_until: Date | null; now: Date };
-type ForeignRow = { id: string; version: string; service_id: string; service_name: string; entry_seq: bigint };
+type ForeignRow = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint };
 
 /**
  * Whether a digest may be deployed at a place now, with every reason against it. A digest, never a tag or a version: who
@@ -20,12 +20,12 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
   authorise(ctx, "rollouts.read", { service: input.service, environment: input.environment });
   const place = await readPlace(ctx.db, input);
   const named = await ctx.db.$queryRaw<ForeignRow[]>`
-    SELECT DISTINCT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq FROM artifact_digests d
+    SELECT DISTINCT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order FROM artifact_digests d
     JOIN release_components c ON c.artifact_id = d.artifact_id JOIN releases r ON r.id = c.release_id JOIN services s ON s.id = r.service_id
-    WHERE d.digest = ${input.digest} ORDER BY r.entry_seq DESC LIMIT 200`;
+    WHERE d.digest = ${input.digest} ORDER BY r.registered_order DESC LIMIT 200`;
   const here = isKnownPlace(place) ? await readReleasesHere(ctx.db, place, { ids: named.map(({ id }) => id) }) : [];
   const known = new Set(here.map(({ id }) => id));
-  const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.entry_seq), approvedHere: false, recalled: false, ranHere: false }));
+  const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.registered_order), approvedHere: false, recalled: false, ranHere: false }));
   const { hold, freeze, pin, now } = isKnownPlace(place) ? await readPolicy(ctx, place) : { hold: null, freeze: null, pin: null, now: new Date() };
   const verdict = decideGate({
     service: place.service,

@@ -8,7 +8,7 @@ import type { KnownPlace } from "./read-place";
 const WINDOW_DAYS = 90;
 
 type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
-type Facts = { id: string; version: string; entry_seq: bigint; approved: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
+type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
 
 /**
  * What was observed of each release that ever ran at a place, whoever deployed it: from spans and open instances, by the
@@ -32,7 +32,7 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
       FROM (SELECT DISTINCT image_id FROM copies) im
       JOIN image_digests d ON d.image_id = im.image_id JOIN artifact_digests a ON a.digest = d.digest
       JOIN release_components rc ON rc.artifact_id = a.artifact_id JOIN releases r ON r.id = rc.release_id AND r.service_id = ${service.id}::uuid
-      ORDER BY im.image_id, r.entry_seq DESC),
+      ORDER BY im.image_id, r.registered_order DESC),
     joined AS (SELECT h.release_id, copies.* FROM copies LEFT JOIN images_here h USING (image_id)),
     united AS (
       SELECT release_id, target_id, range_agg(tstzrange(started_at, ended_at, '[]')) AS during, min(started_at) AS started, max(ended_at) AS ended,
@@ -48,7 +48,7 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
 
   const ids = [...new Set(segments.flatMap((segment) => segment.release_id ?? []))];
   const facts = await db.$queryRaw<Facts[]>`
-    SELECT r.id, r.version, r.entry_seq, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id, r.version, r.registered_order, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
       NOT EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
@@ -72,7 +72,7 @@ function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRec
   return {
     releaseId: release.id,
     version: release.version,
-    registeredSeq: Number(release.entry_seq),
+    registeredSeq: Number(release.registered_order),
     share: total === 0 ? 0 : own.length / total,
     ranForMs,
     unhealthyShare: copyMs === 0 ? 0 : unhealthyMs / copyMs,

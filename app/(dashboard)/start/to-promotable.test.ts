@@ -7,7 +7,7 @@ function release(version: string, over: Partial<ReleaseDto> = {}): ReleaseDto {
   return {
     id: "8a1c2b34-0000-4000-8000-000000000001", service: "payments", version, kind: "planned", registeredAt: "2026-11-20T02:00:00.000Z", registeredBy: "ci", entry: 1,
     components: [{ name: "main", repository: null, reference: null, digest, digests: [] }], sourceUrl: null, commits: null, authors: [], migrations: null, recalled: false,
-    approvals: [{ environment: "production", standing: 1, required: 1, approved: true }], ...over,
+    approvals: [{ environment: "production", standing: 1, required: 1, approved: true, adopted: false }], ...over,
   };
 }
 
@@ -15,7 +15,7 @@ it("keeps the order, and says of each that may not be promoted why", () => {
   const candidates = toPromotable(
     [
       release("1.45", { approvals: [] }),
-      release("1.44", { approvals: [{ environment: "production", standing: 1, required: 2, approved: false }] }),
+      release("1.44", { approvals: [{ environment: "production", standing: 1, required: 2, approved: false, adopted: false }] }),
       release("1.43"),
       release("1.42"),
       release("1.41", { recalled: true }),

@@ -27,6 +27,8 @@ const soon = new Date(Date.now() + 3_600_000).toISOString();
 const image = fakeImage("another");
 
 const CALLS: Record<string, Call> = {
+  "GET /api/v1/adoption": { ask: "fleet.read" },
+  "POST /api/v1/adoption": { ask: "fleet.adopt", body: { revision: "none" } },
   "GET /api/v1/agents": { ask: "fleet.read" },
   "POST /api/v1/agents/revoke": { ask: "agents.revoke", body: { agent: unknown, reason } },
   "POST /api/v1/approvals": { ask: "releases.approve", body: { ...version, environment: "staging" } },

@@ -8,6 +8,7 @@ import { ROLES } from "@/lib/domain/access/roles";
  */
 const TABLE = {
   "fleet.read": ROLES,
+  "fleet.adopt": ["approver"],
   "findings.read": ROLES,
   "instances.read": ROLES,
   "rollouts.read": ROLES,

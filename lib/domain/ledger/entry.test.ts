@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeUtf8, encodeUtf8 } from "./bytes";
 import type { JsonValue } from "./canonical-json";
-import { ASSIGNING_TYPES, ENTRY_TYPES, LedgerFormatError, encodeEntry, parseEntry, parseEnvelope, readAssignment, textHash, type Assignment, type Entry } from "./entry";
+import { ASSIGNING_TYPES, ENTRY_TYPES, LedgerFormatError, encodeEntry, parseEntry, parseEnvelope, readAdoption, readAssignment, textHash, type Assignment, type Entry } from "./entry";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const assignment: Assignment = {
@@ -26,6 +26,12 @@ const entry: Entry = {
   scope: { service: "payments", environment: null },
   payload: { release: "rel-1" },
 };
+const adoption = {
+  releases: [{ release: "rel-1", service: "payments", version: "1.0.0", registered: false, components: [{ name: "main", repository: "r", digests: [DIGEST] }] }],
+  places: [{ service: "payments", environment: "production", partition: "default", release: "rel-1", approves: true, instances: 3 }],
+  leftOut: [{ service: null, environment: "production", partition: "default", component: "main", reason: "no-service", digest: null, instances: 1 }],
+};
+const adopting: Entry = { ...entry, type: "adopted", payload: adoption };
 const assigning: Entry = { ...entry, type: "assignment-changed", payload: assignment };
 
 describe("bytes", () => {
@@ -38,7 +44,7 @@ describe("bytes", () => {
   it("round-trip for every type", () => {
     for (const type of ENTRY_TYPES) {
       const isAssigning = ASSIGNING_TYPES.some((known) => known === type);
-      const one: Entry = { ...entry, type, payload: isAssigning ? assignment : entry.payload };
+      const one: Entry = { ...entry, type, payload: isAssigning ? assignment : type === "adopted" ? adoption : entry.payload };
       expect(parseEntry(encodeEntry(one))).toEqual(one);
     }
   });
@@ -122,6 +128,22 @@ describe("assignments", () => {
     ["no components", { to: { release: "r", version: "v" } }],
   ])("refuse %s", (_, change) => {
     expect(() => readAssignment({ ...assigning, payload: { ...assignment, ...change } })).toThrow(LedgerFormatError);
+  });
+});
+
+describe("adoptions", () => {
+  it("are read from their own entries only, and assign nothing", () => {
+    expect(readAdoption({ ...adopting, payload: { ...adoption, reasonHash: "0".repeat(64) } })).toEqual(adoption);
+    expect(readAdoption(assigning)).toBeNull();
+    expect(readAssignment(adopting)).toBeNull();
+  });
+
+  it.each<[string, Record<string, JsonValue>]>([
+    ["a release without digests", { releases: [{ ...adoption.releases[0], components: [{ name: "main", repository: "r" }] }] }],
+    ["no list of what was left out", { leftOut: null }],
+    ["a count that is none", { places: [{ ...adoption.places[0], instances: -1 }] }],
+  ])("refuse %s", (_, change) => {
+    expect(() => encodeEntry({ ...adopting, payload: { ...adoption, ...change } })).toThrow(LedgerFormatError);
   });
 });
 

@@ -61,8 +61,11 @@ export const ENTRY_TYPES = [
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
-/** The types whose payload is an Assignment: an agent may be told to run what they name, and nothing else. */
-export const ASSIGNING_TYPES = ["assignment-changed", "reconverge-started", "replace-started", "adopted", "observed"] as const satisfies readonly EntryType[];
+/**
+ * The types whose payload is an Assignment: an agent may be told to run what they name, and nothing else. An adoption is none:
+ * it says of what runs already that it may, and orders nobody to run it.
+ */
+export const ASSIGNING_TYPES = ["assignment-changed", "reconverge-started", "replace-started", "observed"] as const satisfies readonly EntryType[];
 
 /** What an entry is about; null means all of them. Who may not see it gets the leaf hash only. */
 export type EntryScope = { service: string | null; environment: string | null };
@@ -107,6 +110,19 @@ export type Assignment = {
   incident: string | null;
 };
 
+/** A release that an adoption names: with every digest by which its bytes were seen. */
+export type EntryAdoptedRelease = AssignedRelease & { service: string; registered: boolean };
+
+/**
+ * The payload of an adoption: what ran and was taken as it is. `approves` says that nothing else lets the release run there;
+ * what was left out stays as it was.
+ */
+export type Adoption = {
+  releases: EntryAdoptedRelease[];
+  places: { service: string; environment: string; partition: string; release: string; approves: boolean; instances: number }[];
+  leftOut: { service: string | null; environment: string; partition: string; component: string; reason: string; digest: string | null; instances: number }[];
+};
+
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const INSTANT = /^(\d{4})-(0[1-9]|1[0-2])-(\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 const MIN_SALT_BYTES = 16;
@@ -143,6 +159,14 @@ const readAssignmentShape: Reader<Assignment> = objectWith({
   incident: orNull(readText),
 });
 
+const readAdoptionShape: Reader<Adoption> = objectWith({
+  releases: arrayOf(objectWith({ release: readText, service: readText, version: readText, registered: oneOf([true, false]), components: arrayOf(readComponent) })),
+  places: arrayOf(objectWith({ service: readText, environment: readText, partition: readText, release: readText, approves: oneOf([true, false]), instances: readCount })),
+  leftOut: arrayOf(
+    objectWith({ service: orNull(readText), environment: readText, partition: readText, component: readText, reason: readText, digest: orNull(textMatching(DIGEST_PATTERN, "a digest")), instances: readCount }),
+  ),
+});
+
 /** The bytes of an entry: what is stored, hashed and never written again. Throws LedgerFormatError for what parseEntry would refuse. */
 export function encodeEntry(entry: Entry): Uint8Array {
   const bytes = asFormatError(() => canonicalBytes(entry));
@@ -168,6 +192,11 @@ export function readAssignment(entry: Envelope): Assignment | null {
   return ASSIGNING_TYPES.some((type) => type === entry.type) ? readAssignmentShape(entry.payload, "entry.payload") : null;
 }
 
+/** What an adoption took as it was; null for other types. Throws LedgerFormatError when the payload is not an Adoption. */
+export function readAdoption(entry: Envelope): Adoption | null {
+  return entry.type === "adopted" ? readAdoptionShape(entry.payload, "entry.payload") : null;
+}
+
 /**
  * SHA-256(salt ‖ text) in hexadecimal: stands in the entry for a text that is kept beside it and can be redacted. The salt is
  * random, at least 16 bytes, and leaves with the text; without it nobody can guess what a short reason was.
@@ -182,6 +211,7 @@ function checkEntry(entry: Envelope): Entry {
   const type = ENTRY_TYPES.find((known) => known === entry.type);
   if (!type) return refuse("entry.type", "a known entry type");
   readAssignment(entry);
+  readAdoption(entry);
   return { ...entry, type };
 }
 

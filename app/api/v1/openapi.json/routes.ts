@@ -1,6 +1,7 @@
 import type { RouteHandler } from "@/server/http/handle";
 import type { DescribedRoute } from "@/server/http/describe-api";
 import { agentRoutes } from "@/server/http/agent-routes";
+import * as adoption from "../adoption/route";
 import * as agentsRevoke from "../agents/revoke/route";
 import * as agents from "../agents/route";
 import * as findings from "../findings/route";
@@ -74,6 +75,7 @@ import * as tokens from "../tokens/route";
 import * as tokensId from "../tokens/[id]/route";
 
 const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] = [
+  { path: "/api/v1/adoption", handlers: adoption },
   { path: "/api/v1/agents", handlers: agents },
   { path: "/api/v1/findings", handlers: findings },
   { path: "/api/v1/findings/list", handlers: findingsList },

@@ -1,0 +1,80 @@
+import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
+import type { Tx } from "@/server/db";
+import { keyOfRow, type CombinationRow } from "@/server/drift/combination";
+import { moveCounts } from "@/server/drift/move-counts";
+import { placeCombinations } from "@/server/drift/place-combinations";
+import { refreshTargetFindings } from "@/server/drift/refresh-findings";
+import { loadDeclared } from "@/server/drift/regroup-targets";
+
+/** An adoption by its entry, and its time. */
+type Entry = { seq: bigint; at: Date };
+type Group = CombinationRow & { release_id: string; declared: string | null };
+type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
+
+/**
+ * Every target at an adopted place is expected to run what was assigned: a desired row of generation 0, which no agent is told.
+ * @returns how many there are
+ */
+export async function coverTargets(tx: Tx, { seq, at }: Entry): Promise<number> {
+  return tx.$executeRaw`
+    INSERT INTO target_desired (target_id, release_id, entry_seq, generation, updated_at)
+    SELECT t.id, a.release_id, a.entry_seq, 0, ${at}::timestamptz FROM assignments a
+    JOIN targets t ON t.service_id = a.service_id AND t.environment_id = a.environment_id AND t.partition = a.partition AND t.gone_at IS NULL
+    WHERE a.entry_seq = ${seq}
+    ON CONFLICT DO NOTHING`;
+}
+
+/**
+ * Points the copies at adopted places, those in other services' targets too, to the combinations of what was assigned, and moves
+ * the counters. Copies are never read one by one.
+ * @returns how many were moved
+ */
+export async function moveInstances(tx: Tx, { seq, at }: Entry): Promise<number> {
+  const groups = await tx.$queryRaw<Group[]>`
+    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
+      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, a.release_id::text, declared.digest AS declared
+    FROM assignments a JOIN combinations c ON c.service_id = a.service_id AND c.environment_id = a.environment_id AND c.partition = a.partition AND c.desired_kind = 'none'
+    JOIN instances i ON i.combination_id = c.id JOIN targets t ON t.id = i.target_id
+    LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
+    WHERE a.entry_seq = ${seq}`;
+  if (groups.length === 0) return 0;
+  const matches = await loadDeclared(tx, groups.map(({ declared, release_id }) => ({ digest: declared, releaseId: release_id })));
+  const keys = groups.map((group) => ({
+    ...keyOfRow(group),
+    desiredKind: "release" as const,
+    desiredReleaseId: group.release_id,
+    unexpected: false,
+    declaredMatches: matches(group.declared, group.release_id, group.component),
+  }));
+  const placed = await placeCombinations(tx, keys);
+  const to = keys.map((key) => placed.idOf(key));
+  const moved = await tx.$queryRaw<Moved[]>`
+    WITH moving AS MATERIALIZED (
+      SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
+      FROM unnest(${groups.map(({ id }) => id)}::bigint[], ${groups.map(({ declared }) => declared)}::text[], ${to}::bigint[]) m(from_id, declared, to_id)
+      JOIN instances i ON i.combination_id = m.from_id JOIN targets t ON t.id = i.target_id
+      LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
+      WHERE m.declared IS NOT DISTINCT FROM declared.digest
+      ORDER BY i.id FOR UPDATE OF i
+    ), updated AS (
+      UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
+    )
+    SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
+    FROM moving GROUP BY 1, 2, 3`;
+  await moveCounts(tx, moved.flatMap((row) => [
+    { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
+    { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
+  ]), at);
+  return moved.reduce((sum, { instances }) => sum + instances, 0);
+}
+
+/** Findings of the targets at adopted places where something deviates, or did. */
+export async function refreshPlaces(tx: Tx, { seq, at }: Entry): Promise<void> {
+  const rows = await tx.$queryRaw<{ id: bigint }[]>`
+    SELECT t.id FROM assignments a JOIN targets t ON t.service_id = a.service_id AND t.environment_id = a.environment_id AND t.partition = a.partition
+    WHERE a.entry_seq = ${seq} AND (
+      t.under_since IS NOT NULL
+      OR EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.resolved_at IS NULL)
+      OR EXISTS (SELECT FROM instances i JOIN combinations c ON c.id = i.combination_id WHERE i.target_id = t.id AND c.categories && ${[...FINDING_CATEGORIES]}::text[]))`;
+  await refreshTargetFindings(tx, rows.map(({ id }) => id), { now: at });
+}

@@ -1,0 +1,56 @@
+import type { z } from "zod";
+import type { adoptionQuery, AdoptionPreview } from "@/lib/contract/adoption";
+import { adoptionRevision } from "@/lib/domain/drift/adoption-revision";
+import { explainLeftOut } from "@/lib/domain/drift/explain-left-out";
+import { placeText, type AdoptionPlan } from "@/lib/domain/drift/plan-adoption";
+import { authorise, visibleTo } from "@/server/access/authorise";
+import type { Ctx } from "@/server/context";
+import { explainUnadoptable, readAdoption } from "./read-adoption";
+
+/**
+ * What an adoption would assign and what it would leave out, worst first. The lists are cut at `limit`; totals and revision
+ * are about everything that the reader may see. Nothing is written.
+ */
+export async function previewAdoption({ ctx, input }: { ctx: Ctx; input: z.output<typeof adoptionQuery> }): Promise<AdoptionPreview> {
+  authorise(ctx, "fleet.read", { ...(input.service !== undefined && { service: input.service }), ...(input.environment !== undefined && { environment: input.environment }) });
+  const { plan } = await readAdoption(ctx.db, input);
+  const visible = hideForeign(ctx, plan);
+  const leftOutAt = new Map<string, number>();
+  for (const one of visible.leftOut) leftOutAt.set(placeText(one), (leftOutAt.get(placeText(one)) ?? 0) + one.instances);
+  const places = visible.places.flatMap((place): AdoptionPreview["places"] => {
+    const release = visible.releases[place.release];
+    if (!release) return [];
+    return [{
+      service: place.service,
+      environment: place.environment,
+      partition: place.partition,
+      version: release.version,
+      registered: release.known !== null,
+      approves: place.approves,
+      instances: place.instances,
+      leftOut: leftOutAt.get(placeText(place)) ?? 0,
+      components: release.components.map(({ name, digest, repository, artifact }) => ({ name, digest, repository, digests: "known" in artifact ? [digest] : artifact.digests.map((one) => one.digest) })),
+    }];
+  });
+  return {
+    revision: adoptionRevision(plan),
+    asOf: new Date().toISOString(),
+    totals: {
+      services: new Set(places.map(({ service }) => service)).size,
+      releases: new Set(visible.places.map(({ release }) => release)).size,
+      places: places.length,
+      instances: places.reduce((sum, { instances }) => sum + instances, 0),
+      leftOut: visible.leftOut.length,
+      leftOutInstances: visible.leftOut.reduce((sum, { instances }) => sum + instances, 0),
+    },
+    refusal: explainUnadoptable(plan),
+    // Stable beyond the first key: the plan is in the order of names.
+    places: places.toSorted((a, b) => b.leftOut - a.leftOut).slice(0, input.limit),
+    leftOut: visible.leftOut.slice(0, input.limit).map((one) => ({ ...one, sentence: explainLeftOut(one.reason) })),
+  };
+}
+
+function hideForeign(ctx: Ctx, plan: AdoptionPlan): AdoptionPlan {
+  const sees = ({ service, environment }: { service: string | null; environment: string }): boolean => visibleTo(ctx, "fleet.read", service === null ? { environment } : { service, environment });
+  return { ...plan, places: plan.places.filter(sees), leftOut: plan.leftOut.filter(sees) };
+}
