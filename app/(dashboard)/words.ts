@@ -7,6 +7,14 @@ import type { Tone } from "@/components/ui/tone";
 /** Everything that a count of instances can be about. */
 export type Condition = DriftCategory | FindingKind | "waived";
 
+/** What stands beside a release, or an approval, that was adopted. */
+export const NO_EVIDENCE = "adopted, no evidence";
+
+/** The mark beside a release's version: nothing, unless it was adopted. */
+export function markOf(release: { adopted?: boolean | undefined } | null | undefined): string | undefined {
+  return release?.adopted ? NO_EVIDENCE : undefined;
+}
+
 const AFTER_COUNT: Record<Condition, string> = {
   "unknown-artifact": "unknown code",
   unverifiable: "not verifiable",

@@ -119,7 +119,7 @@ export function registerReleaseCommands(program: Command): void {
         item.version,
         item.components[0]?.digest.slice(0, 19) ?? "",
         item.registeredAt,
-        item.recalled ? "recalled" : item.approvals.filter((approval) => approval.approved).map((approval) => approval.environment).join(", "),
+        item.recalled ? "recalled" : item.approvals.filter((approval) => approval.approved).map((approval) => `${approval.environment}${approval.adopted && approval.standing < Math.max(1, approval.required) ? " (adopted, no evidence)" : ""}`).join(", "),
       ]);
       print(options.json, page, page.items.length === 0 ? ["No releases yet. Register one: plumbline release register SERVICE VERSION REFERENCE"] : table([["SERVICE", "VERSION", "DIGEST", "REGISTERED", "MAY RUN IN"], ...rows]));
     });

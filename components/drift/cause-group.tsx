@@ -11,6 +11,8 @@ export interface CauseRelease {
   digest: string | null;
   /** Beside it, in the cause's hue: "recalled". */
   note?: string;
+  /** What must not be taken for granted about it. */
+  mark?: string | undefined;
 }
 
 /** What the affected instances have in common, against how common it is among all of the service here. Shares 0 to 1. */

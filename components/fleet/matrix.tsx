@@ -37,7 +37,7 @@ function CellContent({ cell, wide }: { cell: MatrixCell; wide: boolean }) {
   const off = deviates(cell.tone);
   return (
     <>
-      <span className="matrix-version" data-strong={off && wide ? "" : undefined} title={cell.version ?? undefined}>
+      <span className="matrix-version" data-strong={off && wide ? "" : undefined} title={cell.version === null ? undefined : `${cell.version}${cell.mark ? `, ${cell.mark}` : ""}`}>
         {cell.version ?? <span className="muted">not assigned</span>}
       </span>
       <DigestStripe digest={cell.digest} />
@@ -110,6 +110,7 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
                 <span className="matrix-head">
                   {environment.name}
                   {environment.protected ? <Tag>protected</Tag> : null}
+                  {environment.observing ? <Tag>observing</Tag> : null}
                   {index === environments.length - 1 ? <KeyHints rollBack={Boolean(onRollBack)} search={Boolean(searchId)} /> : null}
                 </span>
               </th>

@@ -10,6 +10,8 @@ export interface MatrixEnvironment {
   /** For the phone's narrow column: "stg". The name itself unless given. */
   short?: string;
   protected?: boolean;
+  /** Findings are recorded here, and nobody is told. */
+  observing?: boolean;
 }
 
 /** A deviation in words: its shape, how many, what. */
@@ -25,6 +27,8 @@ export interface MatrixCell {
   /** What is assigned; null when nothing is. */
   version: string | null;
   digest: string | null;
+  /** What must not be taken for granted about the assigned release. */
+  mark?: string | undefined;
   total: number;
   /** Worst first; only `match` when all is well. */
   parts: readonly Part[];
@@ -50,7 +54,7 @@ export function toneOfRow(row: MatrixRow): Tone {
 
 /** A cell as one sentence, for a screen reader. */
 export function describeCell(service: string, environment: string, cell: MatrixCell): string {
-  const version = cell.version ?? "nothing assigned";
+  const version = `${cell.version ?? "nothing assigned"}${cell.mark ? ` (${cell.mark})` : ""}`;
   const notes = cell.notes.map((note) => (note.count === undefined ? note.text : `${formatCount(note.count)} ${note.text}`));
   const state = notes.length > 0 ? notes.join(", ") : deviates(cell.tone) ? "deviates" : "as assigned";
   return `${service} in ${environment}: ${version}, ${formatCount(cell.total)} instances, ${state}`;

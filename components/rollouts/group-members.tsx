@@ -68,11 +68,11 @@ export function GroupMembers({ members, chosen, onToggle }: { members: readonly 
                 </HangingCell>
                 <td data-phone="wide">
                   <span className="phone-only muted">from </span>
-                  {member.from ? <ReleaseLine version={member.from.version} digest={member.from.digest} /> : <span className="muted">nothing</span>}
+                  {member.from ? <ReleaseLine version={member.from.version} digest={member.from.digest} mark={member.from.adopted ? "adopted, no evidence" : undefined} /> : <span className="muted">nothing</span>}
                 </td>
                 <td data-phone="wide">
                   <span className="phone-only muted">to </span>
-                  {member.to ? <ReleaseLine version={member.to.version} digest={member.to.digest} /> : <span className="muted">{member.kind === "stop" ? "nothing: stopped" : "nothing"}</span>}
+                  {member.to ? <ReleaseLine version={member.to.version} digest={member.to.digest} mark={member.to.adopted ? "adopted, no evidence" : undefined} /> : <span className="muted">{member.kind === "stop" ? "nothing: stopped" : "nothing"}</span>}
                 </td>
                 <td className="num" data-phone="wide">
                   {formatCount(member.instances)}

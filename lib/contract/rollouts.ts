@@ -3,8 +3,8 @@ import { OUTCOMES, ROLLOUT_KINDS, ROLLOUT_ORIGINS, ROLLOUT_STATUSES, TARGET_STAT
 import { count, cursor, digest, freeText, instant, limit, name, page, partition, shortText, uuid } from "./primitives";
 import { strategySchema } from "./strategies";
 
-/** A release as a dialog or a row shows it. */
-export const releaseRef = z.strictObject({ id: uuid, version: z.string(), digest: digest.nullable() });
+/** A release as a dialog or a row shows it. `adopted` stands where it ran before the ledger knew it: nobody vouched for it. */
+export const releaseRef = z.strictObject({ id: uuid, version: z.string(), digest: digest.nullable(), adopted: z.literal(true).optional() });
 export type ReleaseRef = z.infer<typeof releaseRef>;
 
 const version = z.string().min(1).max(128);

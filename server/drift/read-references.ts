@@ -10,17 +10,22 @@ export type ReleaseFacts = ReleaseRef & { service: string; serviceId: string; ap
 export async function readReleases(db: Db | Tx, ids: readonly (string | null)[]): Promise<Map<string, ReleaseFacts>> {
   const wanted = [...new Set(ids.flatMap((id) => id ?? []))];
   if (wanted.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ id: string; version: string; service: string; service_id: string; digest: string | null; approved_for: string[] }[]>`
-    SELECT r.id::text, r.version, s.name::text AS service, s.id::text AS service_id,
+  const rows = await db.$queryRaw<{ id: string; version: string; service: string; service_id: string; digest: string | null; adopted: boolean; approved_for: string[] }[]>`
+    SELECT r.id::text, r.version, s.name::text AS service, s.id::text AS service_id, r.adopted,
       (SELECT a.digest::text FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id = r.id ORDER BY c.name = 'main' DESC, c.name LIMIT 1) AS digest,
       ARRAY(SELECT e.name::text FROM environments e WHERE e.retired_at IS NULL
         AND ${approvedSql("r.id", "e")} ORDER BY e.ordinal) AS approved_for
     FROM releases r JOIN services s ON s.id = r.service_id WHERE r.id = ANY(${wanted}::uuid[])`;
-  return new Map(rows.map((row) => [row.id, { id: row.id, version: row.version, digest: row.digest, service: row.service, serviceId: row.service_id, approvedFor: row.approved_for }]));
+  return new Map(rows.map((row) => [row.id, { id: row.id, version: row.version, digest: row.digest, ...adoptedMark(row.adopted), service: row.service, serviceId: row.service_id, approvedFor: row.approved_for }]));
 }
 
 export function refOf(release: ReleaseFacts | undefined): ReleaseRef | null {
-  return release ? { id: release.id, version: release.version, digest: release.digest } : null;
+  return release ? { id: release.id, version: release.version, digest: release.digest, ...adoptedMark(release.adopted) } : null;
+}
+
+/** What marks a release that was adopted; nothing for all others. */
+export function adoptedMark(adopted: boolean | null | undefined): Pick<ReleaseRef, "adopted"> {
+  return adopted ? { adopted: true } : {};
 }
 
 type EnvironmentRow = { id: string; name: string; protected: boolean; mode: "observe" | "enforce"; kind: "permanent" | "preview"; ordinal: number; required_approvals: number };

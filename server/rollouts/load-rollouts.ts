@@ -4,6 +4,7 @@ import { estimateRemaining } from "@/lib/domain/rollout/estimate";
 import { isActiveRollout, type Outcome, type RolloutKind, type RolloutOrigin, type RolloutStatus, type TargetStatus } from "@/lib/domain/rollout/statuses";
 import { Prisma, type Db, type Tx } from "@/server/db";
 import { notFound } from "@/server/errors";
+import { adoptedMark } from "@/server/drift/read-references";
 import { frozenStrategy } from "./read-rollout-state";
 
 type Counts = RolloutDto["counts"];
@@ -25,6 +26,8 @@ type Row = {
   to_id: string | null;
   to_version: string | null;
   to_digest: string | null;
+  from_adopted: boolean | null;
+  to_adopted: boolean | null;
   entry_seq: bigint;
   hold_entry: bigint | null;
   reason: string | null;
@@ -65,7 +68,7 @@ export async function loadRollouts(db: Db | Tx, ids: readonly string[]): Promise
   if (ids.length === 0) return [];
   const rows = await db.$queryRaw<Row[]>`
     SELECT r.id, r.number, s.name::text AS service, e.name::text AS environment, r.partition::text, r.kind, r.origin, r.status, r.status_reason, r.outcome, r.incident,
-      rf.id AS from_id, rf.version AS from_version, ${DIGEST_OF("rf.id")} AS from_digest, rt.id AS to_id, rt.version AS to_version, ${DIGEST_OF("rt.id")} AS to_digest,
+      rf.id AS from_id, rf.version AS from_version, rf.adopted AS from_adopted, ${DIGEST_OF("rf.id")} AS from_digest, rt.id AS to_id, rt.version AS to_version, rt.adopted AS to_adopted, ${DIGEST_OF("rt.id")} AS to_digest,
       r.entry_seq, h.entry_seq AS hold_entry, x.text AS reason, a.display_name AS started_by, r.supersedes_id, sup.number AS supersedes_number,
       r.created_at, r.finished_at, r.revision, t.acknowledged_at, t.statuses, past.fastest_ms, past.slowest_ms,
       r.strategy, r.strategy_version, w.waiting_for, ex.name::text AS executor_name, ex.kind AS executor_kind, r.group_id, r.reverts_id, rev.number AS reverts_number, back.id AS reverted_by_id, back.number AS reverted_by_number,
@@ -128,8 +131,8 @@ function toDto(row: Row): RolloutDto {
     statusReason: row.status_reason,
     outcome: row.outcome,
     incident: row.incident,
-    from: row.from_id && row.from_version !== null ? { id: row.from_id, version: row.from_version, digest: row.from_digest } : null,
-    to: row.to_id && row.to_version !== null ? { id: row.to_id, version: row.to_version, digest: row.to_digest } : null,
+    from: row.from_id && row.from_version !== null ? { id: row.from_id, version: row.from_version, digest: row.from_digest, ...adoptedMark(row.from_adopted) } : null,
+    to: row.to_id && row.to_version !== null ? { id: row.to_id, version: row.to_version, digest: row.to_digest, ...adoptedMark(row.to_adopted) } : null,
     entry: Number(row.entry_seq),
     holdEntry: row.hold_entry === null ? null : Number(row.hold_entry),
     reason: row.reason,

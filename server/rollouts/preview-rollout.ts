@@ -12,6 +12,7 @@ import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
+import { adoptedMark } from "@/server/drift/read-references";
 import { notFound } from "@/server/errors";
 import { describeDifference } from "./describe-difference";
 import { planMembers } from "./plan-members";
@@ -58,6 +59,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     const candidates = input.kind === "rollback" ? releases.filter((release) => release.id !== decision.assigned?.releaseId && (release.ranHere || release.approvedHere)).slice(0, MAX_CANDIDATES) : [];
     const weighed = await Promise.all(candidates.map(async (release) => ({ release, answer: await checkOne(tx, ctx, { kind: "rollback", place, decision, release }) })));
     const newestCompatible = weighed.find(({ answer, release }) => answer.ok && release.id !== decision.assigned?.releaseId)?.release ?? null;
+    const assignedHere = releases.find(({ id }) => id === decision.assigned?.releaseId);
     const isWeak = kind === "rollback" && (evidence?.weak ?? true);
     return {
       service: place.service.name,
@@ -68,13 +70,14 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
       kind,
       reasons: check.ok ? [] : check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && input.version === undefined ? NO_CANDIDATE : explainReason(reason) })),
       warnings: check.ok ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) })) : [],
-      assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, digest: releases.find(({ id }) => id === decision.assigned?.releaseId)?.digest ?? null },
+      assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, digest: assignedHere?.digest ?? null, ...adoptedMark(assignedHere?.adopted) },
       to: refOf(chosen),
       running: decision.running.map(({ version, digest, instances, releaseId }) => ({ version, digest: digest ?? releases.find(({ id }) => id === releaseId)?.digest ?? null, instances })),
       candidates: weighed.map(({ release, answer }) => ({
         id: release.id,
         version: release.version,
         digest: release.digest,
+        ...adoptedMark(release.adopted),
         lastKnownGood: release.id === good.release?.id,
         eligible: answer.ok,
         reasons: answer.ok ? [] : answer.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
@@ -109,7 +112,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
   });
 }
 
-const refOf = (release: ReleaseRow | null): RolloutPreview["to"] => release && { id: release.id, version: release.version, digest: release.digest };
+const refOf = (release: ReleaseRow | null): RolloutPreview["to"] => release && { id: release.id, version: release.version, digest: release.digest, ...adoptedMark(release.adopted) };
 
 /** The named release; else what the kind means by itself: the last known good, what is assigned, or nothing. */
 async function chooseRelease(tx: Tx, place: KnownPlace, { input, decision, releases, good }: { input: Input; decision: Decision; releases: readonly ReleaseRow[]; good: LastKnownGood }): Promise<ReleaseRow | null> {

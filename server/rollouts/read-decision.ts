@@ -33,7 +33,7 @@ export type TargetRow = {
   managedBy: { tool: string; name?: string | undefined; autoSync?: boolean | undefined; detail?: string | undefined } | null;
 };
 export type RunningRow = { releaseId: string | null; version: string | null; digest: string | null; instances: number; targets: number };
-export type ReleaseRow = ReleaseHere & { digest: string | null };
+export type ReleaseRow = ReleaseHere & { digest: string | null; adopted: boolean };
 export type ActiveRollout = { id: string; number: bigint; kind: RolloutKind; status: string; toReleaseId: string | null };
 
 /** Everything that a decision about a place weighs, as it stands now; on locked rows when the caller has locked them. */
@@ -175,9 +175,9 @@ async function readRunning(db: Db | Tx, place: KnownPlace): Promise<RunningRow[]
 /** Releases of a service as they stand at a place, newest first; `only` limits to ids. */
 export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string }): Promise<ReleaseRow[]> {
   const { service, environment, names } = place;
-  type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null };
+  type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null; adopted: boolean };
   const rows = await db.$queryRaw<Row[]>`
-    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order, r.adopted, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest JOIN combinations c ON c.image_id = d.image_id
         WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition})
         OR EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest
@@ -197,6 +197,7 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
     recalled: row.recalled,
     ranHere: row.ran,
     digest: row.digest,
+    adopted: row.adopted,
   }));
 }
 

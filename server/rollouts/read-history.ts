@@ -1,6 +1,6 @@
 import type { ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import type { Db, Tx } from "@/server/db";
-import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
+import { adoptedSql, approvedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
 import { rolloutHereSql, targetsHereSql } from "./here-sql";
 import type { KnownPlace } from "./read-place";
 
@@ -8,7 +8,7 @@ import type { KnownPlace } from "./read-place";
 const WINDOW_DAYS = 90;
 
 type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
-type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
+type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; adopted: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
 
 /**
  * What was observed of each release that ever ran at a place, whoever deployed it: from spans and open instances, by the
@@ -48,7 +48,8 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
 
   const ids = [...new Set(segments.flatMap((segment) => segment.release_id ?? []))];
   const facts = await db.$queryRaw<Facts[]>`
-    SELECT r.id, r.version, r.registered_order, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id, r.version, r.registered_order, ${approvedSql("r.id", "e")} AS approved, (${adoptedSql("r.id", "e")} AND ${standingSql("r.id", "e")} < greatest(e.required_approvals, 1)) AS adopted,
+      ${recalledSql("r.id")} AS recalled,
       EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
       NOT EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
@@ -78,6 +79,7 @@ function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRec
     unhealthyShare: copyMs === 0 ? 0 : unhealthyMs / copyMs,
     restartsGrowing: growing > own.length * 0.1,
     approved: release.approved,
+    adopted: release.adopted,
     recalled: release.recalled,
     rolledBackFrom: release.rolled_back,
     clearedByMistake: release.cleared,

@@ -1,4 +1,4 @@
-import { conditionTone, conditionWord, plural } from "@/app/(dashboard)/words";
+import { conditionTone, conditionWord, markOf, plural } from "@/app/(dashboard)/words";
 import type { CauseGroupProps } from "@/components/drift/cause-group";
 import type { FindingRow } from "@/components/drift/findings-table";
 import { formatCount } from "@/components/ui/format";
@@ -39,7 +39,7 @@ export function toCause(group: FindingGroup): Omit<CauseGroupProps, "sentence" |
     count: group.instances,
     title: group.title,
     running: group.running ? { version: group.running.version, digest: group.running.digest, note: isLastKnown(group) ? "last known" : conditionWord(group.kind) } : null,
-    assigned: group.assigned ? { version: group.assigned.version, digest: group.assigned.digest } : null,
+    assigned: group.assigned ? { version: group.assigned.version, digest: group.assigned.digest, mark: markOf(group.assigned) } : null,
     lastKnown: isLastKnown(group),
     shared: group.shared.map(({ dimension, value, share, baseline }) => ({ label: value.startsWith(dimension) ? value : `${dimension} ${value}`, share, baseline })),
     ...(where ? { sharedBaseline: `all of ${where}` } : {}),

@@ -16,7 +16,7 @@ import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { MatrixDto } from "@/lib/contract/fleet";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { matrixQuery } from "@/lib/queries/queries";
-import { cellDeviates, describeCoverage, describeFleet, describeTotals } from "./describe-fleet";
+import { cellDeviates, describeCoverage, describeFleet, describeObserving, describeTotals } from "./describe-fleet";
 import { fleetParams } from "./search-params";
 import { toMatrix } from "./to-matrix";
 
@@ -51,7 +51,7 @@ function Fleet({ dto }: { dto: MatrixDto }) {
         sub={
           <>
             {empty ? null : `${describeTotals(dto)} `}
-            {describeCoverage(dto)} As of <Age at={dto.asOf} suffix="ago" />.
+            {describeCoverage(dto)} {empty ? null : describeObserving(dto)} As of <Age at={dto.asOf} suffix="ago" />.
           </>
         }
         actions={empty ? null : <ButtonLink href="/rollouts/groups/new?kind=as-of">Put an environment back to a moment…</ButtonLink>}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { MatrixCell, MatrixDto } from "@/lib/contract/fleet";
-import { describeCoverage, describeFleet, describeTotals } from "./describe-fleet";
+import { describeCoverage, describeFleet, describeObserving, describeTotals } from "./describe-fleet";
 import { toMatrix } from "./to-matrix";
 
 const AT = "2026-11-20T02:16:24.000Z";
@@ -97,4 +97,12 @@ describe("toMatrix", () => {
     expect(toMatrix(dto, { search: "PAY", deviating: false }).rows.map((shown) => shown.service)).toEqual(["payments"]);
     expect(toMatrix(dto, { search: "", deviating: true }).rows.map((shown) => shown.service)).toEqual(["catalog"]);
   });
+});
+
+it("says where nobody is told of findings", () => {
+  const environment = (name: string, mode: "observe" | "enforce", ordinal = 0) => ({ name, mode, ordinal, protected: false, kind: "permanent" as const, requiredApprovals: 0 });
+  expect(describeObserving({ environments: [environment("dev", "observe"), environment("production", "enforce")] })).toBe("dev observes: findings are recorded, nobody is told.");
+  expect(describeObserving({ environments: [environment("dev", "observe"), environment("staging", "observe"), environment("production", "enforce")] })).toBe("dev, staging observe: findings are recorded, nobody is told.");
+  expect(describeObserving({ environments: [environment("dev", "observe")] })).toBe("Every environment observes: findings are recorded, nobody is told.");
+  expect(describeObserving({ environments: [environment("dev", "enforce")] })).toBe("");
 });

@@ -73,6 +73,14 @@ export function describeTotals(dto: MatrixDto): string {
   return `${formatCount(deviating)} of ${formatCount(cells)} deviate; ${formatCount(inSync)} of ${formatCount(instances)} instances run as assigned.${unmappedWords}`;
 }
 
+/** Where findings are recorded and nobody is told; empty when every environment enforces. */
+export function describeObserving({ environments }: Pick<MatrixDto, "environments">): string {
+  const observing = environments.filter(({ mode }) => mode === "observe").map(({ name }) => name);
+  if (observing.length === 0) return "";
+  const where = observing.length === environments.length ? "Every environment observes" : `${observing.join(", ")} ${plural(observing.length, "observes", "observe")}`;
+  return `${where}: findings are recorded, nobody is told.`;
+}
+
 /** What the numbers cover. Always printed. */
 export function describeCoverage(dto: MatrixDto): string {
   const { scopes, incomplete, complete } = dto.coverage;

@@ -1,4 +1,4 @@
-import { conditionTone, conditionWord, toneShape } from "@/app/(dashboard)/words";
+import { NO_EVIDENCE, conditionTone, conditionWord, toneShape } from "@/app/(dashboard)/words";
 import { formatCount } from "@/components/ui/format";
 import type { MatrixCell, MatrixEnvironment, MatrixNote, MatrixRow } from "@/components/fleet/prepare-matrix";
 import type { Part } from "@/components/ui/proportion-bar";
@@ -37,6 +37,7 @@ function toCell(service: string, cell: CellDto): MatrixCell {
     href: `/services/${encodeURIComponent(service)}?environment=${encodeURIComponent(cell.environment)}`,
     version: releases.size > 1 ? `${releases.size} releases` : (release?.version ?? null),
     digest: releases.size > 1 ? null : (release?.digest ?? null),
+    mark: [...releases.values()].some(({ adopted }) => adopted) ? NO_EVIDENCE : undefined,
     total: cell.instances,
     parts: toParts(cell.categories),
     notes: toNotes(cell),
@@ -51,7 +52,7 @@ export function toMatrix(dto: MatrixDto, filter: { search: string; deviating: bo
   const search = filter.search.trim().toLowerCase();
   const environments = [...dto.environments].sort((a, b) => a.ordinal - b.ordinal);
   return {
-    environments: environments.map(({ name, protected: isProtected }) => ({ name, short: SHORT[name] ?? name, protected: isProtected })),
+    environments: environments.map(({ name, protected: isProtected, mode }) => ({ name, short: SHORT[name] ?? name, protected: isProtected, observing: mode === "observe" })),
     rows: dto.rows
       .filter((row) => row.service.includes(search) && (!filter.deviating || row.cells.some(cellDeviates)))
       .map((row) => ({

@@ -7,7 +7,7 @@ import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useStart } from "@/app/(dashboard)/start/use-start";
-import { plural } from "@/app/(dashboard)/words";
+import { NO_EVIDENCE, plural } from "@/app/(dashboard)/words";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { DigestStripe } from "@/components/ui/digest-stripe";
@@ -100,6 +100,7 @@ function Releases({ page }: { page: Page<ReleaseDto> }) {
                 </HangingCell>
                 <td data-phone="end">
                   <b>{release.version}</b> {release.kind === "hotfix" ? <Tag>hotfix</Tag> : null}
+                  {release.adopted ? <span className="muted">{NO_EVIDENCE}</span> : null}
                   {release.recalled ? (
                     <span className="tone" data-tone="critical">
                       {" "}
@@ -149,7 +150,7 @@ function Approvals({ release, onApprove }: { release: ReleaseDto; onApprove: (en
         <span key={approval.environment} className="row-flex">
           <StatusShape kind={approval.approved && !release.recalled ? "check" : "neutral"} size={12} />
           {approval.environment}
-          <span className="muted">{approval.required === 0 ? "needs none" : `${approval.standing} of ${approval.required}`}</span>
+          <span className="muted">{approval.adopted && approval.standing < Math.max(1, approval.required) ? NO_EVIDENCE : approval.required === 0 ? "needs none" : `${approval.standing} of ${approval.required}`}</span>
           {!approval.approved && !release.recalled ? (
             <Button
               size="small"

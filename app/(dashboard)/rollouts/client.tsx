@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useQueryStates } from "nuqs";
 import { QueryState } from "@/app/(dashboard)/query-state";
-import { plural } from "@/app/(dashboard)/words";
+import { markOf, plural } from "@/app/(dashboard)/words";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { Chip, Chips } from "@/components/ui/chip";
 import { formatCount } from "@/components/ui/format";
@@ -110,8 +110,8 @@ function Rollouts({ page }: { page: Page<RolloutDto> }) {
                     {rollout.environment}
                     {rollout.partition === "default" ? null : ` / ${rollout.partition}`}
                   </td>
-                  <td data-phone="hide">{rollout.from ? <ReleaseLine version={rollout.from.version} digest={rollout.from.digest} /> : <span className="muted">nothing</span>}</td>
-                  <td data-phone="end">{rollout.to ? <ReleaseLine version={rollout.to.version} digest={rollout.to.digest} /> : <span className="muted">nothing</span>}</td>
+                  <td data-phone="hide">{rollout.from ? <ReleaseLine version={rollout.from.version} digest={rollout.from.digest} mark={markOf(rollout.from)} /> : <span className="muted">nothing</span>}</td>
+                  <td data-phone="end">{rollout.to ? <ReleaseLine version={rollout.to.version} digest={rollout.to.digest} mark={markOf(rollout.to)} /> : <span className="muted">nothing</span>}</td>
                   <td className="wraps">
                     <StatusShape kind={status.shape} tone={status.tone} size={12} /> {status.word}
                     {rollout.waitingFor && isActiveRollout(rollout.status) ? <span className="muted block">{rollout.waitingFor}</span> : null}

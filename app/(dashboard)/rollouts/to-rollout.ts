@@ -339,6 +339,7 @@ const OUTCOME_WORD: Record<NonNullable<RolloutDto["outcome"]>, string> = { good:
 /** What else is true of a rollout, as named facts: how, by whom, until when. */
 export function toFacts(rollout: RolloutDto, nowMs: number): Fact[] {
   const facts: Fact[] = [{ name: "Strategy", text: `${sentence(rollout.strategy.sentence)}${rollout.strategy.version > 0 ? ` Version ${rollout.strategy.version}.` : ""}` }];
+  if (rollout.to?.adopted) facts.push({ name: "Evidence", text: `none for ${rollout.to.version}: it was adopted as it ran` });
   if (rollout.strategy.maxInFlight !== null) facts.push({ name: "At a time", text: `${formatCount(rollout.strategy.maxInFlight)} ${plural(rollout.strategy.maxInFlight, "target")} at most` });
   if (rollout.executor) facts.push({ name: "Carried out by", text: `${rollout.executor.name} (${rollout.executor.kind})` });
   else if (rollout.origin === "external") facts.push({ name: "Carried out by", text: "another tool; Plumbline watches" });

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { ConnectHost } from "@/app/(dashboard)/connect-host";
 import { QueryState } from "@/app/(dashboard)/query-state";
-import { plural } from "@/app/(dashboard)/words";
+import { markOf, plural } from "@/app/(dashboard)/words";
 import { formatCount } from "@/components/ui/format";
 import { Tag } from "@/components/ui/kbd";
 import { ReleaseLine } from "@/components/ui/release-line";
@@ -74,7 +74,7 @@ function Services({ dto }: { dto: MatrixDto }) {
                         <span className="row-flex">
                           <StatusShape kind={toneOfSeverity(cell.severity)} size={12} label={cell.severity === "match" ? "as assigned" : cell.severity} />
                           <span className="phone-only muted">{environment.name}</span>
-                          <ReleaseLine version={release?.version ?? null} digest={release?.digest ?? null} otherwise="nothing assigned" />
+                          <ReleaseLine version={release?.version ?? null} digest={release?.digest ?? null} mark={markOf(release)} otherwise="nothing assigned" />
                         </span>
                       ) : null}
                     </td>

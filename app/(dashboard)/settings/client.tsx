@@ -349,7 +349,7 @@ function Environments({ environments, error }: { environments: readonly Environm
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     void change.run(async () => {
-      const saved = await putJson<EnvironmentDto>("environments", { name: name || text(form, "name"), protected: form.get("protected") === "on", requiredApprovals: Number(text(form, "approvals")) });
+      const saved = await putJson<EnvironmentDto>("environments", { name: name || text(form, "name"), protected: form.get("protected") === "on", requiredApprovals: Number(text(form, "approvals")), mode: form.get("enforce") === "on" ? "enforce" : "observe" });
       await client.invalidateQueries({ queryKey: ["settings", "environments"] });
       return saved;
     });
@@ -357,14 +357,15 @@ function Environments({ environments, error }: { environments: readonly Environm
 
   return (
     <section className="section" aria-labelledby="environments">
-      <SectionHead id="environments" title="Environments" note="in their order; a protected one needs approvals and a deliberate confirmation" />
+      <SectionHead id="environments" title="Environments" note="in their order; a protected one needs approvals and a deliberate confirmation. One that does not enforce observes: findings are recorded, nobody is told" />
       <ListError error={error} what="Environments" />
       <ul className="environment-list">
         {environments.map((environment) => (
-          <li key={`${environment.name} ${environment.protected} ${environment.requiredApprovals}`}>
+          <li key={`${environment.name} ${environment.protected} ${environment.requiredApprovals} ${environment.mode}`}>
             <form className="environment-form" onSubmit={(event) => save(event, environment.name)} aria-label={environment.name}>
               <b>{environment.name}</b>
               <Checkbox name="protected" label="protected" defaultChecked={environment.protected} />
+              <Checkbox name="enforce" label="enforce" defaultChecked={environment.mode === "enforce"} />
               <Input label="Approvals needed" name="approvals" type="number" min={0} max={10} defaultValue={environment.requiredApprovals} required />
               <Button type="submit" size="small" aria-label={`Save ${environment.name}`} disabledReason={refusal("environments.write", { environment: environment.name })}>
                 Save
@@ -378,6 +379,7 @@ function Environments({ environments, error }: { environments: readonly Environm
         <form className="entry-form" onSubmit={(event) => save(event, "")}>
           <Input label="Name" name="name" required pattern="[a-z0-9][a-z0-9._\-]*" maxLength={63} autoCapitalize="none" spellCheck={false} error={change.fields.get("name") ?? null} />
           <Checkbox name="protected" label="protected" />
+          <Checkbox name="enforce" label="enforce" />
           <Input label="Approvals needed" name="approvals" type="number" min={0} max={10} defaultValue={0} required error={change.fields.get("requiredApprovals") ?? null} />
           <Button type="submit" disabledReason={refusal("environments.write")} aria-busy={change.busy}>
             Make the environment
@@ -387,7 +389,7 @@ function Environments({ environments, error }: { environments: readonly Environm
       <Outcome act={change}>
         {(saved) => (
           <p>
-            {saved.name} is {saved.protected ? "protected" : "not protected"} and needs {formatCount(saved.requiredApprovals)} {plural(saved.requiredApprovals, "approval")}.
+            {saved.name} is {saved.protected ? "protected" : "not protected"} and needs {formatCount(saved.requiredApprovals)} {plural(saved.requiredApprovals, "approval")}; it {saved.mode === "enforce" ? "enforces: people are told of findings" : "observes: findings are recorded, nobody is told"}.
           </p>
         )}
       </Outcome>

@@ -1,5 +1,6 @@
 "use client";
 
+import { NO_EVIDENCE } from "@/app/(dashboard)/words";
 import { Field } from "@/components/ui/field";
 import type { Candidate } from "./to-promotable";
 
@@ -26,6 +27,7 @@ export function Candidates({ candidates, assigned, chosen, onVersion }: Candidat
                 <option key={candidate.id} value={candidate.version}>
                   {candidate.version}
                   {candidate.lastKnownGood ? ", last known good" : ""}
+                  {candidate.adopted ? `, ${NO_EVIDENCE}` : ""}
                 </option>
               ))}
               {assigned ? <option value={assigned.version}>{assigned.version}, as assigned: put it back where something else runs</option> : null}

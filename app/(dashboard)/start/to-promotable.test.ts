@@ -6,7 +6,7 @@ const digest = `sha256:${"a".repeat(64)}`;
 function release(version: string, over: Partial<ReleaseDto> = {}): ReleaseDto {
   return {
     id: "8a1c2b34-0000-4000-8000-000000000001", service: "payments", version, kind: "planned", registeredAt: "2026-11-20T02:00:00.000Z", registeredBy: "ci", entry: 1,
-    components: [{ name: "main", repository: null, reference: null, digest, digests: [] }], sourceUrl: null, commits: null, authors: [], migrations: null, recalled: false,
+    components: [{ name: "main", repository: null, reference: null, digest, digests: [] }], sourceUrl: null, commits: null, authors: [], migrations: null, recalled: false, adopted: false,
     approvals: [{ environment: "production", standing: 1, required: 1, approved: true, adopted: false }], ...over,
   };
 }

@@ -18,6 +18,6 @@ export function toPromotable(releases: readonly ReleaseDto[], environment: strin
   return releases.map((release) => {
     const reasons = refuse(release, environment, assigned);
     const main = release.components.find((component) => component.name === "main") ?? release.components[0];
-    return { id: release.id, version: release.version, digest: main?.digest ?? null, lastKnownGood: false, eligible: reasons.length === 0, reasons };
+    return { id: release.id, version: release.version, digest: main?.digest ?? null, ...(release.adopted && { adopted: true as const }), lastKnownGood: false, eligible: reasons.length === 0, reasons };
   });
 }

@@ -1,3 +1,4 @@
+import { NO_EVIDENCE } from "@/app/(dashboard)/words";
 import type { BetweenView } from "@/components/rollouts/weigh";
 import type { StartRelease, StartView } from "@/components/rollouts/start-body";
 import { formatDateTime } from "@/components/ui/format";
@@ -18,11 +19,17 @@ function capitalise(sentence: string): string {
 function fromOf(preview: RolloutPreview): StartRelease {
   const [most] = preview.running;
   const from = preview.assigned ?? (most ? { version: most.version ?? "an unknown release", digest: most.digest } : null);
+  const mark = preview.assigned?.adopted ? `, ${NO_EVIDENCE}` : "";
   const label = preview.kind === "reconverge" || preview.kind === "replace" || preview.kind === "stop" ? "Assigned" : "From";
-  return { label, version: from?.version ?? null, digest: from?.digest ?? null };
+  return { label: `${label}${mark}`, version: from?.version ?? null, digest: from?.digest ?? null };
 }
 
 function toOf(preview: RolloutPreview): StartRelease {
+  const side = sideOf(preview);
+  return preview.to?.adopted && side.version !== null ? { ...side, label: `${side.label}, ${NO_EVIDENCE}` } : side;
+}
+
+function sideOf(preview: RolloutPreview): StartRelease {
   const { kind, to } = preview;
   const release = { version: to?.version ?? null, digest: to?.digest ?? null };
   switch (kind) {

@@ -6,7 +6,7 @@ import { plainText } from "./terminal-text";
 /** The plan in words: what would happen, what forbids it, waves with their gates, what to know, and whose way goes first. */
 export function renderPreview(preview: RolloutPreview): string[] {
   const place = `${preview.environment}${preview.partition === "default" ? "" : `/${preview.partition}`}${preview.protected ? " (protected)" : ""}`;
-  const to = preview.kind === "stop" ? "nothing" : (preview.to?.version ?? "no release");
+  const to = preview.kind === "stop" ? "nothing" : preview.to === null ? "no release" : `${preview.to.version}${preview.to.adopted ? " (adopted, no evidence)" : ""}`;
   const lines = [
     `${preview.kind} ${preview.service} in ${place}: ${preview.assigned?.version ?? "nothing"} → ${to}`,
     preview.allowed ? "It may start." : "It may not start:",
@@ -39,7 +39,7 @@ export function renderPreview(preview: RolloutPreview): string[] {
       `Back all the same: --confirm ${preview.service}`,
     ]);
   }
-  section("Other releases to go to", preview.candidates.map(({ version, lastKnownGood, eligible, reasons }) => `${version}${lastKnownGood ? ", last known good" : ""}${eligible ? "" : `: ${reasons.map(({ sentence }) => sentence).join(" ")}`}`));
+  section("Other releases to go to", preview.candidates.map(({ version, lastKnownGood, adopted, eligible, reasons }) => `${version}${lastKnownGood ? ", last known good" : ""}${adopted ? ", adopted, no evidence" : ""}${eligible ? "" : `: ${reasons.map(({ sentence }) => sentence).join(" ")}`}`));
   if (preview.executor) section("Carried out by", [`${preview.executor.name} (${preview.executor.kind})`]);
   for (const way of preview.ways) {
     const revert = way.willRevert === null ? "nobody knows whether it puts its own version back" : way.willRevert ? "will put its own version back" : "keeps what Plumbline does";

@@ -13,6 +13,7 @@ const record = (seq: number, changes: Partial<ReleaseRecord> = {}): ReleaseRecor
   unhealthyShare: 0,
   restartsGrowing: false,
   approved: true,
+  adopted: false,
   recalled: false,
   rolledBackFrom: false,
   clearedByMistake: false,
@@ -50,6 +51,12 @@ describe("chooseLastKnownGood", () => {
   ])("%s", (_, records, expected, weak, missing) => {
     const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42" });
     expect([chosen.release?.id ?? null, chosen.weak, chosen.missing]).toEqual([expected, weak, missing]);
+  });
+
+  it("says of what was adopted that nobody looked at it, and lets it count", () => {
+    const chosen = chooseLastKnownGood({ records: [record(41, { adopted: true })], currentReleaseId: "r42" });
+    expect([chosen.release?.id, chosen.weak]).toEqual(["r41", false]);
+    expect(chosen.evidence.filter(({ check }) => check === "approved").map(({ ok, detail }) => [ok, detail])).toEqual([[true, "adopted here as it ran, no evidence"]]);
   });
 
   it("says that a rollback was cleared as a mistake", () => {

@@ -11,6 +11,8 @@ export interface ReleaseRecord {
   unhealthyShare: number;
   restartsGrowing: boolean;
   approved: boolean;
+  /** It is approved only because it ran here and was adopted: nobody looked at it. */
+  adopted: boolean;
   recalled: boolean;
   /** Whether a rollback left it. */
   rolledBackFrom: boolean;
@@ -81,7 +83,7 @@ function weigh(record: ReleaseRecord, policy: LastKnownGoodPolicy): Evidence[] {
     {
       check: "approved",
       ok: record.approved,
-      detail: record.approved ? "approved here" : "not approved here",
+      detail: record.adopted ? "adopted here as it ran, no evidence" : record.approved ? "approved here" : "not approved here",
       required: true,
       at,
     },

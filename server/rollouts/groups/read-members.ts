@@ -8,6 +8,7 @@ import { explainReason, explainWarning, type RefusalReason, type Warning } from 
 import { visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
+import { adoptedMark } from "@/server/drift/read-references";
 import { AppError } from "@/server/errors";
 import { findEnvironment, findRelease, readArtifactIds } from "@/server/releases/find-release";
 import { decisionState, membersOf, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow, type TargetRow } from "../read-decision";
@@ -172,7 +173,7 @@ export function toMember(member: Member, from: RolloutDto["from"]): GroupMember 
     partition: place.names.partition,
     kind: aim.kind,
     from,
-    to: release && { id: release.id, version: release.version, digest: release.digest },
+    to: release && { id: release.id, version: release.version, digest: release.digest, ...adoptedMark(release.adopted) },
     instances: countCopies(member),
     targets: targets.length,
     allowed: check.ok,

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { QueryState } from "@/app/(dashboard)/query-state";
+import { NO_EVIDENCE } from "@/app/(dashboard)/words";
 import { toFindingRow } from "@/app/(dashboard)/drift/to-drift";
 import { FindingsTable } from "@/components/drift/findings-table";
 import { InstanceLane } from "@/components/instances/instance-lane";
@@ -73,6 +74,7 @@ function Instance({ instance }: { instance: InstanceDetail }) {
           otherwise: "nothing assigned",
           digest: assigned?.digest ?? null,
           facts: [
+            ...(assigned?.adopted ? [{ name: "Evidence", value: NO_EVIDENCE }] : []),
             { name: "Component", value: instance.component },
             { name: "May act", value: instance.canAct ? "yes" : (instance.cannotActReason ?? "no: this host does not allow it (--act)") },
             { name: "Managed by", value: instance.managedBy ? `${instance.managedBy.tool}${instance.managedBy.name ? ` ${instance.managedBy.name}` : ""}${instance.managedBy.autoSync ? ", puts its own version back" : ""}` : "nobody else" },

@@ -1,4 +1,4 @@
-import { conditionTone, conditionVerb, conditionWord, plural, rankSeverity } from "@/app/(dashboard)/words";
+import { NO_EVIDENCE, conditionTone, conditionVerb, conditionWord, plural, rankSeverity } from "@/app/(dashboard)/words";
 import type { LaneFlag, LaneSegment } from "@/components/charts/lane";
 import type { EnvironmentRow } from "@/components/services/environment-rows";
 import type { InstanceRow } from "@/components/services/instances-table";
@@ -104,7 +104,7 @@ export function toEnvironmentRow(service: string, row: ServiceEnvironment, parti
     silent: row.silent,
     oldestReportAt: row.oldestReportAt,
     assignment: assignment
-      ? `v ${assignment.revision}, entry ${formatCount(assignment.entry)}, ${formatDateTime(assignment.at)} UTC, ${assignment.by}${assignment.authority === "external" ? ", decided elsewhere" : ""}`
+      ? `${row.assigned?.adopted ? `${NO_EVIDENCE}, ` : ""}v ${assignment.revision}, entry ${formatCount(assignment.entry)}, ${formatDateTime(assignment.at)} UTC, ${assignment.by}${assignment.authority === "external" ? ", decided elsewhere" : ""}`
       : "not assigned by Plumbline",
     hold: row.hold ? (row.hold.version ?? "promotions") : null,
   };

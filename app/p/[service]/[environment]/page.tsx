@@ -177,7 +177,7 @@ export default async function NightPage({ params, searchParams }: Props) {
             <div>
               <dt>{left ? "Left" : "Before"}</dt>
               <dd>
-                {preview?.to ? <ReleaseLine version={preview.to.version} digest={preview.to.digest} /> : <span className="muted">no release is known to go back to</span>}
+                {preview?.to ? <ReleaseLine version={preview.to.version} digest={preview.to.digest} mark={preview.to.adopted ? "adopted, no evidence" : undefined} /> : <span className="muted">no release is known to go back to</span>}
                 {preview?.to ? <span className="muted">{left ? "a rollback left it" : preview.weakEvidence ? "weak evidence" : preview.kind === "reconverge" ? "as assigned" : "last known good"}</span> : null}
               </dd>
             </div>

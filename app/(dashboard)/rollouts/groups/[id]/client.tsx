@@ -5,7 +5,7 @@ import Link from "next/link";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { describeGroup, keyOfPlace, placeWords } from "@/app/(dashboard)/rollouts/groups/to-group";
 import { describeStatus, rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
-import { plural } from "@/app/(dashboard)/words";
+import { markOf, plural } from "@/app/(dashboard)/words";
 import { IncidentSummary } from "@/components/rollouts/incident-summary";
 import { formatCount } from "@/components/ui/format";
 import { ProportionBar } from "@/components/ui/proportion-bar";
@@ -123,8 +123,8 @@ function Row({ rollout }: { rollout: RolloutDto }) {
         <span className="muted">{rollout.kind}</span>
       </HangingCell>
       <td data-phone="end">{placeWords(rollout)}</td>
-      <td data-phone="hide">{rollout.from ? <ReleaseLine version={rollout.from.version} digest={rollout.from.digest} /> : <span className="muted">nothing</span>}</td>
-      <td>{rollout.to ? <ReleaseLine version={rollout.to.version} digest={rollout.to.digest} /> : <span className="muted">nothing</span>}</td>
+      <td data-phone="hide">{rollout.from ? <ReleaseLine version={rollout.from.version} digest={rollout.from.digest} mark={markOf(rollout.from)} /> : <span className="muted">nothing</span>}</td>
+      <td>{rollout.to ? <ReleaseLine version={rollout.to.version} digest={rollout.to.digest} mark={markOf(rollout.to)} /> : <span className="muted">nothing</span>}</td>
       <td data-phone="end">
         <StatusShape kind={status.shape} tone={status.tone} size={12} /> {status.word}
       </td>
