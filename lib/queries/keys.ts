@@ -29,6 +29,8 @@ export const keys = {
   /** Among the lists: every rollout that moves may be one of the group's. */
   group: (id: string) => ["rollouts", "list", "group", id] as const,
   releases: (service: string | null) => ["releases", service] as const,
+  /** Refetched when somebody asks: what a person decides on does not change while it is read. */
+  adoption: (scope: { environment: string | null; service: string | null }) => ["adoption", scope] as const,
   agents: ["agents"] as const,
   checkpoint: ["ledger", "checkpoint"] as const,
   environments: ["settings", "environments"] as const,

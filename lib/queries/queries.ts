@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import type { AdoptionPreview } from "@/lib/contract/adoption";
 import type { ChannelDto, DeliveryDto } from "@/lib/contract/notifications";
 import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
@@ -25,6 +26,10 @@ export const findingsQuery = (filter: { service?: string | null; environment?: s
 
 /** Everything open, unfiltered: what the navigation counts, and where `/drift` begins. */
 export const OPEN_FINDINGS = { service: null, environment: null, kind: null, state: "open" } as const;
+
+/** What an adoption would do. Always fresh when somebody begins to look. */
+export const adoptionQuery = (scope: { environment: string | null; service: string | null }) =>
+  queryOptions({ queryKey: keys.adoption(scope), queryFn: ({ signal }) => getJson<AdoptionPreview>("adoption", { ...scope, limit: 100 }, signal), gcTime: 0, refetchOnWindowFocus: false, refetchOnReconnect: false });
 
 export const serviceQuery = (name: string) =>
   queryOptions({ queryKey: keys.service(name), queryFn: ({ signal }) => getJson<ServiceDto>(`services/${encodeURIComponent(name)}`, {}, signal) });
