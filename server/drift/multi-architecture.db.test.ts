@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { adoptionQuery, adoptionRequest } from "@/lib/contract/adoption";
 import type { InventoryReportInput } from "@/lib/contract/agent";
 import { findingsQuery } from "@/lib/contract/fleet";
 import { registerReleaseRequest } from "@/lib/contract/releases";
 import { promoteRequest } from "@/lib/contract/rollouts";
+import { adoptFleet } from "@/server/adoption/adopt-fleet";
+import { previewAdoption } from "@/server/adoption/preview-adoption";
 import { registerRelease } from "@/server/releases/register-release";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -58,6 +61,16 @@ function shapes(index: string, { manifest, config }: Platform): [name: string, d
   ];
 }
 
+/** One host of each platform, on which the image runs under every name that it may have. */
+async function reportEveryShape(service: string, environment: string, { index, amd64, arm64 }: ReturnType<typeof multiArchitecture>): Promise<void> {
+  for (const platform of [amd64, arm64]) {
+    const agent = await enrolTestAgent(test, { environments: [environment] });
+    const all = shapes(index, platform);
+    const copies = all.map(([name], at) => container(`${service} ${name}`, { labels: { "plumbline.service": service }, image: at }));
+    await agent.report({ images: all.map(([, digests]) => ({ digests, reference: `${REPOSITORY}:1.0.0` })), targets: copies.map(({ target }) => target), instances: copies.map(({ instance }) => instance) });
+  }
+}
+
 let test: TestApp;
 const image = multiArchitecture("1");
 
@@ -65,12 +78,7 @@ beforeAll(async () => {
   test = await createTestApp();
   const ctx = await test.ctx();
   await registerRelease({ ctx, input: registerReleaseRequest.parse({ service: "payments", version: "1.0.0", components: [{ name: "main", repository: REPOSITORY, digest: image.index, manifests: image.manifests }] }) });
-  for (const platform of [image.amd64, image.arm64]) {
-    const agent = await enrolTestAgent(test, { environments: ["staging"] });
-    const all = shapes(image.index, platform);
-    const copies = all.map(([name], at) => container(`payments ${name}`, { labels: { "plumbline.service": "payments" }, image: at }));
-    await agent.report({ images: all.map(([, digests]) => ({ digests, reference: `${REPOSITORY}:1.0.0` })), targets: copies.map(({ target }) => target), instances: copies.map(({ instance }) => instance) });
-  }
+  await reportEveryShape("payments", "staging", image);
   await promoteRelease({ ctx, input: promoteRequest.parse({ service: "payments", environment: "staging", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
 });
 afterAll(() => test.drop());
@@ -99,4 +107,17 @@ it("what tells of a build is no name of what was built", async () => {
   await agent.report({ images: [{ digests: [{ digest: sha(`provenance of ${image.amd64.manifest}`), kind: "unspecified", repository: REPOSITORY }] }], targets: [target], instances: [instance] });
   const { groups } = await listFindings({ ctx, input: findingsQuery.parse({ environment: "production" }) });
   expect(groups.map(({ kind }) => kind)).toContain("unknown-artifact");
+});
+
+it("is adopted as one release, whichever of its names were seen first", async () => {
+  const ctx = await test.ctx();
+  await reportEveryShape("orders", "dev", multiArchitecture("of a service that nobody registered"));
+  const scope = { service: "orders", environment: "dev" };
+  const { revision, places, leftOut } = await previewAdoption({ ctx, input: adoptionQuery.parse(scope) });
+  expect(leftOut).toEqual([]);
+  expect(places.map(({ instances, version }) => [instances, version])).toEqual([[20, "1.0.0"]]);
+  await adoptFleet({ ctx, input: adoptionRequest.parse({ ...scope, revision }) });
+  expect((await listFindings({ ctx, input: findingsQuery.parse({ environment: "dev" }) })).groups).toEqual([]);
+  await reportEveryShape("orders", "dev", multiArchitecture("of a service that nobody registered"));
+  expect((await listFindings({ ctx, input: findingsQuery.parse({ environment: "dev" }) })).groups.map(({ kind }) => kind)).toEqual([]);
 });
