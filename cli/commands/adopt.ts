@@ -86,6 +86,7 @@ export function describeAdoption(preview: AdoptionPreview): string[] {
     );
     if (totals.places > places.length) lines.push(`… and ${count(totals.places - places.length, "more place")}`);
   }
+  if (preview.elsewhere > 0) lines.push(`${count(preview.elsewhere, "instance")} of these services in other environments will be findings until they are adopted too.`);
   lines.push(...(preview.refusal === null ? [`${count(totals.releases, "release")} at ${count(totals.places, "place")}, by one ledger entry. No host is told to do anything.`] : [preview.refusal]));
   return lines;
 }

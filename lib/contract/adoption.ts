@@ -42,6 +42,8 @@ export const adoptionPreview = z.strictObject({
   revision: z.string(),
   asOf: instant,
   totals,
+  /** Copies of these services in other environments: they become findings, because the ledger knows the service from then on. */
+  elsewhere: count,
   refusal: z.string().nullable(),
   places: z.array(adoptionPlace),
   leftOut: z.array(leftOutDto),

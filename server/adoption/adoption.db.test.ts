@@ -132,6 +132,7 @@ describe("adopting what runs", () => {
     const [production, staging] = [await FakeAgent.make(test, "production"), await FakeAgent.make(test, "staging")];
     await production.report({ key: "app", service, image: v1 });
     await staging.report({ key: "app", service, image: v2 });
+    expect(await preview({ environment: "production", service })).toMatchObject({ elsewhere: 1, totals: { places: 1, instances: 1 } });
     await adopt();
     expect((await listReleases({ ctx, input: { service, limit: 1 } })).items).toMatchObject([{ components: [{ digest: v2.digest }] }]);
     const first = await listReleases({ ctx, input: { service, limit: 1 } });

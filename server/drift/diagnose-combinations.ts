@@ -9,7 +9,7 @@ import { mapFacts } from "@/lib/domain/fleet/map-facts";
 import type { Db } from "@/server/db";
 import { readLedgerNames, repositoriesOf, type LedgerNames } from "@/server/inventory/mapping-rules";
 import { waiverSql } from "@/server/policies/waiver-sql";
-import { recalledSql, standingSql } from "@/server/releases/approved-sql";
+import { adoptedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
 import { digestOfImage, type KnownEnvironment } from "./read-references";
 
 type Row = {
@@ -18,7 +18,7 @@ type Row = {
 };
 type SampleRow = { combination_id: bigint; instance: string; container: string; target: string; labels: Record<string, string>; containers: number; agent: string; region: string | null; pool: string; environments: string[]; mutated: { count: number; paths: string[] } | null };
 type ImageRow = { id: bigint; digests: ReportedDigest[]; reference: string | null };
-type ReleaseRow = { id: string; service: string; version: string; artifact_id: string; environment_id: string; approvals: number; recalled: boolean };
+type ReleaseRow = { id: string; service: string; version: string; artifact_id: string; environment_id: string; approvals: number; adopted: boolean; recalled: boolean };
 type PlaceRow = { environment_id: string; partition: string; version: string; entry_seq: bigint; updated_at: Date; by: string; authority: string };
 
 /** How many instances are named for each set of facts. */
@@ -67,7 +67,7 @@ export async function diagnoseCombinations(
     const resolved = resolveImage(image?.digests ?? [], (digest) => artifactsOf.get(digest) ?? []);
     const named = releases.filter((release) => release.environment_id === row.environment_id);
     const leadsTo = (artifacts: readonly string[]): ReleaseRow[] => named.filter(({ artifact_id }) => artifacts.includes(artifact_id));
-    const explained = leadsTo(resolved.candidates).map((release): ExplainedRelease => ({ service: release.service, version: release.version, own: release.service === service, approvals: release.approvals, approvedHere: release.approvals >= environment.requiredApprovals, recalled: release.recalled }));
+    const explained = leadsTo(resolved.candidates).map((release): ExplainedRelease => ({ service: release.service, version: release.version, own: release.service === service, approvals: release.approvals, adoptedHere: release.adopted, approvedHere: release.adopted || release.approvals >= environment.requiredApprovals, recalled: release.recalled }));
     const place = places.find(isHere);
     const wanted = desired.get(row.desired_release_id ?? "");
     const mapping = explainSample(names, { row, sample: own[0], image, service, environment: environment.name });
@@ -82,7 +82,7 @@ export async function diagnoseCombinations(
     };
     const running = named.find(({ id }) => id === row.running_release_id);
     const facts = { service, environment: environment.name, runningVersion: running?.version ?? null, assignedVersion: wanted?.version ?? place?.version ?? null, runningService: running && running.service !== service ? running.service : null };
-    const approvedFor = environments.filter(({ id, requiredApprovals }) => releases.some((release) => release.id === row.running_release_id && release.environment_id === id && release.approvals >= requiredApprovals)).map(({ name }) => name);
+    const approvedFor = environments.filter(({ id, requiredApprovals }) => releases.some((release) => release.id === row.running_release_id && release.environment_id === id && (release.adopted || release.approvals >= requiredApprovals))).map(({ name }) => name);
     return {
       environment: environment.name, partition: row.partition, component: row.component, instances: row.instances, silent: row.silent,
       well: row.silent === 0 && row.categories.every((category) => !isAmiss(category) || row.waived.includes(category)),
@@ -145,9 +145,9 @@ async function readAliases(db: Db, imageIds: readonly bigint[]): Promise<Map<str
 /** The releases that name these artifacts, once for each environment, newest first. */
 function readReleases(db: Db, { artifactIds, environmentIds }: { artifactIds: readonly string[]; environmentIds: readonly string[] }): Promise<ReleaseRow[]> {
   return db.$queryRaw<ReleaseRow[]>`
-    SELECT r.id::text, s.name::text AS service, r.version, x.artifact_id::text, e.id::text AS environment_id, ${standingSql("r.id", "e")}::int AS approvals, ${recalledSql("r.id")} AS recalled
+    SELECT r.id::text, s.name::text AS service, r.version, x.artifact_id::text, e.id::text AS environment_id, ${standingSql("r.id", "e")}::int AS approvals, ${adoptedSql("r.id", "e")} AS adopted, ${recalledSql("r.id")} AS recalled
     FROM (SELECT DISTINCT release_id, artifact_id FROM release_components WHERE artifact_id = ANY(${artifactIds}::uuid[])) x JOIN releases r ON r.id = x.release_id JOIN services s ON s.id = r.service_id
-    JOIN environments e ON e.id = ANY(${environmentIds}::uuid[]) ORDER BY r.entry_seq DESC, e.ordinal LIMIT 1000`;
+    JOIN environments e ON e.id = ANY(${environmentIds}::uuid[]) ORDER BY r.registered_order DESC, e.ordinal LIMIT 1000`;
 }
 
 async function readDesired(db: Db, ids: readonly string[]): Promise<Map<string, { version: string; settings_digest: string | null }>> {

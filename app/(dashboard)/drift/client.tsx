@@ -1,7 +1,6 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
@@ -26,12 +25,11 @@ import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { postJson } from "@/lib/queries/api-client";
 import { findingsQuery, matrixQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
+import { NotAdopted } from "./not-adopted";
 import { driftParams } from "./search-params";
 import { countNotAdopted } from "./to-adoption";
 import { adviceFor, describeDrift, describeWhere, isSelectable, offersReconverge, respondHref, targetsOf, toCause, toFindingRow, whyNotReconverge } from "./to-drift";
 import { Waive, WaiveButton, Waived } from "./waive";
-
-const AdoptDialog = dynamic(() => import("./adopt").then((module) => module.AdoptDialog), { ssr: false });
 
 export function DriftPage() {
   const [filter] = useQueryStates(driftParams);
@@ -50,10 +48,7 @@ function Drift({ dto }: { dto: FindingsDto }) {
   const { data: matrix } = useQuery(matrixQuery());
   const chosen = (["kind", "environment", "service"] as const).filter((name) => filter[name] !== null);
   const silent = matrix?.totals.silent ?? 0;
-  const [adopting, setAdopting] = useState(false);
-  const refusal = useRefusal();
   const notAdopted = countNotAdopted(matrix, filter);
-  const adoptScope = { ...(filter.environment !== null && { environment: filter.environment }), ...(filter.service !== null && { service: filter.service }) };
   const offered = {
     service: [...new Set(dto.groups.flatMap((group) => (group.service ? [group.service] : [])))],
     environment: [...new Set(dto.groups.flatMap((group) => (group.environment ? [group.environment] : [])))],
@@ -132,21 +127,8 @@ function Drift({ dto }: { dto: FindingsDto }) {
           </CauseGroup>
         ))
       )}
-      {notAdopted.services > 0 ? (
-        <section className="section" aria-labelledby="not-adopted">
-          <SectionHead id="not-adopted" title="Not adopted" note="observed, nobody decided; counts for nothing" end={formatCount(notAdopted.instances)} />
-          <p>
-            {formatCount(notAdopted.services)} {plural(notAdopted.services, "service runs", "services run")} here with {formatCount(notAdopted.instances)} {plural(notAdopted.instances, "instance")}, and the ledger does not know what they should run. Adopting takes what runs as it is; no host is touched.
-          </p>
-          <div className="state-actions">
-            <Button disabledReason={refusal("fleet.adopt", adoptScope)} onClick={() => setAdopting(true)}>
-              Adopt {formatCount(notAdopted.services)} {plural(notAdopted.services, "service")}…
-            </Button>
-          </div>
-        </section>
-      ) : null}
+      <NotAdopted matrix={matrix} environment={filter.environment} service={filter.service} />
       <Waived groups={dto.waived} />
-      {adopting ? <AdoptDialog environment={filter.environment} service={filter.service} onClose={() => setAdopting(false)} /> : null}
       {waiving ? <Waive group={waiving} onClose={() => setWaiving(null)} /> : null}
       {acting ? <Reconverge {...acting} onClose={() => setActing(null)} /> : null}
     </>

@@ -4,10 +4,10 @@ import { countNotAdopted, describeAdoption } from "./to-adoption";
 const totals = { services: 2, releases: 3, places: 4, instances: 1_200, leftOut: 0, leftOutInstances: 0 };
 
 it("says what an adoption would do, what it leaves out, and why it would not be carried out", () => {
-  expect(describeAdoption({ totals, refusal: null })).toBe("2 services get 3 releases at 4 places: 1,200 instances. Nothing is left out.");
-  expect(describeAdoption({ totals: { ...totals, leftOut: 1, leftOutInstances: 1 }, refusal: null })).toBe("2 services get 3 releases at 4 places: 1,200 instances. 1 instance is left out.");
-  expect(describeAdoption({ totals, refusal: "Too many." })).toBe("2 services get 3 releases at 4 places: 1,200 instances. Too many.");
-  expect(describeAdoption({ totals: { ...totals, services: 0, releases: 0, places: 0, instances: 0, leftOut: 1, leftOutInstances: 7 }, refusal: "There is nothing to adopt." })).toBe("There is nothing to adopt. 7 instances are left out.");
+  expect(describeAdoption({ totals, elsewhere: 0, refusal: null })).toBe("2 services get 3 releases at 4 places: 1,200 instances. Nothing is left out.");
+  expect(describeAdoption({ totals: { ...totals, leftOut: 1, leftOutInstances: 1 }, elsewhere: 2, refusal: null })).toBe("2 services get 3 releases at 4 places: 1,200 instances. 1 instance is left out. 2 instances of these services in other environments will be findings until they are adopted too.");
+  expect(describeAdoption({ totals, elsewhere: 0, refusal: "Too many." })).toBe("2 services get 3 releases at 4 places: 1,200 instances. Too many.");
+  expect(describeAdoption({ totals: { ...totals, services: 0, releases: 0, places: 0, instances: 0, leftOut: 1, leftOutInstances: 7 }, elsewhere: 0, refusal: "There is nothing to adopt." })).toBe("There is nothing to adopt. 7 instances are left out.");
 });
 
 it("counts services that nobody decided about, within the filter", () => {

@@ -4,7 +4,7 @@ import { DRIFT_CATEGORIES, OTHER_FINDING_KINDS, type DriftCategory } from "./cat
 import { explainCombination, isAmiss, type CombinationStory, type DoctorStepName, type ExplainedRelease } from "./explain-combination";
 
 const digest = `sha256:${"a".repeat(64)}`;
-const release: ExplainedRelease = { service: "payments", version: "1.0.0", own: true, approvals: 1, approvedHere: true, recalled: false };
+const release: ExplainedRelease = { service: "payments", version: "1.0.0", own: true, approvals: 1, adoptedHere: false, approvedHere: true, recalled: false };
 const story = (changes: Partial<CombinationStory> = {}): CombinationStory => ({
   service: "payments", adopted: true, environment: "production", partition: "default", instances: 3, silent: 0, reference: "registry.test/acme/pay:1", samples: [{ instance: "pay-1", target: "pay", agent: "eu-1", region: "eu" }],
   digests: [{ digest, kind: "index", repository: "registry.test/acme/pay", leadsTo: ["payments 1.0.0"] }], resolution: "known", labels: { app: "pay" }, mapping: ["Service payments, by a label."], releases: [release], requiredApprovals: 1,

@@ -20,6 +20,8 @@ export interface ExplainedRelease {
   /** Of this service: the others only show whose bytes they are. */
   own: boolean;
   approvals: number;
+  /** It may run here because it ran here and was adopted. */
+  adoptedHere: boolean;
   approvedHere: boolean;
   recalled: boolean;
 }
@@ -130,7 +132,7 @@ function explainApproved(story: CombinationStory): DoctorStep[] {
     step: "approved",
     mark: approved.length > 0 ? "right" : "wrong",
     sentence: approved.length > 0 ? `${approved.map(({ version }) => version).join(", ")} may run here: ${asks}.` : `${own.map(({ version }) => version).join(", ")} may not run here: ${asks}.`,
-    lines: own.map(({ version, approvals }) => `${version}: ${count(approvals, "approval")} that ${approvals === 1 ? "counts" : "count"}`),
+    lines: own.map(({ version, approvals, adoptedHere }) => `${version}: ${adoptedHere ? "adopted as it ran, no evidence; " : ""}${count(approvals, "approval")} that ${approvals === 1 ? "counts" : "count"}`),
   }];
 }
 
