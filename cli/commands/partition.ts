@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { PartitionsDto, PartitionsPreview, PinDto, PinRequest, PutPartitionsRequest } from "@/lib/contract/partitions";
 import type { Page } from "@/lib/contract/primitives";
-import { formatSelector } from "@/lib/domain/fleet/partitions";
+import { formatSelector } from "@/lib/domain/fleet/selector";
 import { CliError, createClient, EXIT, reasonOf, type ClientOptions } from "@/cli/client";
 import { print, table } from "@/cli/output";
 

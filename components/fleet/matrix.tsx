@@ -1,7 +1,7 @@
 "use client";
 
 import Link from "next/link";
-import { useRef, useState } from "react";
+import { Fragment, useId, useRef, useState } from "react";
 import type { KeyboardEvent, ReactNode } from "react";
 import { Age } from "@/components/ui/age";
 import { DigestStripe } from "@/components/ui/digest-stripe";
@@ -12,7 +12,7 @@ import { StatusShape } from "@/components/ui/status-shape";
 import { RowMark } from "@/components/ui/table";
 import { deviates } from "@/components/ui/tone";
 import { chooseStart, describeCell, moveFocus, toneOfRow } from "./prepare-matrix";
-import type { GridPosition, MatrixCell, MatrixEnvironment, MatrixNote, MatrixRow } from "./prepare-matrix";
+import type { GridPosition, MatrixCell, MatrixEnvironment, MatrixNote, MatrixPartition, MatrixRow } from "./prepare-matrix";
 
 export interface MatrixProps {
   environments: readonly MatrixEnvironment[];
@@ -41,7 +41,7 @@ function CellContent({ cell, wide }: { cell: MatrixCell; wide: boolean }) {
         {cell.version ?? <span className="muted">not assigned</span>}
       </span>
       <DigestStripe digest={cell.digest} />
-      {wide ? <ProportionBar parts={cell.parts} quiet={!off} decorative /> : null}
+      {wide || cell.partitions ? <ProportionBar parts={cell.parts} quiet={!off && !cell.partitions} decorative /> : null}
       <span className="matrix-count">{formatCount(cell.total)}</span>
       {off ? (
         <span className="matrix-notes">
@@ -52,14 +52,53 @@ function CellContent({ cell, wide }: { cell: MatrixCell; wide: boolean }) {
           )}
         </span>
       ) : null}
+      {cell.pinned ? (
+        <span className="matrix-pins" title={`${formatCount(cell.pinned)} pinned`}>
+          <StatusShape kind="flag" size={10} /> {formatCount(cell.pinned)}
+        </span>
+      ) : null}
       {(wide || off) && cell.oldestReportAt ? <Age className="matrix-age" at={cell.oldestReportAt} /> : null}
     </>
+  );
+}
+
+/** What a cell is divided into: a line each, under its row. */
+function Partitions({ environment, partitions }: { environment: string; partitions: readonly MatrixPartition[] }) {
+  return (
+    <table className="matrix-parts" aria-label={`Partitions in ${environment}`}>
+      <tbody>
+        {partitions.map((partition) => (
+          <tr key={partition.name}>
+            <th scope="row">
+              <StatusShape kind={partition.tone} size={10} label={partition.rolling ? "rolling out" : deviates(partition.tone) ? "deviates" : "as assigned"} /> {partition.name}
+            </th>
+            <td>{partition.version ?? <span className="muted">not assigned</span>}</td>
+            <td>
+              <DigestStripe digest={partition.digest} />
+            </td>
+            <td className="matrix-parts-bar">
+              <ProportionBar parts={partition.parts} quiet={!deviates(partition.tone)} />
+            </td>
+            <td className="num">{formatCount(partition.total)}</td>
+            <td className="matrix-parts-pin">
+              {partition.pin === null ? null : (
+                <>
+                  <StatusShape kind="flag" size={10} /> pinned: {partition.pin}
+                </>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
 function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
   const grid = useRef<HTMLTableElement>(null);
   const [chosen, setChosen] = useState<GridPosition | null>(null);
+  const [opened, setOpened] = useState<string | null>(null);
+  const partsId = useId();
   const start = chosen ?? chooseStart(rows);
   const focus = { row: Math.min(start.row, rows.length - 1), column: Math.min(start.column, environments.length) };
 
@@ -120,8 +159,11 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
         <tbody>
         {rows.map((row, rowIndex) => {
           const tone = toneOfRow(row);
+          const openAt = environments.findIndex(({ name }) => opened === `${row.service}/${name}`);
+          const parts = row.cells[openAt]?.partitions;
           return (
-            <tr key={row.service} data-deviates={deviates(tone) ? "" : undefined}>
+            <Fragment key={row.service}>
+            <tr data-deviates={deviates(tone) ? "" : undefined}>
               <th scope="row" className="hangs">
                 <RowMark tone={tone} />
                 <Link href={row.href} {...link(rowIndex, 0)}>
@@ -141,15 +183,38 @@ function WideMatrix({ environments, rows, onRollBack, searchId }: MatrixProps) {
                     </td>
                   );
                 }
+                const key = `${row.service}/${environment.name}`;
                 return (
                   <td key={environment.name}>
-                    <Link href={cell.href} aria-label={describeCell(row.service, environment.name, cell)} {...link(rowIndex, index + 1)}>
-                      <CellContent cell={cell} wide={index === environments.length - 1} />
-                    </Link>
+                    <span className="matrix-cell">
+                      <Link href={cell.href} aria-label={describeCell(row.service, environment.name, cell)} {...link(rowIndex, index + 1)}>
+                        <CellContent cell={cell} wide={index === environments.length - 1} />
+                      </Link>
+                      {cell.partitions ? (
+                        <button
+                          type="button"
+                          className="matrix-open"
+                          aria-expanded={opened === key}
+                          aria-controls={opened === key ? partsId : undefined}
+                          aria-label={`Partitions of ${row.service} in ${environment.name}`}
+                          onClick={() => setOpened(opened === key ? null : key)}
+                        >
+                          {formatCount(cell.partitions.length)} <StatusShape kind={opened === key ? "down" : "right"} size={10} />
+                        </button>
+                      ) : null}
+                    </span>
                   </td>
                 );
               })}
             </tr>
+            {parts ? (
+              <tr id={partsId} className="matrix-opened">
+                <td colSpan={environments.length + 1}>
+                  <Partitions environment={environments[openAt]?.name ?? ""} partitions={parts} />
+                </td>
+              </tr>
+            ) : null}
+            </Fragment>
           );
         })}
         </tbody>
@@ -211,6 +276,11 @@ function PhoneMatrix({ environments, rows }: MatrixProps) {
           <span className="deviating-foot">
             <span className="matrix-notes">
               <Notes notes={cell.notes} />
+              {cell.pinned ? (
+                <span>
+                  <StatusShape kind="flag" size={12} /> <b>{formatCount(cell.pinned)}</b> pinned
+                </span>
+              ) : null}
             </span>
             {cell.oldestReportAt ? <Age className="muted" at={cell.oldestReportAt} /> : <span className="muted">never reported</span>}
           </span>

@@ -40,4 +40,7 @@ it("says a cell as a sentence", () => {
     "payments in production: 1.0.0, 1,204 instances, 195 unapproved",
   );
   expect(describeCell("auth", "dev", cell("match"))).toBe("auth in dev: 1.0.0, 1,204 instances, as assigned");
+  const part = { name: "eu", version: "1.0.0", digest: null, total: 4, parts: [], tone: "match" as const, pin: null, rolling: false };
+  expect(describeCell("auth", "dev", { ...cell("match"), version: "2 releases", partitions: [part, { ...part, name: "default" }], pinned: 1 })).toBe("auth in dev: 2 releases, 1,204 instances, as assigned, 2 partitions, 1 of them pinned");
+  expect(describeCell("auth", "dev", { ...cell("match"), pinned: 1 })).toBe("auth in dev: 1.0.0, 1,204 instances, as assigned, pinned");
 });

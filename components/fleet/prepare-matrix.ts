@@ -22,6 +22,19 @@ export interface MatrixNote {
   text: string;
 }
 
+/** One partition of a cell, where there is more than one. */
+export interface MatrixPartition {
+  name: string;
+  version: string | null;
+  digest: string | null;
+  total: number;
+  parts: readonly Part[];
+  tone: Tone;
+  /** Why it is pinned; null where it is not. */
+  pin: string | null;
+  rolling: boolean;
+}
+
 export interface MatrixCell {
   href: string;
   /** What is assigned; null when nothing is. */
@@ -38,6 +51,10 @@ export interface MatrixCell {
   oldestReportAt: Moment | null;
   /** Absent: there is nothing to roll back. */
   canRollBack?: boolean;
+  /** In declared order; absent where there is but one. */
+  partitions?: readonly MatrixPartition[];
+  /** How many of them, or whether the only one, is pinned. */
+  pinned?: number;
 }
 
 export interface MatrixRow {
@@ -57,7 +74,9 @@ export function describeCell(service: string, environment: string, cell: MatrixC
   const version = `${cell.version ?? "nothing assigned"}${cell.mark ? ` (${cell.mark})` : ""}`;
   const notes = cell.notes.map((note) => (note.count === undefined ? note.text : `${formatCount(note.count)} ${note.text}`));
   const state = notes.length > 0 ? notes.join(", ") : deviates(cell.tone) ? "deviates" : "as assigned";
-  return `${service} in ${environment}: ${version}, ${formatCount(cell.total)} instances, ${state}`;
+  const divided = cell.partitions ? `, ${formatCount(cell.partitions.length)} partitions` : "";
+  const pinned = cell.pinned ? `, ${cell.partitions ? `${formatCount(cell.pinned)} of them pinned` : "pinned"}` : "";
+  return `${service} in ${environment}: ${version}, ${formatCount(cell.total)} instances, ${state}${divided}${pinned}`;
 }
 
 export interface GridPosition {

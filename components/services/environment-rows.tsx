@@ -38,6 +38,10 @@ export interface EnvironmentRow {
   oldestReportAt: Moment | null;
   /** Who assigned it and when: "v 88, entry 48,212, Ines Duarte". */
   assignment: ReactNode;
+  /** Which targets the partition takes: "region=eu-*". */
+  selector?: string | null;
+  /** Why the partition is pinned, and until when. */
+  pin?: string | null;
   /** A hold in place: the version it keeps away. */
   hold?: string | null;
   /** A freeze in force: no promotion begins. */
@@ -125,6 +129,7 @@ export function EnvironmentRows({ rows }: { rows: readonly EnvironmentRow[] }) {
                 <RowMark tone={row.tone} />
                 <span className="env-name">{row.href ? <Link href={row.href}>{row.environment}</Link> : row.environment}</span>
                 {row.partition ? <span className="muted"> / {row.partition}</span> : null}
+                {row.selector ? <span className="muted block env-selector">{row.selector}</span> : null}
                 {row.protected ? (
                   <>
                     {" "}
@@ -149,6 +154,14 @@ export function EnvironmentRows({ rows }: { rows: readonly EnvironmentRow[] }) {
               </td>
               <td>{off || row.running.length > 1 ? <Running row={row} /> : <SameEverywhere row={row} />}</td>
               <td className="env-facts">
+                {row.pin ? (
+                  <span className="row-flex">
+                    <StatusShape kind="flag" size={12} />
+                    <span>
+                      <b>Pinned</b>: {row.pin}
+                    </span>
+                  </span>
+                ) : null}
                 {row.hold ? (
                   <span className="row-flex">
                     <StatusShape kind="lock" size={12} />

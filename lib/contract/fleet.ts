@@ -4,7 +4,7 @@ import { FRESHNESS } from "@/lib/domain/fleet/freshness";
 import { HEALTH, INSTANCE_STATES } from "@/lib/domain/fleet/health";
 import { AUTHORITIES, ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, instant, limit, name, page, shortText, uuid } from "./primitives";
-import { releaseRef } from "./rollouts";
+import { pinRef, releaseRef } from "./rollouts";
 
 /** What a cell counts: a category, what is silent, and what deviates only in ways that are waived. */
 const cellCategory = z.enum([...DRIFT_CATEGORIES, "silent", "waived"]);
@@ -21,6 +21,21 @@ export const matrixCell = z.strictObject({
   severity: z.enum(SEVERITIES),
   rollout: z.strictObject({ id: uuid, number: z.int(), kind: z.enum(ROLLOUT_KINDS), verified: count, total: count }).nullable(),
   held: z.boolean(),
+  /** How many of its partitions are pinned. */
+  pinned: count,
+  /** Where there is more than one partition: each by itself, in declared order. */
+  partitions: z.array(
+    z.strictObject({
+      name: z.string(),
+      assigned: releaseRef.nullable(),
+      instances: count,
+      categories: z.array(categoryCount),
+      severity: z.enum(SEVERITIES),
+      /** Why it is pinned, and until when. */
+      pin: z.strictObject({ reason: z.string().nullable(), until: instant.nullable() }).nullable(),
+      rolling: z.boolean(),
+    }),
+  ),
   oldestReportAt: instant.nullable(),
   newestReportAt: instant.nullable(),
 });
@@ -182,6 +197,9 @@ export const serviceDto = z.strictObject({
     z.strictObject({
       environment: environmentDto,
       partition: z.string(),
+      /** Which targets it takes; empty for `default`. */
+      selector: z.record(z.string(), z.string()),
+      pin: pinRef.nullable(),
       assigned: releaseRef.nullable(),
       assignment: z.strictObject({ entry: z.int(), revision: z.int(), at: instant, by: z.string(), authority: z.enum(AUTHORITIES) }).nullable(),
       hold: z.strictObject({ entry: z.int(), version: z.string().nullable(), at: instant, by: z.string() }).nullable(),

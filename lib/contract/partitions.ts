@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { MOST_PARTITIONS } from "@/lib/domain/fleet/partitions";
 import { count, freeText, instant, name, page, partition, uuid } from "./primitives";
-import { reasonDto, releaseRef } from "./rollouts";
+import { pinRef, reasonDto, releaseRef } from "./rollouts";
 
 const MOST_LABELS = 16;
 
@@ -33,10 +33,6 @@ export const putPartitionsRequest = previewPartitionsRequest.extend({
   revision: z.string().max(100).optional(),
 });
 export type PutPartitionsRequest = z.input<typeof putPartitionsRequest>;
-
-/** A pin, where it stands. */
-export const pinRef = z.strictObject({ id: uuid, reason: z.string().nullable(), by: z.string(), since: instant, expiresAt: instant.nullable(), entry: z.int() });
-export type PinRef = z.infer<typeof pinRef>;
 
 export const partitionDto = z.strictObject({
   name: z.string(),

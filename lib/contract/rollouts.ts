@@ -9,12 +9,16 @@ export type ReleaseRef = z.infer<typeof releaseRef>;
 
 const version = z.string().min(1).max(128);
 const place = { service: name, environment: name, partition };
+/** Absent: every partition that is not pinned, each by a rollout of its own; the first is answered, and its `group` names the receipt. */
+const places = { service: name, environment: name, partition: name.optional() };
+const promotionStrategy = z.union([z.enum(["environment", "all-at-once"]), strategySchema]).default("environment");
+const rollbackStrategy = z.enum(["fast-track", "waves"]).default("fast-track");
 
 export const promoteRequest = z.strictObject({
-  ...place,
+  ...places,
   version,
   /** How: as the environment says, everyone at once, or a strategy for this one time. */
-  strategy: z.union([z.enum(["environment", "all-at-once"]), strategySchema]).default("environment"),
+  strategy: promotionStrategy,
   reason: freeText.optional(),
   incident: shortText.optional(),
   /** Starts in spite of a freeze; needs a reason, and the right to override. */
@@ -40,7 +44,7 @@ export const rolloutPreviewQuery = z.strictObject({
 export const previewQuery = z.strictObject({ ...place, version: version.optional() });
 
 export const rollbackRequest = z.strictObject({
-  ...place,
+  ...places,
   /** Absent: the last known good. */
   version: version.optional(),
   reason: freeText,
@@ -50,7 +54,7 @@ export const rollbackRequest = z.strictObject({
   /** The preview's token. When given, a view that has moved since is refused with 409 and what changed. */
   revision: z.string().max(2_000).optional(),
   /** `fast-track` (the default) is everyone at once under the environment's cap; `waves` takes the promotion's waves. */
-  strategy: z.enum(["fast-track", "waves"]).default("fast-track"),
+  strategy: rollbackStrategy,
   /** The service's name, typed: goes back in spite of a migration that cannot be undone. */
   acceptForwardFix: z.string().max(200).optional(),
 });
@@ -102,6 +106,10 @@ export const clearRequest = z.strictObject({ reason: freeText });
 export const liftedDto = z.strictObject({ entry: z.int() });
 
 export const reasonDto = z.strictObject({ reason: z.string(), sentence: z.string() });
+
+/** A pin, where it stands. */
+export const pinRef = z.strictObject({ id: uuid, reason: z.string().nullable(), by: z.string(), since: instant, expiresAt: instant.nullable(), entry: z.int() });
+export type PinRef = z.infer<typeof pinRef>;
 
 const range = z.strictObject({ from: z.int(), to: z.int() });
 
@@ -251,8 +259,13 @@ export const rolloutDetail = rolloutDto.extend({
 });
 export type RolloutDetail = z.infer<typeof rolloutDetail>;
 
-/** Several services at once: how an environment was at a moment, or away from a recalled release wherever it is assigned or runs. */
+/**
+ * Several places at once: how an environment was at a moment, away from a recalled release wherever it is assigned or runs, or
+ * one service back (without a version each partition to its own last known good) or forward in its partitions.
+ */
 export const groupPreviewQuery = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("rollback"), service: name, environment: name, version: version.optional() }),
+  z.strictObject({ kind: z.literal("promote"), service: name, environment: name, version }),
   z.strictObject({ kind: z.literal("as-of"), environment: name, at: instant }),
   z.strictObject({ kind: z.literal("recall"), service: name, version }),
 ]);
@@ -274,8 +287,11 @@ const groupMember = z.strictObject({
   warnings: z.array(reasonDto),
 });
 export type GroupMember = z.infer<typeof groupMember>;
+const groupKind = z.enum(["as-of", "recall", "rollback", "promote"]);
 export const groupPreview = z.strictObject({
-  kind: z.enum(["as-of", "recall"]),
+  kind: groupKind,
+  /** The one service that it is about; null for several. */
+  service: z.string().nullable(),
   environment: z.string().nullable(),
   at: instant.nullable(),
   release: z.strictObject({ service: z.string(), version: z.string() }).nullable(),
@@ -291,6 +307,8 @@ export type GroupPreview = z.infer<typeof groupPreview>;
 const chosenPlaces = z.array(z.strictObject({ service: name, environment: name, partition })).min(1).max(500);
 const groupCommon = { places: chosenPlaces, reason: freeText, incident: shortText.optional(), hold: z.boolean().default(true), confirm: z.string().max(200), /** The preview's token: a list that has changed since is refused with 409 and what changed. */ revision: z.string().max(100_000) };
 export const groupRequest = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("rollback"), service: name, environment: name, version: version.optional(), strategy: rollbackStrategy, ...groupCommon }),
+  z.strictObject({ kind: z.literal("promote"), service: name, environment: name, version, strategy: promotionStrategy, ...groupCommon, reason: freeText.optional() }),
   z.strictObject({ kind: z.literal("as-of"), environment: name, at: instant, ...groupCommon }),
   z.strictObject({ kind: z.literal("recall"), service: name, version, ...groupCommon }),
 ]);
@@ -298,7 +316,8 @@ export type GroupRequest = z.input<typeof groupRequest>;
 /** The receipt of one confirmation. */
 export const groupDto = z.strictObject({
   id: uuid,
-  kind: z.enum(["as-of", "recall"]),
+  kind: groupKind,
+  service: z.string().nullable(),
   environment: z.string().nullable(),
   at: instant.nullable(),
   release: z.strictObject({ service: z.string(), version: z.string() }).nullable(),

@@ -52,6 +52,11 @@ function cellDto(cell: Cell, releases: ReadonlyMap<string, ReleaseFacts>): Matri
     ...worstOf(cell),
     rollout: cell.rollout,
     held: cell.held,
+    pinned: [...cell.partitions.values()].filter(({ pin }) => pin !== null).length,
+    partitions: cell.partitions.size < 2 ? [] : [...cell.partitions].map(([name, part]) => ({
+      name, assigned: refOf(releases.get(part.releaseId ?? "")), instances: part.instances, categories: sortCategories(part.categories), severity: worstOf(part).severity,
+      pin: part.pin && { reason: part.pin.reason, until: part.pin.until?.toISOString() ?? null }, rolling: part.rolling,
+    })),
     oldestReportAt: cell.oldestReportAt?.toISOString() ?? null,
     newestReportAt: cell.newestReportAt?.toISOString() ?? null,
   };

@@ -4,10 +4,13 @@ import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
+import { loadPins, refOfPin } from "@/server/policies/list-pins";
+import { pinnedSql } from "@/server/policies/pin-sql";
 import { digestOfImage, environmentDtoOf, readEnvironments, readImages, readReleases, refOf } from "./read-references";
 
 type PlaceRow = {
   environment_id: string; partition: string; release_id: string | null; entry_seq: bigint | null; revision: bigint | null; updated_at: Date | null; authority: "plumbline" | "external" | null; assigned_by: string | null;
+  selector: Record<string, string>; pin_id: string | null;
   hold_entry: bigint | null; hold_release_id: string | null; hold_at: Date | null; hold_by: string | null;
   rollout_id: string | null; number: bigint | null; kind: RolloutKind | null; verified: number | null; total: number | null;
 };
@@ -29,11 +32,12 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   const [places, running, history] = await Promise.all([
     db.$queryRaw<PlaceRow[]>`
       SELECT p.environment_id::text, p.name::text AS partition, a.release_id::text, a.entry_seq, a.revision, a.updated_at, a.authority, coalesce(by.display_name, 'Plumbline') AS assigned_by,
-        h.entry_seq AS hold_entry, h.release_id::text AS hold_release_id, h.created_at AS hold_at, hb.display_name AS hold_by, r.id::text AS rollout_id, r.number, r.kind, t.verified, t.total
+        p.selector, n.id::text AS pin_id, h.entry_seq AS hold_entry, h.release_id::text AS hold_release_id, h.created_at AS hold_at, hb.display_name AS hold_by, r.id::text AS rollout_id, r.number, r.kind, t.verified, t.total
       FROM partitions p
       LEFT JOIN assignments a ON a.service_id = p.service_id AND a.environment_id = p.environment_id AND a.partition = p.name
       LEFT JOIN ledger_entries l ON l.seq = a.entry_seq LEFT JOIN actors by ON by.id = l.actor_id
       LEFT JOIN holds h ON h.service_id = p.service_id AND h.environment_id = p.environment_id AND h.partition = p.name AND h.lifted_at IS NULL LEFT JOIN actors hb ON hb.id = h.actor_id
+      LEFT JOIN pins n ON n.service_id = p.service_id AND n.environment_id = p.environment_id AND n.partition = p.name AND ${pinnedSql("n")}
       LEFT JOIN rollouts r ON r.service_id = p.service_id AND r.environment_id = p.environment_id AND r.partition = p.name AND r.status IN ('planned', 'running', 'paused')
       LEFT JOIN LATERAL (SELECT (count(*) FILTER (WHERE x.status = 'verified'))::int AS verified, (count(*) FILTER (WHERE x.status NOT IN ('gone', 'withdrawn')))::int AS total
         FROM rollout_targets x WHERE x.rollout_id = r.id) t ON r.id IS NOT NULL
@@ -49,6 +53,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   if (!known && running.length === 0) throw notFound("service");
   const releases = await readReleases(db, [...places.flatMap((place) => [place.release_id, place.hold_release_id]), ...running.map((row) => row.running_release_id)]);
   const images = await readImages(db, running.map((row) => row.image_id));
+  const pins = new Map((await loadPins(db, { ids: places.flatMap((place) => place.pin_id ?? []) })).map((pin) => [pin.id, refOfPin(pin)]));
 
   return {
     name,
@@ -64,6 +69,8 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
         return {
           environment: environmentDtoOf(environment),
           partition,
+          selector: place?.selector ?? {},
+          pin: pins.get(place?.pin_id ?? "") ?? null,
           assigned: refOf(releases.get(place?.release_id ?? "")),
           assignment:
             place && place.entry_seq !== null && place.revision !== null && place.updated_at !== null && place.authority !== null

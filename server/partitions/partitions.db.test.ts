@@ -8,6 +8,7 @@ import type { Ctx } from "@/server/context";
 import { buildDesired } from "@/server/desired/build-desired";
 import { readProjection } from "@/server/desired/read-projection";
 import { getMatrix } from "@/server/drift/get-matrix";
+import { getService } from "@/server/drift/get-service";
 import { AppError } from "@/server/errors";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { pinPartition } from "@/server/policies/pin-partition";
@@ -134,6 +135,21 @@ describe("declaring partitions", () => {
     await settle({ acme: "2.0.0" });
     expect(await cell()).toMatchObject({ severity: "match", categories: [{ category: "in-sync", instances: 4 }] });
     expect((await list()).partitions.map(({ name, assigned }) => [name, assigned?.version])).toEqual([["acme", "2.0.0"], ["default", "1.0.0"]]);
+  });
+
+  it("is one cell of the matrix that opens into its partitions, with pins", async () => {
+    expect(await cell()).toMatchObject({ partitions: [], pinned: 0 });
+    await put(byTenant("acme"));
+    await pinPartition({ ctx, input: pinRequest.parse({ service, environment, partition: "acme", reason: "contract" }) });
+    await runs({ rest: "2.0.0" });
+    expect(await cell()).toMatchObject({
+      pinned: 1,
+      partitions: [
+        { name: "acme", assigned: { version: "1.0.0" }, instances: 1, severity: "match", pin: { reason: "contract", until: null }, rolling: false },
+        { name: "default", assigned: { version: "1.0.0" }, instances: 3, severity: "drift", pin: null, categories: [{ category: "ahead", instances: 1 }, { category: "in-sync", instances: 2 }] },
+      ],
+    });
+    expect((await getService({ ctx, input: { service } })).environments.filter((row) => row.environment.name === environment).map(({ partition, selector, pin, assigned }) => [partition, selector, pin?.reason ?? null, assigned?.version])).toEqual([["acme", { tenant: "acme" }, "contract", "1.0.0"], ["default", {}, null, "1.0.0"]]);
   });
 
   it("is refused where different releases would come together, and nothing is half-done", async () => {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { PartitionsDto, putPartitionsRequest } from "@/lib/contract/partitions";
-import { explainPartitionRefusal, formatSelector, partitionsToken, planPartitions, type PartitionPlan, type PartitionRule } from "@/lib/domain/fleet/partitions";
+import { explainPartitionRefusal, partitionsToken, planPartitions, type PartitionPlan, type PartitionRule } from "@/lib/domain/fleet/partitions";
+import { formatSelector } from "@/lib/domain/fleet/selector";
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";

@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import type { PinDto, PinRef, pinsQuery } from "@/lib/contract/partitions";
+import type { PinDto, pinsQuery } from "@/lib/contract/partitions";
 import type { Page } from "@/lib/contract/primitives";
+import type { PinRef } from "@/lib/contract/rollouts";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import type { Db, Tx } from "@/server/db";

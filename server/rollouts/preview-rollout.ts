@@ -16,7 +16,7 @@ import { adoptedMark } from "@/server/drift/read-references";
 import { notFound } from "@/server/errors";
 import { describeDifference } from "./describe-difference";
 import { planMembers } from "./plan-members";
-import { promotionStrategy } from "./promote-release";
+import { promotionStrategy } from "./promotion-strategy";
 import { chooseMembers, decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow, type TargetRow } from "./read-decision";
 import { readHistory } from "./read-history";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";

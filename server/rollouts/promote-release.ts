@@ -1,30 +1,38 @@
 import type { z } from "zod";
 import type { promoteRequest, RolloutDto } from "@/lib/contract/rollouts";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { explainMissing, may } from "@/lib/domain/access/permissions";
 import { checkPromotion } from "@/lib/domain/rollout/check-rollback";
-import { FAST_TRACK, type Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { AppError } from "@/server/errors";
+import { startInPartitions } from "./groups/start-group";
 import { loadRollout } from "./load-rollouts";
 import { oncePerPlace } from "./once-per-place";
 import { openRollout } from "./open-rollout";
-import { decisionState, membersOf, readDecision, readReleasesHere, type Decision } from "./read-decision";
+import { decisionState, membersOf, readDecision, readReleasesHere } from "./read-decision";
+import { promotionStrategy } from "./promotion-strategy";
 import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 import { refusal } from "./refuse-reasons";
 
 /**
  * Assigns an approved release and carries it out in waves. Where nothing runs yet the assignment is all: the rollout has
- * succeeded, and the first target that is reported gets the release.
+ * succeeded, and the first target that is reported gets the release. Without a partition it is every one that is not
+ * pinned: the first rollout is returned, and its group is the receipt of all of them.
  * @throws AppError with every reason; a hold, a freeze that is not overridden or a rollout under way refuses
  */
 export async function promoteRelease({ ctx, input }: { ctx: Ctx; input: z.output<typeof promoteRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.promote", { service: input.service, environment: input.environment });
   if (input.overrideFreeze) checkOverride(ctx, input);
-  return oncePerPlace(input, () =>
+  // Whoever looked at a place before, names what was seen or overrides a freeze, means one place.
+  const isNamed = input.partition !== undefined || input.revision !== undefined || input.overrideFreeze;
+  const first = isNamed ? null : await startInPartitions(ctx, { ...input, kind: "promote", hold: false });
+  if (first) return first;
+  const names = { service: input.service, environment: input.environment, partition: input.partition ?? DEFAULT_PARTITION };
+  return oncePerPlace(names, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, input);
+      const place = await readPlace(tx, names);
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) ? await readReleasesHere(tx, place, { version: input.version }) : [];
@@ -50,14 +58,6 @@ export async function promoteRelease({ ctx, input }: { ctx: Ctx; input: z.output
       return loadRollout(tx, id);
     }),
   );
-}
-
-/** How a promotion is carried out: as the environment says, everyone at once, or as it was said this one time. */
-export function promotionStrategy(decision: Pick<Decision, "strategy">, asked: z.output<typeof promoteRequest>["strategy"]): Strategy {
-  const { promote } = decision.strategy.strategy;
-  if (asked === "environment") return promote;
-  if (asked === "all-at-once") return { ...FAST_TRACK, onFailure: promote.onFailure, maxInFlight: promote.maxInFlight, minUptimeMs: promote.minUptimeMs };
-  return asked;
 }
 
 function checkOverride(ctx: Ctx, input: z.output<typeof promoteRequest>): void {

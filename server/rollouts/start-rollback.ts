@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { rollbackRequest, RolloutDto } from "@/lib/contract/rollouts";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { checkRollback } from "@/lib/domain/rollout/check-rollback";
 import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
 import { authorise } from "@/server/access/authorise";
@@ -7,6 +8,7 @@ import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { AppError } from "@/server/errors";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
+import { startInPartitions } from "./groups/start-group";
 import { loadRollout } from "./load-rollouts";
 import { openRollout } from "./open-rollout";
 import { membersOf, decisionState, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow } from "./read-decision";
@@ -18,20 +20,28 @@ import { oncePerPlace } from "./once-per-place";
 /**
  * Starts a rollback (or, when the chosen release is the assigned one, a reconvergence): a new rollout, forward in time.
  * The same check as the preview's, on locked rows. Without a version it goes to the last known good. A rollout that is
- * under way is superseded; a hold is placed.
+ * under way is superseded; a hold is placed. Without a partition it is every one that is not pinned: the first rollout is
+ * returned, and its group is the receipt of all of them.
  * @throws AppError with every reason: not-found, forbidden, conflict (with `changed` for a stale view), unprocessable
  */
 export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<typeof rollbackRequest> }): Promise<RolloutDto> {
   authorise(ctx, "rollouts.rollback", { service: input.service, environment: input.environment });
   refuseSecrets({ reason: input.reason });
-  return oncePerPlace(input, () =>
+  // Whoever looked at a place before, and names what was seen, means that place.
+  const isNamed = input.partition !== undefined || input.revision !== undefined;
+  const first = isNamed ? null : await startInPartitions(ctx, { ...input, kind: "rollback" });
+  if (first) return first;
+  const names = { service: input.service, environment: input.environment, partition: input.partition ?? DEFAULT_PARTITION };
+  return oncePerPlace(names, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, input);
+      const place = await readPlace(tx, names);
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const release = await chooseRelease(tx, place, decision, input.version);
+      const state = decisionState(ctx, "rollouts.rollback", decision, release, input.revision ?? null);
       const check = checkRollback({
-        ...decisionState(ctx, "rollouts.rollback", decision, release, input.revision ?? null),
+        ...state,
+        pin: state.pin && { ...state.pin, named: isNamed },
         release,
         offeredSince: isKnownPlace(place) && release ? await readOfferedSince(tx, place, release.id) : [],
         forwardFixAccepted: input.acceptForwardFix !== undefined && input.acceptForwardFix.trim() === place.service?.name,

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
+import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { ConnectHost } from "@/app/(dashboard)/connect-host";
 import { QueryState } from "@/app/(dashboard)/query-state";
@@ -35,12 +36,14 @@ export function FleetPage() {
 function Fleet({ dto }: { dto: MatrixDto }) {
   const [filter, setFilter] = useQueryStates(fleetParams);
   const [, openRollback] = useRollback();
+  const router = useRouter();
   const { environments, rows } = toMatrix(dto, { search: filter.q, deviating: filter.deviating });
   const deviating = dto.rows.filter((row) => row.cells.some(cellDeviates)).length;
   const empty = dto.totals.agents === 0 && dto.rows.length === 0;
 
-  function rollBack(service: string, environment: string) {
+  function rollBack(service: string, environment: string): void {
     const cell = dto.rows.find((row) => row.service === service)?.cells.find((candidate) => candidate.environment === environment);
+    if (cell && cell.partitions.length > 0) return router.push(`/rollouts/groups/new?${new URLSearchParams({ kind: "rollback", service, environment })}`);
     openRollback({ service, environment, partition: cell?.assigned[0]?.partition ?? DEFAULT_PARTITION });
   }
 

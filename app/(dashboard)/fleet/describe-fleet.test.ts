@@ -17,6 +17,8 @@ function cell(over: Partial<MatrixCell> = {}): MatrixCell {
     severity: "match",
     rollout: null,
     held: false,
+    pinned: 0,
+    partitions: [],
     oldestReportAt: AT,
     newestReportAt: AT,
     ...over,

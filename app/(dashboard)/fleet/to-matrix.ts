@@ -1,6 +1,6 @@
 import { NO_EVIDENCE, conditionTone, conditionWord, toneShape } from "@/app/(dashboard)/words";
-import { formatCount } from "@/components/ui/format";
-import type { MatrixCell, MatrixEnvironment, MatrixNote, MatrixRow } from "@/components/fleet/prepare-matrix";
+import { formatCount, formatDateTime } from "@/components/ui/format";
+import type { MatrixCell, MatrixEnvironment, MatrixNote, MatrixPartition, MatrixRow } from "@/components/fleet/prepare-matrix";
 import type { Part } from "@/components/ui/proportion-bar";
 import { TONES, deviates, toneOfSeverity } from "@/components/ui/tone";
 import type { MatrixCell as CellDto, MatrixDto } from "@/lib/contract/fleet";
@@ -28,6 +28,22 @@ function toNotes(cell: CellDto): MatrixNote[] {
   return notes;
 }
 
+/** A cell that is divided shows each partition's share, in declared order; releases side by side on purpose have no colour. */
+function toSplit(cell: CellDto): Pick<MatrixCell, "parts" | "partitions"> {
+  if (cell.partitions.length === 0) return { parts: toParts(cell.categories) };
+  const partitions = cell.partitions.map((partition): MatrixPartition => ({
+    name: partition.name,
+    version: partition.assigned?.version ?? null,
+    digest: partition.assigned?.digest ?? null,
+    total: partition.instances,
+    parts: toParts(partition.categories),
+    tone: partition.rolling && !deviates(toneOfSeverity(partition.severity)) ? "rolling" : toneOfSeverity(partition.severity),
+    pin: partition.pin && `${partition.pin.reason ?? "the reason was redacted"}${partition.pin.until ? `, until ${formatDateTime(partition.pin.until)} UTC` : ""}`,
+    rolling: partition.rolling,
+  }));
+  return { parts: partitions.flatMap(({ name, parts }) => parts.map((part) => ({ ...part, label: `${name} ${part.label}` }))), partitions };
+}
+
 function toCell(service: string, cell: CellDto): MatrixCell {
   const releases = new Map(cell.assigned.flatMap(({ release }) => (release ? [[release.version, release] as const] : [])));
   const [release] = releases.values();
@@ -39,11 +55,12 @@ function toCell(service: string, cell: CellDto): MatrixCell {
     digest: releases.size > 1 ? null : (release?.digest ?? null),
     mark: [...releases.values()].some(({ adopted }) => adopted) ? NO_EVIDENCE : undefined,
     total: cell.instances,
-    parts: toParts(cell.categories),
+    ...toSplit(cell),
     notes: toNotes(cell),
     tone,
     oldestReportAt: cell.oldestReportAt,
     canRollBack: release !== undefined,
+    pinned: cell.pinned,
   };
 }
 

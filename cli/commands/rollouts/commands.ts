@@ -1,20 +1,21 @@
 import type { Command } from "commander";
 import type { GroupPreview, GroupRequest, PromoteRequest, ReplaceRequest, RollbackRequest, StopRequest } from "@/lib/contract/rollouts";
+import type { PartitionsDto } from "@/lib/contract/partitions";
 import { CliError, createClient, EXIT, type Client } from "@/cli/client";
 import { print } from "@/cli/output";
-import { addStartOptions, explainExits, type StartFlags } from "./options";
+import { addStartOptions, explainExits, gather, type StartFlags } from "./options";
 import { readStrategy } from "./read-strategy";
 import { renderGroupPreview } from "./render-preview";
 import { given, requireConfirmation, requireReason, showPreview, startGroup, startRollout } from "./start";
 import { registerRolloutGroup } from "./steer-commands";
 
-const gather = (value: string, before: string[]) => [...before, value];
-
-type RollbackFlags = StartFlags & { to?: string; hold: boolean; waves?: boolean; at?: string; environment?: string; service: string[]; recalled?: string };
+/** Where it may act on several partitions. */
+type WideFlags = Omit<StartFlags, "partition"> & { partition: string[] };
+type RollbackFlags = WideFlags & { to?: string; hold: boolean; waves?: boolean; at?: string; environment?: string; service: string[]; recalled?: string };
 
 /** `plumbline promote|rollback|reconverge|replace|stop|unhold` and `plumbline rollout …`: the same verbs as the buttons. */
 export function registerRolloutCommands(program: Command): void {
-  const start = (name: string, description: string, reason: "required" | "optional"): Command => addStartOptions(program.command(name).description(description), { reason });
+  const start = (name: string, description: string, reason: "required" | "optional"): Command => addStartOptions(program.command(name).description(description), { reason, partitions: name === "promote" || name === "rollback" });
 
   start("promote", "Assign an approved release to an environment and roll it out in waves", "optional")
     .argument("<service>")
@@ -24,15 +25,20 @@ export function registerRolloutCommands(program: Command): void {
     .option("--override-freeze", "start in spite of a freeze; needs --reason and the right to")
     .option("--preview", "print the plan and whether it may start (exit 3 when not), and start nothing")
     .action(async (service: string, environment: string, version: string, _options: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<StartFlags & { strategy: string; overrideFreeze?: boolean }>();
+      const flags = command.optsWithGlobals<WideFlags & { strategy: string; overrideFreeze?: boolean }>();
       const strategy = readStrategy(flags.strategy);
       const client = createClient(flags);
+      const partition = await findSole(client, service, environment, flags.partition);
+      if (partition === null) {
+        if (flags.overrideFreeze) throw new CliError("A freeze is overridden in one partition at a time: --partition NAME.");
+        return startInPartitions(client, { kind: "promote", service, environment, version }, flags, { strategy });
+      }
       if (flags.preview) {
         if (typeof strategy !== "string") throw new CliError("A preview knows the environment's own strategy and all-at-once, not one from a file.");
-        return showPreview(client, { kind: "promote", service, environment, partition: flags.partition, version, strategy }, flags.json);
+        return showPreview(client, { kind: "promote", service, environment, partition: partition.name, version, strategy }, flags.json);
       }
       if (flags.overrideFreeze) requireReason(flags);
-      const body: PromoteRequest = { service, environment, partition: flags.partition, version, strategy, ...given({ reason: flags.reason, incident: flags.incident, revision: flags.revision, overrideFreeze: flags.overrideFreeze }) };
+      const body: PromoteRequest = { service, environment, ...partition.body, version, strategy, ...given({ reason: flags.reason, incident: flags.incident, revision: flags.revision, overrideFreeze: flags.overrideFreeze }) };
       await startRollout(client, "promotions", body, flags);
     });
 
@@ -53,10 +59,15 @@ export function registerRolloutCommands(program: Command): void {
       const client = createClient(flags);
       if (flags.at !== undefined || flags.recalled !== undefined) return rollBackGroup(client, service, environment, flags);
       if (!service || !environment) throw new CliError("Name a service and an environment, or a time and an environment: plumbline rollback --at TIME --environment NAME.");
-      if (flags.preview) return showPreview(client, { kind: "rollback", service, environment, partition: flags.partition, version: flags.to }, flags.json);
+      const partition = await findSole(client, service, environment, flags.partition);
+      if (partition === null) {
+        if (flags.confirm !== undefined) throw new CliError("Back behind a migration goes one partition at a time: --partition NAME.");
+        return startInPartitions(client, { kind: "rollback", service, environment, ...given({ version: flags.to }) }, flags, given({ strategy: flags.waves ? ("waves" as const) : undefined }));
+      }
+      if (flags.preview) return showPreview(client, { kind: "rollback", service, environment, partition: partition.name, version: flags.to }, flags.json);
       const reason = requireReason(flags);
       if (flags.confirm !== undefined) requireConfirmation(flags.confirm, service, "This goes back behind a migration that cannot be undone.");
-      const body: RollbackRequest = { service, environment, partition: flags.partition, reason, hold: flags.hold, ...given({ version: flags.to, incident: flags.incident, revision: flags.revision, strategy: flags.waves ? ("waves" as const) : undefined, acceptForwardFix: flags.confirm }) };
+      const body: RollbackRequest = { service, environment, ...partition.body, reason, hold: flags.hold, ...given({ version: flags.to, incident: flags.incident, revision: flags.revision, strategy: flags.waves ? ("waves" as const) : undefined, acceptForwardFix: flags.confirm }) };
       try {
         await startRollout(client, "rollbacks", body, flags);
       } catch (error) {
@@ -114,6 +125,43 @@ export function registerRolloutCommands(program: Command): void {
     });
 
   registerRolloutGroup(program);
+}
+
+type Sole = { name: string; body: { partition?: string } };
+
+/**
+ * The one partition that a command is about; null for several. Nobody who named none has named `default`: where that is all
+ * there is, the request leaves it out, so that a pin on it is respected.
+ */
+async function findSole(client: Client, service: string, environment: string, named: readonly string[]): Promise<Sole | null> {
+  const [first, ...others] = named;
+  if (first !== undefined) return others.length === 0 ? { name: first, body: { partition: first } } : null;
+  const found = await client.get<PartitionsDto>("partitions", { service, environment });
+  return found.partitions.length > 1 ? null : { name: "default", body: {} };
+}
+
+/** One service in several of its partitions, by one decision: those that were named, or all that are not pinned. */
+async function startInPartitions(client: Client, asked: { kind: "rollback"; service: string; environment: string; version?: string } | { kind: "promote"; service: string; environment: string; version: string }, flags: WideFlags & { hold?: boolean; preview?: boolean }, how: { strategy?: unknown }): Promise<void> {
+  const preview = await client.get<GroupPreview>("rollout-groups/preview", asked);
+  const named = new Set(flags.partition);
+  const missing = flags.partition.find((name) => !preview.members.some((member) => member.partition === name));
+  if (missing !== undefined) throw new CliError(`There is no partition ${missing} of ${asked.service} in ${asked.environment}, or nothing is there: plumbline partition list ${asked.service} ${asked.environment}`, EXIT.refused);
+  if (flags.preview) {
+    print(flags.json, preview, renderGroupPreview(preview));
+    if (preview.members.every((member) => !member.allowed)) process.exitCode = EXIT.refused;
+    return;
+  }
+  const reason = asked.kind === "rollback" ? requireReason(flags) : flags.reason;
+  const chosen = preview.members.filter((member) => member.allowed && (named.size === 0 ? member.suggested : named.has(member.partition)));
+  const refused = preview.members.filter((member) => !member.allowed && (named.size === 0 || named.has(member.partition)));
+  for (const member of preview.members) {
+    if (!chosen.includes(member)) process.stderr.write(`Left out: ${member.partition}: ${[...member.reasons, ...(member.allowed ? member.warnings : [])].map((one) => one.sentence).join(" ") || "not named."}\n`);
+  }
+  if (chosen.length === 0) throw new CliError(`None of the partitions may be started. What stands in the way: plumbline ${asked.kind === "rollback" ? "rollback" : "promote"} … --preview`, EXIT.refused);
+  const places = chosen.map(({ service, environment, partition }) => ({ service, environment, partition }));
+  // The service was named on this very line: that is what is to be typed.
+  await startGroup(client, { ...asked, ...how, places, hold: flags.hold ?? false, confirm: preview.typed, revision: flags.revision ?? preview.revision, ...given({ reason, incident: flags.incident }) }, flags);
+  if (refused.some((member) => member.reasons.every((one) => one.reason !== "pinned")) && !process.exitCode) process.exitCode = EXIT.failed;
 }
 
 /** Several services by one decision: how an environment was at a time, or away from a release that was recalled. */

@@ -28,14 +28,18 @@ export function addFollowOptions(command: Command): Command {
     .option("--no-wait-for-people", "exit 5 instead of waiting for a go-ahead or while it is paused");
 }
 
-/** The options of a command that starts a rollout. `reason` says whether one has to be given. */
-export function addStartOptions(command: Command, { reason }: { reason: "required" | "optional" }): Command {
+/** Adds one more to an option that may be given several times. */
+export const gather = (value: string, before: string[]): string[] => [...before, value];
+
+/** The options of a command that starts a rollout. `reason` says whether one has to be given; `partitions`, whether it may act on several. */
+export function addStartOptions(command: Command, { reason, partitions = false }: { reason: "required" | "optional"; partitions?: boolean }): Command {
   const text = "why; kept beside the ledger entry";
   if (reason === "required") command.option("--reason <text>", `${text} (required, except with --preview)`);
   else command.option("--reason <text>", text);
+  if (partitions) command.option("--partition <name>", "only this partition of the environment; repeatable (default: all that are not pinned)", gather, []);
+  else command.option("--partition <name>", "a partition of the environment", "default");
   return addFollowOptions(
     command
-      .option("--partition <name>", "a partition of the environment", "default")
       .option("--incident <id>", "the incident that it belongs to")
       .option("--wait", "watch it until it is verified or has failed")
       .option("--idempotency-key <key>", "for a job that may be run again: the same key and command act once")

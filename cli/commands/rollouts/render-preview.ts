@@ -51,7 +51,7 @@ export function renderPreview(preview: RolloutPreview): string[] {
 
 /** What a decision about several services would do. */
 export function renderGroupPreview(preview: GroupPreview): string[] {
-  const title = preview.kind === "as-of" ? `${preview.environment ?? ""} as it was at ${preview.at ?? ""}` : `Away from ${preview.release?.service ?? ""} ${preview.release?.version ?? ""}`;
+  const title = preview.service !== null ? `${preview.kind} ${preview.service} in ${preview.environment ?? ""}, by partition` : preview.kind === "as-of" ? `${preview.environment ?? ""} as it was at ${preview.at ?? ""}` : `Away from ${preview.release?.service ?? ""} ${preview.release?.version ?? ""}`;
   const rows = preview.members.map((member) => [
     member.service,
     `${member.environment}${member.partition === "default" ? "" : `/${member.partition}`}`,
@@ -59,6 +59,7 @@ export function renderGroupPreview(preview: GroupPreview): string[] {
     plural(member.targets, "target"),
     [member.allowed ? (member.kind ?? "") : "cannot", ...(member.weakEvidence ? ["weak evidence"] : []), ...member.reasons.map(({ sentence }) => sentence), ...member.warnings.map(({ sentence }) => sentence)].join("; "),
   ]);
+  if (preview.service !== null) return [title, ...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "CHANGE", "TARGETS", ""], ...rows]) : ["Nothing is there."]), `As of ${preview.asOf}, revision ${preview.revision.slice(0, 32)}`].map((line) => plainText(line));
   return [title, ...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "CHANGE", "TARGETS", ""], ...rows]) : []), `${plural(preview.unchanged, "service")} stay${preview.unchanged === 1 ? "s" : ""} as ${preview.unchanged === 1 ? "it is" : "they are"}.`, `Confirm with --confirm ${preview.typed}. As of ${preview.asOf}.`].map((line) => plainText(line));
 }
 

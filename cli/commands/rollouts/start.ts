@@ -42,29 +42,35 @@ export function requireConfirmation(typed: string | undefined, expected: string,
 }
 
 /** Starts one rollout, and follows it when asked to. */
-export async function startRollout(client: Client, path: string, body: object, flags: StartFlags): Promise<void> {
+export async function startRollout(client: Client, path: string, body: object, flags: GroupFlags): Promise<void> {
   const deadline = deadlineOf(flags);
   const started = await post<RolloutDto>(client, path, body, flags, deadline);
   if (flags.wait) return followRollout(client, started, flags, deadline);
   print(flags.json, started, [`${titleOf(started)}, ledger entry ${started.entry}`, `  ${client.url}/rollouts/${started.id}`, `  plumbline rollout watch R-${started.number}`]);
 }
 
+type GroupBody = { places: readonly { partition?: string | undefined }[]; [field: string]: unknown };
+/** Where it acts is in the request. */
+type GroupFlags = Omit<StartFlags, "partition">;
+
 /** Starts several at once, and follows them when asked to. */
-export async function startGroup(client: Client, body: object, flags: StartFlags): Promise<void> {
+export async function startGroup(client: Client, body: GroupBody, flags: GroupFlags): Promise<void> {
   const deadline = deadlineOf(flags);
   const started = await post<GroupDto>(client, "rollout-groups", body, flags, deadline);
+  // Of one service's partitions, what nobody asked for is not missing.
+  const missing = started.service === null ? started.skipped : started.skipped.filter((place) => body.places.some((asked) => asked.partition === place.partition));
   if (flags.wait) {
     process.exitCode = await follow({
       load: (signal) => client.get<GroupDto>(`rollout-groups/${started.id}`, {}, signal),
-      standingOf: (group) => standingOfGroup(group.rollouts, group.skipped.length),
+      standingOf: (group) => standingOfGroup(group.rollouts, missing.length),
       view: openView({ render: renderGroup, line: groupLine }, { json: flags.json === true, about: { group: started.id } }),
       options: { deadline, waitForPeople: flags.waitForPeople },
       name: "what was started",
     });
     return;
   }
-  print(flags.json, started, [started.summary, ...started.rollouts.map((rollout) => `  ${titleOf(rollout)}, ledger entry ${rollout.entry}`), ...started.skipped.map((place) => `  not started: ${place.service} in ${place.environment}: ${place.sentences.join(" ")}`)]);
-  if (started.skipped.length > 0) process.exitCode = EXIT.failed;
+  print(flags.json, started, [started.summary, ...started.rollouts.map((rollout) => `  ${titleOf(rollout)}, ledger entry ${rollout.entry}`), ...missing.map((place) => `  not started: ${place.service} in ${place.environment}: ${place.sentences.join(" ")}`)]);
+  if (missing.length > 0) process.exitCode = EXIT.failed;
 }
 
 /** Watches a rollout until it is over; sets the exit code. */
@@ -82,7 +88,7 @@ export async function followRollout(client: Client, { id, number }: Pick<Rollout
  * Sends a decision under one key. Who waits for the end also waits for a server that is away: the key keeps it from being
  * decided twice. @throws CliError with the key when nobody knows whether the server took it
  */
-async function post<T>(client: Client, path: string, body: object, flags: StartFlags, deadline: number | null): Promise<T> {
+async function post<T>(client: Client, path: string, body: object, flags: GroupFlags, deadline: number | null): Promise<T> {
   const idempotencyKey = flags.idempotencyKey ?? randomUUID();
   const until = deadline ?? performance.now() + PATIENCE_MS;
   let said = false;

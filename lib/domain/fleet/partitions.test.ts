@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { choosePartition, explainPartitionRefusal, formatSelector, partitionsToken, planPartitions, type PartitionRule, type StandingPartition, type TargetGroup } from "./partitions";
+import { choosePartition, explainPartitionRefusal, partitionsToken, planPartitions, type PartitionRule, type StandingPartition, type TargetGroup } from "./partitions";
 
 const rule = (name: string, selector: Record<string, string>): PartitionRule => ({ name, selector });
 const EU = rule("eu", { region: "eu-*" });
@@ -105,8 +105,4 @@ describe("partitionsToken", () => {
     expect(new Set([token, partitionsToken([CANARY, EU]), partitionsToken([EU]), partitionsToken([]), partitionsToken([rule("eu", { region: "eu-1" }), CANARY])]).size).toBe(5);
     expect(partitionsToken([rule("x", { a: "1", b: "2" })])).toBe(partitionsToken([rule("x", { b: "2", a: "1" })]));
   });
-});
-
-it("writes a selector as people do", () => {
-  expect(formatSelector({ tier: "gold", region: "eu-*" })).toBe("region=eu-*,tier=gold");
 });

@@ -222,11 +222,3 @@ export function partitionsToken(rules: readonly PartitionRule[]): string {
   const lines = rules.filter(({ name }) => name !== DEFAULT_PARTITION).map(({ name, selector }) => [name, { ...selector }]);
   return bytesToHex(sha256(utf8ToBytes(`plumbline-partitions-v1\n${canonicalize(lines)}`))).slice(0, 16);
 }
-
-/** A selector as people write it: `region=eu-*,tier=gold`. */
-export function formatSelector(selector: PartitionRule["selector"]): string {
-  return Object.entries(selector)
-    .map(([label, pattern]) => `${label}=${pattern}`)
-    .sort()
-    .join(",");
-}

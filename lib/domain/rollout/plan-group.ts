@@ -16,7 +16,8 @@ export type GroupNote =
 
 /** What one place of a group would do. */
 export type GroupAim =
-  | { kind: Extract<RolloutKind, "rollback" | "reconverge">; release: ReleaseSide; suggested: boolean; notes: GroupNote[] }
+  /** Without a release there is none to go to, which the check says. */
+  | { kind: Extract<RolloutKind, "rollback" | "reconverge" | "promote">; release: ReleaseSide | null; suggested: boolean; notes: GroupNote[] }
   | { kind: "stop"; release: null; suggested: false; notes: GroupNote[] }
   /** It is concerned, and nothing can be done from here: it runs without any decision. */
   | { kind: null; release: null; suggested: false; notes: [] };
@@ -64,6 +65,16 @@ export function planRecall(place: {
     return { kind: "rollback", release: newest, suggested: true, notes: [{ note: "not-proven", version: newest.version }] };
   }
   return { kind: "stop", release: null, suggested: false, notes: [{ note: "nothing-to-go-to" }] };
+}
+
+/**
+ * What one partition does when its service goes back, or forward: all are meant but the pinned ones. Back to what is assigned
+ * puts back what left it.
+ */
+export function planPartition(place: { kind: "rollback" | "promote"; assigned: ReleaseSide | null; release: ReleaseSide | null; pinned: boolean }): GroupAim {
+  const { kind, assigned, release, pinned } = place;
+  const isAssigned = kind === "rollback" && release !== null && release.id === assigned?.id;
+  return { kind: isAssigned ? "reconverge" : kind, release, suggested: !pinned, notes: [] };
 }
 
 /** Says a note in one sentence. */

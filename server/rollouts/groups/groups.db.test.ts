@@ -1,12 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { groupRequest, promoteRequest, reconvergeRequest, rollbackRequest, type GroupPreview } from "@/lib/contract/rollouts";
+import { pinRequest, putPartitionsRequest } from "@/lib/contract/partitions";
 import { parseEntry } from "@/lib/domain/ledger/entry";
 import { putEnvironment } from "@/server/access/put-environment";
 import type { Ctx } from "@/server/context";
+import { getMatrix } from "@/server/drift/get-matrix";
+import { listPartitions } from "@/server/partitions/list-partitions";
+import { putPartitions } from "@/server/partitions/put-partitions";
+import { pinPartition } from "@/server/policies/pin-partition";
+import { placeHold } from "@/server/policies/place-hold";
 import { recallRelease } from "@/server/releases/recall-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
-import { fakeImage, FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fake-fleet";
+import { fakeImage, FakeAgent, registerVersion, type FakeImage, type FakeTarget } from "@/server/testing/fake-fleet";
 import { promoteRelease } from "../promote-release";
 import { startReconverge } from "../start-reconverge";
 import { startRollback } from "../start-rollback";
@@ -41,7 +47,7 @@ beforeEach(async () => {
 });
 
 const promote = (service: string, version: string, where = environment) =>
-  promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: where, version, strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
+  promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: where, partition: "default", version, strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
 /** The host reports that every service runs this version, or what `over` says. */
 const runs = (version: string, over: Record<string, FakeImage> = {}) =>
   agent.report(...services.map((service) => ({ key: service, service, image: over[service] ?? images.get(`${service} ${version}`) ?? fakeImage("none") })));
@@ -272,5 +278,108 @@ describe("races", () => {
     const [place] = await test.db.$queryRaw<{ version: string }[]>`
       SELECT r.version FROM assignments a JOIN releases r ON r.id = a.release_id JOIN services s ON s.id = a.service_id WHERE s.name = ${alpha()} AND a.environment_id = (SELECT id FROM environments WHERE name = ${environment})`;
     expect(place?.version).toBe("1.0.0");
+  });
+});
+
+describe("a service in its partitions", () => {
+  const TENANTS = ["acme", "bolt", "core"];
+  const image = (version: string): FakeImage => images.get(`${alpha()} ${version}`) ?? fakeImage("none");
+  /** Each tenant's host, and one of none, on these versions; 2.0.0 unless it says otherwise. */
+  const tenants = (versions: Record<string, string> = {}) =>
+    agent.report(...[...TENANTS, "rest"].map((key): FakeTarget => ({ key, service: alpha(), image: image(versions[key] ?? "2.0.0"), labels: key === "rest" ? {} : { tenant: key } })));
+  const settleTenants = async (versions: Record<string, string> = {}) => {
+    await tenants(versions);
+    await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = clock_timestamp() WHERE status IN ('planned', 'running', 'paused') AND environment_id = (SELECT id FROM environments WHERE name = ${environment})`;
+  };
+  const back = (more: Record<string, unknown> = {}) => startRollback({ ctx, input: rollbackRequest.parse({ service: alpha(), environment, reason: "it broke", ...more }) });
+  const pin = (partition: string) => pinPartition({ ctx, input: pinRequest.parse({ service: alpha(), environment, partition, reason: `contract of ${partition}` }) });
+  const cell = async () => (await getMatrix({ ctx })).rows.find((row) => row.service === alpha())?.cells[0];
+  const assigned = async () => Object.fromEntries((await listPartitions({ ctx, input: { service: alpha(), environment } })).partitions.map(({ name, assigned: release }) => [name, release?.version]));
+
+  /** Three tenants and the rest; everyone ran 1.0.0 for hours and runs 2.0.0. */
+  beforeEach(async () => {
+    await tenants({ acme: "1.0.0", bolt: "1.0.0", core: "1.0.0", rest: "1.0.0" });
+    await test.db.$executeRaw`UPDATE instances SET facts_since = facts_since - interval '9 hours' WHERE target_id IN (SELECT id FROM targets WHERE service_name = ${alpha()})`;
+    await promote(alpha(), "2.0.0");
+    await settleTenants();
+    await putPartitions({ ctx, input: putPartitionsRequest.parse({ service: alpha(), environment, partitions: TENANTS.map((tenant) => ({ name: tenant, selector: { tenant } })) }) });
+  });
+
+  it("leaves three pinned tenants where they are by default, and all is in sync", async () => {
+    for (const tenant of TENANTS) await pin(tenant);
+    const rollout = await back();
+    expect(rollout).toMatchObject({ kind: "rollback", partition: "default", to: { version: "1.0.0" }, group: expect.any(String) });
+    const group = await getGroup({ ctx, input: { id: rollout.group ?? "" } });
+    expect(group).toMatchObject({ kind: "rollback", service: alpha(), environment });
+    expect(group.rollouts.map(({ partition }) => partition)).toEqual(["default"]);
+    expect(group.skipped.map(({ partition, sentences }) => [partition, sentences])).toEqual(TENANTS.map((tenant) => [tenant, [`${tenant} is pinned (contract of ${tenant}). Name the partition to touch it all the same, or unpin it.`]]));
+    await settleTenants({ rest: "1.0.0" });
+    expect(await assigned()).toEqual({ acme: "2.0.0", bolt: "2.0.0", core: "2.0.0", default: "1.0.0" });
+    expect(await cell()).toMatchObject({ severity: "match", categories: [{ category: "in-sync", instances: 4 }] });
+  });
+
+  it("goes back everywhere under one receipt when nothing is pinned, each by a rollout and a hold of its own", async () => {
+    const rollout = await back();
+    const group = await getGroup({ ctx, input: { id: rollout.group ?? "" } });
+    expect(group.rollouts.map(({ partition, to }) => [partition, to?.version]).toSorted()).toEqual([["acme", "1.0.0"], ["bolt", "1.0.0"], ["core", "1.0.0"], ["default", "1.0.0"]]);
+    expect(group.rollouts.every(({ holdEntry }) => holdEntry !== null)).toBe(true);
+    expect(group.skipped).toEqual([]);
+  });
+
+  it("shows each partition from what to what, chosen but for the pinned ones, which can be chosen", async () => {
+    await pin("bolt");
+    const preview = await previewGroup({ ctx, input: { kind: "rollback", service: alpha(), environment } });
+    expect(preview).toMatchObject({ kind: "rollback", service: alpha(), environment, typed: alpha() });
+    expect(preview.members.map(({ partition, from, to, allowed, suggested }) => [partition, from?.version, to?.version, allowed, suggested])).toEqual([
+      ["acme", "2.0.0", "1.0.0", true, true], ["bolt", "2.0.0", "1.0.0", true, false], ["core", "2.0.0", "1.0.0", true, true], ["default", "2.0.0", "1.0.0", true, true],
+    ]);
+    expect(preview.members[1]?.warnings).toContainEqual({ reason: "pinned", sentence: "bolt is pinned (contract of bolt), and is touched only because you named it. The pin stays." });
+    const input = groupRequest.parse({ kind: "rollback", service: alpha(), environment, places: [{ service: alpha(), environment, partition: "bolt" }, { service: alpha(), environment, partition: "core" }], reason: "both", confirm: alpha(), revision: preview.revision });
+    const group = await startGroup({ ctx, input });
+    expect(group.rollouts.map(({ partition }) => partition).toSorted()).toEqual(["bolt", "core"]);
+    expect(group.skipped.map(({ partition, sentences }) => [partition, sentences])).toEqual([["acme", ["Left out by whoever confirmed."]], ["default", ["Left out by whoever confirmed."]]]);
+  });
+
+  it("is refused for a list that moved, because somebody pinned one meanwhile", async () => {
+    const { revision } = await previewGroup({ ctx, input: { kind: "promote", service: alpha(), environment, version: "3.0.0" } });
+    await pin("bolt");
+    const places = [{ service: alpha(), environment, partition: "bolt" }];
+    await expect(startGroup({ ctx, input: groupRequest.parse({ kind: "promote", service: alpha(), environment, version: "3.0.0", places, confirm: alpha(), revision }) })).rejects.toMatchObject({ kind: "conflict", extras: { type: "stale-view" } });
+  });
+
+  it("promotes in every partition that is not pinned or held, and names the others", async () => {
+    await pin("acme");
+    await placeHold({ ctx, input: { service: alpha(), environment, partition: "bolt", reason: "audit" } });
+    const rollout = await promoteRelease({ ctx, input: promoteRequest.parse({ service: alpha(), environment, version: "3.0.0", strategy: "all-at-once" }) });
+    const group = await getGroup({ ctx, input: { id: rollout.group ?? "" } });
+    expect(group).toMatchObject({ kind: "promote", rollouts: [{ kind: "promote", to: { version: "3.0.0" } }, { kind: "promote" }] });
+    expect(group.rollouts.map(({ partition }) => partition).toSorted()).toEqual(["core", "default"]);
+    expect(group.skipped.map(({ partition, sentences }) => [partition, sentences.length]).toSorted()).toEqual([["acme", 1], ["bolt", 1]]);
+    expect(group.summary).toContain(`${alpha()} promoted in ${environment}`);
+  });
+
+  it("starts nothing where every partition is pinned, and says why of each", async () => {
+    for (const partition of [...TENANTS, "default"]) await pin(partition);
+    const size = await written();
+    await expect(back()).rejects.toMatchObject({ kind: "unprocessable", extras: { type: "nothing-to-start", reasons: expect.arrayContaining([{ reason: "pinned", sentence: expect.stringContaining("acme") }]) } });
+    expect(await written()).toBe(size);
+    await expect(back({ partition: "acme" })).resolves.toMatchObject({ partition: "acme", group: null });
+  });
+
+  it("needs no group where there is one partition, and respects a pin that nobody named", async () => {
+    await runs("1.0.0");
+    await promote(beta(), "2.0.0");
+    await pinPartition({ ctx, input: pinRequest.parse({ service: beta(), environment, reason: "audit" }) });
+    await expect(startRollback({ ctx, input: rollbackRequest.parse({ service: beta(), environment, version: "1.0.0", reason: "again" }) })).rejects.toMatchObject({ kind: "conflict", extras: { type: "pinned" } });
+    await expect(startRollback({ ctx, input: rollbackRequest.parse({ service: beta(), environment, partition: "default", version: "1.0.0", reason: "again" }) })).resolves.toMatchObject({ group: null });
+  });
+
+  it("puts tenants back as they were before they were partitions", async () => {
+    const moment = await clock();
+    await promoteRelease({ ctx, input: promoteRequest.parse({ service: alpha(), environment, partition: "acme", version: "3.0.0", strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
+    await settleTenants({ acme: "3.0.0" });
+    expect((await asOf(moment)).members.map(({ partition, from, to, suggested }) => [partition, from?.version, to?.version, suggested])).toEqual([["acme", "3.0.0", "2.0.0", true]]);
+    await pin("acme");
+    expect((await asOf(moment)).members).toMatchObject([{ partition: "acme", allowed: true, suggested: false }]);
   });
 });

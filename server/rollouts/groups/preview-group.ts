@@ -18,6 +18,7 @@ export async function previewGroup({ ctx, input }: { ctx: Ctx; input: GroupInput
     const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
     return {
       kind: input.kind,
+      service: group.service?.name ?? null,
       environment: group.environment?.name ?? null,
       at: group.at?.toISOString() ?? null,
       release: group.release && { service: group.release.service, version: group.release.version },

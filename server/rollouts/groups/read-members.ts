@@ -1,35 +1,26 @@
 import type { z } from "zod";
 import type { GroupMember, groupPreviewQuery, RolloutDto } from "@/lib/contract/rollouts";
-import { checkRollback, checkStop } from "@/lib/domain/rollout/check-rollback";
 import type { SeenMember } from "@/lib/domain/rollout/group-revision";
-import { chooseLastKnownGood, type ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
-import { comparePlaces, explainNote, planAsOf, planRecall, type GroupAim, type PlaceIds, type ReleaseSide } from "@/lib/domain/rollout/plan-group";
-import { explainReason, explainWarning, type RefusalReason, type Warning } from "@/lib/domain/rollout/reasons";
+import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
+import { comparePlaces, explainNote, planAsOf, planRecall, type PlaceIds } from "@/lib/domain/rollout/plan-group";
+import { explainReason, explainWarning } from "@/lib/domain/rollout/reasons";
 import { visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
 import { adoptedMark } from "@/server/drift/read-references";
 import { AppError } from "@/server/errors";
 import { findEnvironment, findRelease, readArtifactIds } from "@/server/releases/find-release";
-import { decisionState, membersOf, readDecision, readOfferedSince, readReleasesHere, type Decision, type ReleaseRow, type TargetRow } from "../read-decision";
+import { readDecision, readReleasesHere } from "../read-decision";
 import { readHistory } from "../read-history";
-import { isKnownPlace, readPlace, type KnownPlace } from "../read-place";
+import { NO_CANDIDATE } from "../refuse-reasons";
+import { readPartitionMembers } from "./read-partition-members";
+import { readKnown, sideOf, weighMember, type Member } from "./weigh-member";
 
 export type GroupInput = z.output<typeof groupPreviewQuery>;
 
-/** One place of a group: what would be done, on whom, and whether it may. */
-export type Member = {
-  place: KnownPlace;
-  aim: GroupAim;
-  decision: Decision;
-  release: ReleaseRow | null;
-  targets: TargetRow[];
-  check: { ok: true; warnings: Warning[] } | { ok: false; reasons: RefusalReason[] };
-  /** The release to go to did not prove itself here. */
-  weak: boolean;
-};
-
 export type Group = {
+  /** The one service that it is about; null for several. */
+  service: { id: string; name: string } | null;
   environment: { id: string; name: string } | null;
   at: Date | null;
   release: { id: string; service: string; version: string } | null;
@@ -45,10 +36,23 @@ const MOST_MEMBERS = 500;
 /**
  * What a decision about several services would do in each place, by the same checks that the server takes on locked rows.
  * Places that the caller may not see are not there.
+ * @param named whether whoever decides names the places: pinned partitions are refused to whoever does not
  * @throws AppError not-found; invalid for a moment to come; unprocessable for a release that is not recalled
  */
-export async function readGroup(tx: Tx, ctx: Ctx, input: GroupInput): Promise<Group> {
-  return input.kind === "as-of" ? readAsOf(tx, ctx, input) : readRecall(tx, ctx, input);
+export async function readGroup(tx: Tx, ctx: Ctx, input: GroupInput, { named = true }: { named?: boolean } = {}): Promise<Group> {
+  switch (input.kind) {
+    case "as-of":
+      return readAsOf(tx, ctx, input);
+    case "recall":
+      return readRecall(tx, ctx, input);
+    case "rollback":
+    case "promote": {
+      const { place, members } = await readPartitionMembers(tx, ctx, input, { named });
+      return { service: place.service, environment: place.environment, at: null, release: null, members, unchanged: 0, typed: place.service.name };
+    }
+    default:
+      return input satisfies never;
+  }
 }
 
 async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as-of" }>): Promise<Group> {
@@ -80,7 +84,7 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
     const aim = planAsOf({ was: sideOf(sides.get(row.was ?? "")), now: sideOf(sides.get(row.now ?? "")) });
     if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases: sides }));
   }
-  return { environment, at, release: null, members: byReach(members), unchanged: visible.length - members.length, typed: environment.name };
+  return { service: null, environment, at, release: null, members: byReach(members), unchanged: visible.length - members.length, typed: environment.name };
 }
 
 async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "recall" }>): Promise<Group> {
@@ -116,37 +120,7 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
     });
     if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases, decision, records }));
   }
-  return { environment: null, at: null, release: { id: release.id, service: release.serviceName, version: release.version }, members: byReach(members), unchanged: 0, typed: release.serviceName };
-}
-
-async function readKnown(tx: Tx, row: Candidate): Promise<KnownPlace> {
-  const place = await readPlace(tx, { service: row.service, environment: row.environment, partition: row.partition });
-  if (!isKnownPlace(place)) throw new Error(`${row.service} in ${row.environment} vanished between two reads`);
-  return place;
-}
-
-function sideOf(release: ReleaseRow | undefined): ReleaseSide | null {
-  return release ? { id: release.id, version: release.version, registeredSeq: release.registeredSeq } : null;
-}
-
-type Weighed = { place: KnownPlace; aim: GroupAim; releases: ReadonlyMap<string, ReleaseRow>; decision?: Decision; records?: readonly ReleaseRecord[] };
-
-async function weighMember(tx: Tx, ctx: Ctx, { place, aim, releases, ...read }: Weighed): Promise<Member> {
-  const decision = read.decision ?? (await readDecision(tx, place));
-  const release = aim.release === null ? null : (releases.get(aim.release.id) ?? null);
-  const targets = aim.kind === null ? decision.targets : membersOf(decision, aim.kind, release?.id ?? null);
-  const member = { place, aim, decision, release, targets, weak: false };
-  if (aim.kind === null) return { ...member, check: { ok: false, reasons: [{ reason: "nothing-assigned" }] } };
-  if (aim.kind === "stop") return { ...member, check: checkStop({ ...decisionState(ctx, "rollouts.stop", decision, null, null), typed: place.service.name }) };
-  const check = checkRollback({
-    ...decisionState(ctx, "rollouts.rollback", decision, release, null),
-    release,
-    offeredSince: release ? await readOfferedSince(tx, place, release.id) : [],
-    forwardFixAccepted: false,
-  });
-  if (aim.kind === "reconverge") return { ...member, check };
-  const record = (read.records ?? (await readHistory(tx, place))).find(({ releaseId }) => releaseId === release?.id);
-  return { ...member, check, weak: record === undefined || chooseLastKnownGood({ records: [record], currentReleaseId: null }).weak };
+  return { service: null, environment: null, at: null, release: { id: release.id, service: release.serviceName, version: release.version }, members: byReach(members), unchanged: 0, typed: release.serviceName };
 }
 
 /** What reaches most stands first; by name among equals. */
@@ -165,7 +139,7 @@ export function nameOf({ place: { service, environment, names } }: Pick<Member, 
 
 /** A member as it travels. `digest` of what is assigned comes with `from`. */
 export function toMember(member: Member, from: RolloutDto["from"]): GroupMember {
-  const { place, aim, check, release, targets, weak } = member;
+  const { place, aim, check, decision, release, targets, weak } = member;
   const notes = aim.notes.map((note) => ({ reason: note.note, sentence: explainNote(note) }));
   return {
     service: place.service.name,
@@ -177,7 +151,7 @@ export function toMember(member: Member, from: RolloutDto["from"]): GroupMember 
     instances: countCopies(member),
     targets: targets.length,
     allowed: check.ok,
-    suggested: aim.suggested && check.ok,
+    suggested: aim.suggested && check.ok && decision.pin === null,
     weakEvidence: weak,
     reasons: check.ok ? [] : explainRefusal(member),
     warnings: [...notes, ...(check.ok ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) })) : [])],
@@ -188,7 +162,7 @@ export function toMember(member: Member, from: RolloutDto["from"]): GroupMember 
 export function explainRefusal({ aim, check }: Member): { reason: string; sentence: string }[] {
   if (check.ok) return [];
   if (aim.kind === null) return [{ reason: "nothing-assigned", sentence: "It runs here without any decision. End it on its host, or promote a release here." }];
-  return check.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) }));
+  return check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && aim.kind === "rollback" ? NO_CANDIDATE : explainReason(reason) }));
 }
 
 /** The line of a member that a person decided on. */

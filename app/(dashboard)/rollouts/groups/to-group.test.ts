@@ -15,7 +15,7 @@ function member(over: Partial<GroupMember> = {}): GroupMember {
 }
 
 function preview(over: Partial<GroupPreview> = {}): GroupPreview {
-  return { kind: "as-of", environment: "production", at: AT, release: null, members: [member()], unchanged: 12, typed: "production", revision: "x", asOf: AT, ...over };
+  return { kind: "as-of", service: null, environment: "production", at: AT, release: null, members: [member()], unchanged: 12, typed: "production", revision: "x", asOf: AT, ...over };
 }
 
 const say = (parts: readonly VerdictPart[]): string => parts.map((part) => (typeof part === "string" ? part : "strong" in part ? part.strong : "")).join("");
@@ -27,6 +27,8 @@ describe("describePreview", () => {
     ["none", { members: [] }, "production is assigned as it was at 20 Nov 02:03:00 UTC.", /12 assignments compared/],
     ["a recall", { kind: "recall", release: { service: "payments", version: "1.42.0" }, members: [member(), member({ kind: "reconverge", environment: "staging" })] }, "payments 1.42.0 is recalled: assigned in 1 place, running in 1 more.", /last known good/],
     ["a recall that only runs", { kind: "recall", release: { service: "payments", version: "1.42.0" }, members: [member({ kind: "reconverge" })] }, "payments 1.42.0 is recalled: running in 1 place.", /what is assigned does/],
+    ["partitions, one pinned", { kind: "rollback", service: "payments", members: [member({ partition: "eu" }), member({ warnings: [{ reason: "pinned", sentence: "" }] })] }, "payments has 2 partitions in production: each goes back by a rollout of its own.", /^1 pinned one is left out unless you choose it\.$/],
+    ["a promotion of partitions", { kind: "promote", service: "payments" }, "payments has 1 partition in production: each gets the release by a rollout of its own.", /^None is pinned\.$/],
     ["a recall of nothing", { kind: "recall", release: { service: "payments", version: "1.42.0" }, members: [] }, "payments 1.42.0 is recalled, and nowhere to be found: not assigned, not running.", /Nothing is to be done/],
   ])("%s", (_name, over, sentence, sub) => {
     const described = describePreview(preview(over));
@@ -71,10 +73,11 @@ describe("describeGroup", () => {
     entry: 1, holdEntry: null, reason: null, startedBy: "I", supersedes: null, createdAt: AT, acceptedAt: AT, acknowledgedAt: null, finishedAt: null, revision: 1, counts, estimateMs: null,
     strategy: { version: 0, sentence: "", maxInFlight: null }, waitingFor: null, executor: null, group: ID, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
   };
-  const group: GroupDto = { id: ID, kind: "as-of", environment: "production", at: AT, release: null, incident: null, startedBy: "I", createdAt: AT, rollouts: [rollout], skipped: [], counts, summary: "" };
+  const group: GroupDto = { id: ID, kind: "as-of", service: null, environment: "production", at: AT, release: null, incident: null, startedBy: "I", createdAt: AT, rollouts: [rollout], skipped: [], counts, summary: "" };
   it.each<[string, Partial<GroupDto>, string]>([
     ["under way", {}, "production is going back to how it was at 20 Nov 02:03:00 UTC: 312 of 1,204 targets verified, 9 stuck, 1 of 1 rollout under way."],
     ["done", { rollouts: [{ ...rollout, status: "succeeded" }], counts: { ...counts, verified: 1_204, stuck: 0 } }, "production went back to how it was at 20 Nov 02:03:00 UTC: 1,204 of 1,204 targets verified, done."],
+    ["back in partitions", { kind: "rollback", service: "payments" }, "payments in production is going back in 1 partition: 312 of 1,204 targets verified, 9 stuck, 1 of 1 rollout under way."],
     ["ended otherwise", { rollouts: [{ ...rollout, status: "failed" }] }, "production went back to how it was at 20 Nov 02:03:00 UTC: 312 of 1,204 targets verified, 9 stuck, none under way."],
     ["a recall", { kind: "recall", environment: null, at: null, release: { service: "payments", version: "1.42.0" } }, "payments 1.42.0 is being taken out of 1 place: 312 of 1,204 targets verified, 9 stuck, 1 of 1 rollout under way."],
   ])("%s", (_name, over, sentence) => {
@@ -87,6 +90,7 @@ describe("words", () => {
     expect(placeWords({ service: "a", environment: "b", partition: "default" })).toBe("a / b");
     expect(placeWords({ service: "a", environment: "b", partition: "eu" })).toBe("a / b / eu");
     expect((["rollback", "reconverge", "stop", null] as const).map((kind) => aimWords({ kind }))).toEqual(["roll back", "put back", "stop", "nothing"]);
+    expect(toQuery({ kind: "rollback", service: "a", environment: "b", version: null })).toEqual({ kind: "rollback", service: "a", environment: "b" });
     expect(toQuery({ kind: "recall", service: "a", version: "1" })).toEqual({ kind: "recall", service: "a", version: "1" });
     expect(toQuery({ kind: "as-of", environment: "a", at: AT })).toEqual({ kind: "as-of", environment: "a", at: AT });
   });

@@ -5,11 +5,17 @@ import type { GroupDto, GroupMember, GroupPreview } from "@/lib/contract/rollout
 import { isActiveRollout } from "@/lib/domain/rollout/statuses";
 
 /** What the group is about, as its URL says it. */
-export type GroupSubject = { kind: "as-of"; environment: string; at: string } | { kind: "recall"; service: string; version: string };
+export type GroupSubject =
+  | { kind: "as-of"; environment: string; at: string }
+  | { kind: "recall"; service: string; version: string }
+  | { kind: "rollback"; service: string; environment: string; version: string | null }
+  | { kind: "promote"; service: string; environment: string; version: string };
 
 /** The subject as the API's query. */
 export function toQuery(subject: GroupSubject): Record<string, string> {
-  return subject.kind === "as-of" ? { kind: subject.kind, environment: subject.environment, at: subject.at } : { kind: subject.kind, service: subject.service, version: subject.version };
+  if (subject.kind !== "rollback") return { ...subject };
+  const { version, ...place } = subject;
+  return version === null ? place : { ...place, version };
 }
 
 interface PlaceName {
@@ -33,6 +39,13 @@ export function describePreview(preview: GroupPreview): { parts: VerdictPart[]; 
   const possible = members.filter((member) => member.allowed).length;
   const refused = members.length - possible;
   const cannot = refused > 0 ? ` ${formatCount(refused)} of them cannot be started from here.` : "";
+  if (preview.service !== null) {
+    const pinned = members.filter((member) => member.warnings.some(({ reason }) => reason === "pinned") || member.reasons.some(({ reason }) => reason === "pinned")).length;
+    return {
+      parts: [{ strong: preview.service }, ` has ${formatCount(members.length)} ${plural(members.length, "partition")} in ${preview.environment ?? ""}: each ${preview.kind === "promote" ? "gets the release" : "goes back"} by a rollout of its own.`],
+      sub: members.length === 0 ? "Nothing is assigned there, and no target was reported." : `${pinned > 0 ? `${formatCount(pinned)} pinned ${plural(pinned, "one is", "ones are")} left out unless you choose ${plural(pinned, "it", "them")}.` : "None is pinned."}${cannot}`,
+    };
+  }
   if (preview.kind === "as-of") {
     const then = `${formatDateTime(preview.at ?? preview.asOf)} UTC`;
     const where = preview.environment ?? "";
@@ -87,12 +100,28 @@ export function describeAct(members: readonly GroupMember[], chosen: ReadonlySet
 }
 
 /** Why the button cannot fire yet; null when it can. */
-export function whyNotYet({ chosen, reason, typed, expected, refusal }: { chosen: number; reason: string; typed: string; expected: string; refusal: string | null }): string | null {
+export function whyNotYet({ chosen, reason, reasonOptional = false, typed, expected, refusal }: { chosen: number; reason: string; reasonOptional?: boolean; typed: string; expected: string; refusal: string | null }): string | null {
   if (refusal) return refusal;
   if (chosen === 0) return "Choose at least one place.";
-  if (reason.trim() === "") return "Say why, in a few words.";
+  if (!reasonOptional && reason.trim() === "") return "Say why, in a few words.";
   if (typed.trim() !== expected) return `Type ${expected} first.`;
   return null;
+}
+
+/** What a group is called above its page. */
+export function groupCrumb(group: Pick<GroupDto, "kind">): string {
+  switch (group.kind) {
+    case "as-of":
+      return "back to a moment";
+    case "recall":
+      return "response to a recall";
+    case "rollback":
+      return "back in several partitions";
+    case "promote":
+      return "forward in several partitions";
+    default:
+      return group.kind satisfies never;
+  }
 }
 
 /** The receipt in a sentence. */
@@ -101,7 +130,9 @@ export function describeGroup(group: GroupDto): VerdictPart[] {
   const open = rollouts.filter((rollout) => isActiveRollout(rollout.status)).length;
   const stuck = counts.stuck + counts.failed;
   const what: VerdictPart[] =
-    group.kind === "as-of"
+    group.service !== null
+      ? [{ strong: group.service }, ` in ${group.environment ?? ""} ${group.kind === "promote" ? (open > 0 ? "gets a release" : "got a release") : open > 0 ? "is going back" : "went back"} in ${formatCount(rollouts.length)} ${plural(rollouts.length, "partition")}: `]
+      : group.kind === "as-of"
       ? [{ strong: group.environment ?? "" }, ` ${open > 0 ? "is going" : "went"} back to how it was at ${formatDateTime(group.at ?? group.createdAt)} UTC: `]
       : [{ strong: `${group.release?.service ?? ""} ${group.release?.version ?? ""}` }, ` ${open > 0 ? "is being taken" : "was taken"} out of ${formatCount(rollouts.length)} ${plural(rollouts.length, "place")}: `];
   const done = rollouts.every((rollout) => rollout.status === "succeeded" || rollout.status === "succeeded-will-revert");

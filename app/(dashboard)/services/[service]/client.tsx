@@ -1,7 +1,9 @@
 "use client";
 
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
 import Link from "next/link";
+import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
@@ -32,6 +34,9 @@ import { serviceParams } from "./search-params";
 import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
 import type { Chosen, ServiceEnvironment } from "./to-service";
 
+const PinDialog = dynamic(() => import("./pin").then((module) => module.PinDialog), { ssr: false });
+const EditPartitions = dynamic(() => import("./edit-partitions").then((module) => module.EditPartitions), { ssr: false });
+
 export function ServicePage({ name }: { name: string }) {
   const query = useQuery(serviceQuery(name));
   return (
@@ -43,6 +48,8 @@ export function ServicePage({ name }: { name: string }) {
 
 function Service({ service }: { service: ServiceDto }) {
   const [lifting, setLifting] = useState<ServiceEnvironment | null>(null);
+  const [pinning, setPinning] = useState<ServiceEnvironment | null>(null);
+  const [dividing, setDividing] = useState<string | null>(null);
   const { data: strategies } = useQuery(strategiesQuery());
   const { data: freezes } = useQuery(freezesQuery());
   const policy = { strategies: strategies?.items ?? [], freezes: freezes?.items ?? [] };
@@ -70,24 +77,45 @@ function Service({ service }: { service: ServiceDto }) {
           rows={service.environments.map((row) => ({
             ...toEnvironmentRow(service.name, row, perEnvironment.get(row.environment.name) ?? 1),
             ...describePolicy(service.name, row.environment.name, policy),
-            actions: <EnvironmentActs service={service.name} adopted={service.adopted} row={row} onLift={() => setLifting(row)} />,
+            actions: (
+              <EnvironmentActs
+                service={service.name}
+                adopted={service.adopted}
+                row={row}
+                divided={(perEnvironment.get(row.environment.name) ?? 1) > 1}
+                onLift={() => setLifting(row)}
+                onPin={() => setPinning(row)}
+                onDivide={() => setDividing(row.environment.name)}
+              />
+            ),
           }))}
         />
       )}
       <Lanes service={service} />
       <Instances service={service} />
+      {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
+      {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}
     </>
   );
 }
 
-function EnvironmentActs({ service, adopted, row, onLift }: { service: string; adopted: boolean; row: ServiceEnvironment; onLift: () => void }) {
+/** A place in a sentence; the partition is named where it is not the default one. */
+function placeWords(service: string, { environment, partition }: ServiceEnvironment): string {
+  return `${service} in ${environment.name}${partition === "default" ? "" : `, ${partition}`}`;
+}
+
+type ActsProps = { service: string; adopted: boolean; row: ServiceEnvironment; divided: boolean; onLift: () => void; onPin: () => void; onDivide: () => void };
+
+function EnvironmentActs({ service, adopted, row, divided, onLift, onPin, onDivide }: ActsProps) {
   const [, openRollback] = useRollback();
   const [, open] = useStart();
+  const router = useRouter();
   const refusal = useRefusal();
   const environment = row.environment.name;
   const scope = { service, environment };
-  const where = `${service} in ${environment}`;
+  const where = placeWords(service, row);
+  const group = (kind: "rollback" | "promote") => router.push(`/rollouts/groups/new?${new URLSearchParams({ kind, service, environment })}`);
   const start = (kind: RolloutKind) => open({ kind, ...scope, partition: row.partition, version: null, targets: null });
   const busy = row.rollout ? `${rolloutName(row.rollout)} is under way here.` : null;
   const nothing = row.assigned ? null : "Nothing is assigned here.";
@@ -111,7 +139,7 @@ function EnvironmentActs({ service, adopted, row, onLift }: { service: string; a
           </Button>
         ) : null}
         {adopted ? (
-          <Button size="small" aria-label={`Promote ${service} to ${environment}`} disabledReason={refusal("rollouts.promote", scope)} onClick={() => start("promote")}>
+          <Button size="small" aria-label={`Promote ${service} to ${environment}${row.partition === "default" ? "" : `, ${row.partition}`}`} disabledReason={refusal("rollouts.promote", scope)} onClick={() => start("promote")}>
             Promote…
           </Button>
         ) : null}
@@ -123,6 +151,27 @@ function EnvironmentActs({ service, adopted, row, onLift }: { service: string; a
             Replace all copies…
           </MenuItem>
           <hr />
+          {divided ? (
+            <>
+              <MenuItem label={`Roll back all partitions of ${service} in ${environment}`} disabledReason={refusal("rollouts.rollback", scope)} onChoose={() => group("rollback")}>
+                Roll back all partitions…
+              </MenuItem>
+              <MenuItem label={`Promote in all partitions of ${service} in ${environment}`} disabledReason={refusal("rollouts.promote", scope)} onChoose={() => group("promote")}>
+                Promote in all partitions…
+              </MenuItem>
+            </>
+          ) : null}
+          {adopted ? (
+            <>
+              <MenuItem label={`${row.pin ? "Unpin" : "Pin"} ${where}`} disabledReason={refusal(row.pin ? "pins.end" : "pins.place", scope)} onChoose={onPin}>
+                {row.pin ? "Unpin…" : "Pin to what is assigned…"}
+              </MenuItem>
+              <MenuItem label={`Partitions of ${service} in ${environment}`} disabledReason={refusal("partitions.write", scope)} onChoose={onDivide}>
+                Partitions…
+              </MenuItem>
+              <hr />
+            </>
+          ) : null}
           {row.hold ? (
             <MenuItem label={`Lift the hold on ${where}`} disabledReason={refusal("holds.lift", scope)} onChoose={onLift}>
               Lift the hold…

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { InstanceDto, ServiceDto } from "@/lib/contract/fleet";
-import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
+import { chooseTargets, describePin, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
 import type { ServiceEnvironment } from "./to-service";
 
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
@@ -15,7 +15,7 @@ const runs = (version: string, instances: number, worst: Running["worst"] = "in-
 function environment(name: string, running: Running[], over: Partial<ServiceEnvironment> = {}): ServiceEnvironment {
   return {
     environment: { name, protected: name === "production", mode: "observe", kind: "permanent", ordinal: 0, requiredApprovals: 0 },
-    partition: "default", assigned: { id: ID, version: "1.41.2", digest: null }, assignment: null, hold: null, rollout: null,
+    partition: "default", selector: {}, pin: null, assigned: { id: ID, version: "1.41.2", digest: null }, assignment: null, hold: null, rollout: null,
     running, instances: running.reduce((sum, item) => sum + item.instances, 0), silent: 0, oldestReportAt: null,
     ...over,
   };
@@ -26,6 +26,23 @@ const service = (environments: ServiceEnvironment[], history: ServiceDto["histor
 function say(parts: readonly VerdictPart[]): string {
   return parts.map((part) => (typeof part === "string" ? part : "strong" in part ? part.strong : "link" in part ? part.link : `[${part.shape}] `)).join("");
 }
+
+describe("describePin", () => {
+  const pin = { id: ID, reason: "by contract", by: "Ines Duarte", since: ago(DAY), expiresAt: null, entry: 7 };
+  it.each<[string, ServiceEnvironment["pin"], string | null]>([
+    ["none", null, null],
+    ["until somebody ends it", pin, "by contract, Ines Duarte"],
+    ["until a time", { ...pin, expiresAt: "2027-01-31T00:00:00.000Z" }, "by contract, Ines Duarte, until 31 Jan 00:00:00 UTC"],
+    ["without its reason", { ...pin, reason: null }, "the reason was redacted, Ines Duarte"],
+  ])("%s", (_, given, words) => {
+    expect(describePin({ pin: given })).toBe(words);
+  });
+
+  it("stands in its row, with what the partition takes", () => {
+    expect(toEnvironmentRow("payments", environment("dev", [], { partition: "eu", selector: { tier: "gold", region: "eu-*" }, pin }), 2)).toMatchObject({ partition: "eu", selector: "region=eu-*,tier=gold", pin: "by contract, Ines Duarte" });
+    expect(toEnvironmentRow("payments", environment("dev", []), 1)).toMatchObject({ partition: null, selector: null, pin: null });
+  });
+});
 
 describe("describeService", () => {
   it.each<[string, ServiceDto, string]>([

@@ -9,6 +9,7 @@ import type { VerdictPart } from "@/components/ui/verdict";
 import type { InstanceDto, ServiceDto } from "@/lib/contract/fleet";
 import type { FreezeDto } from "@/lib/contract/freezes";
 import type { StrategyDto } from "@/lib/contract/strategies";
+import { formatSelector } from "@/lib/domain/fleet/selector";
 
 export type ServiceEnvironment = ServiceDto["environments"][number];
 
@@ -78,6 +79,11 @@ export function describePolicy(service: string, environment: string, { strategie
   };
 }
 
+/** A pin in words: "change freeze, Ines Duarte, until 31 Jan 00:00:00 UTC". */
+export function describePin({ pin }: Pick<ServiceEnvironment, "pin">): string | null {
+  return pin && `${pin.reason ?? "the reason was redacted"}, ${pin.by}${pin.expiresAt ? `, until ${formatDateTime(pin.expiresAt)} UTC` : ""}`;
+}
+
 /** One row per environment and partition; the page adds its buttons. */
 export function toEnvironmentRow(service: string, row: ServiceEnvironment, partitions: number): Omit<EnvironmentRow, "actions" | "assignment" | "strategy" | "freeze"> & { assignment: string } {
   const { assignment } = row;
@@ -85,6 +91,8 @@ export function toEnvironmentRow(service: string, row: ServiceEnvironment, parti
     key: `${row.environment.name}/${row.partition}`,
     environment: row.environment.name,
     partition: partitions > 1 ? row.partition : null,
+    selector: Object.keys(row.selector).length > 0 ? formatSelector(row.selector) : null,
+    pin: describePin(row),
     href: `/services/${encodeURIComponent(service)}?environment=${encodeURIComponent(row.environment.name)}`,
     protected: row.environment.protected,
     tone: toneOfEnvironment(row),

@@ -16,7 +16,7 @@ function running(version: string, instances: number, unhealthy = 0): NightRow["r
 function row(over: Partial<NightRow> = {}): NightRow {
   return {
     environment: { name: "production", protected: true, mode: "enforce", kind: "permanent", ordinal: 3, requiredApprovals: 1 },
-    partition: "default",
+    partition: "default", selector: {}, pin: null,
     assigned: { id: ID, version: "1.42.0", digest: null },
     assignment: null,
     hold: null,

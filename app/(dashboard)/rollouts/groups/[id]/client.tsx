@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { QueryState } from "@/app/(dashboard)/query-state";
-import { describeGroup, keyOfPlace, placeWords } from "@/app/(dashboard)/rollouts/groups/to-group";
+import { describeGroup, groupCrumb, keyOfPlace, placeWords } from "@/app/(dashboard)/rollouts/groups/to-group";
 import { describeStatus, rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
 import { markOf, plural } from "@/app/(dashboard)/words";
 import { IncidentSummary } from "@/components/rollouts/incident-summary";
@@ -39,7 +39,7 @@ function Receipt({ group }: { group: GroupDto }) {
             <Link className="link" href="/rollouts">
               Rollouts
             </Link>{" "}
-            / {group.kind === "as-of" ? "back to a moment" : "response to a recall"}
+            / {groupCrumb(group)}
             {group.incident ? `, ${group.incident}` : ""}
           </>
         }

@@ -6,7 +6,7 @@ import { useRouter } from "next/navigation";
 import { useEffect, useRef, useState } from "react";
 import type { FormEvent, ReactNode } from "react";
 import { QueryState } from "@/app/(dashboard)/query-state";
-import { describeAct, describePreview, initialChoice, keyOfPlace, toQuery, whyNotYet } from "@/app/(dashboard)/rollouts/groups/to-group";
+import { aimWords, describeAct, describePreview, initialChoice, keyOfPlace, toQuery, whyNotYet } from "@/app/(dashboard)/rollouts/groups/to-group";
 import type { GroupSubject } from "@/app/(dashboard)/rollouts/groups/to-group";
 import { GroupMembers } from "@/components/rollouts/group-members";
 import { Age } from "@/components/ui/age";
@@ -26,6 +26,8 @@ import { groupPreviewQuery } from "@/lib/queries/queries";
 
 export interface GroupPageProps {
   subject: GroupSubject | null;
+  /** A service whose partitions are all to get a release that is still to be named. */
+  promoting: string | null;
   /** In the order of the chooser: what matters most first. */
   environments: readonly string[];
   environment: string;
@@ -53,11 +55,30 @@ function Crumb() {
 export function GroupPage(props: GroupPageProps) {
   const { subject } = props;
   const asOf = subject === null || subject.kind === "as-of";
+  if (props.promoting !== null) return <ReleaseForm service={props.promoting} environment={props.environment} />;
   return (
     <>
       {subject === null ? <Verdict crumb={<Crumb />} parts={["Put ", { strong: props.environment || "an environment" }, " back to how it was at a moment."]} sub={INTRO} /> : null}
       {subject ? <Previewed key={JSON.stringify(subject)} subject={subject} incident={props.incident} chooser={asOf ? <MomentForm {...props} /> : null} /> : <MomentForm {...props} />}
       {subject === null && props.environments.length === 0 ? <StateView kind="empty" title="There is no environment yet." body="The first pool or promotion makes one." /> : null}
+    </>
+  );
+}
+
+/** Which release. A plain form: it works before, and without, a script. */
+function ReleaseForm({ service, environment }: { service: string; environment: string }) {
+  return (
+    <>
+      <Verdict crumb={<Crumb />} parts={["Promote ", { strong: service }, ` in all partitions of ${environment}.`]} sub="Each partition that is not pinned gets the release by a rollout of its own. Nothing moves before you confirm." />
+      <form className="moment-form" method="get" action="/rollouts/groups/new" aria-label="Release">
+        <input type="hidden" name="kind" value="promote" />
+        <input type="hidden" name="service" value={service} />
+        <input type="hidden" name="environment" value={environment} />
+        <Input label="Release" name="version" required maxLength={128} autoComplete="off" autoCapitalize="none" spellCheck={false} hint="Its version, such as 1.42.0" />
+        <Button type="submit" look="act">
+          Show each partition
+        </Button>
+      </form>
     </>
   );
 }
@@ -129,7 +150,7 @@ function readRefusal(error: unknown): Sending {
 /** What is shown stands still while somebody decides: the server compares it with the truth when the decision arrives. */
 function Previewed({ subject, incident, chooser }: { subject: GroupSubject; incident: string; chooser: ReactNode }) {
   const query = useQuery({ ...groupPreviewQuery(toQuery(subject)), enabled: (state) => state.state.data === undefined, refetchInterval: false, gcTime: 0 });
-  const title = subject.kind === "as-of" ? `${subject.environment} as it was` : `${subject.service} ${subject.version}`;
+  const title = subject.kind === "as-of" ? `${subject.environment} as it was` : subject.kind === "recall" ? `${subject.service} ${subject.version}` : `${subject.service} in ${subject.environment}`;
   return (
     <QueryState query={query} title={title}>
       {(preview) => <Preview key={preview.revision + preview.asOf} preview={preview} subject={subject} incident={incident} chooser={chooser} onRefresh={() => void query.refetch()} />}
@@ -140,7 +161,7 @@ function Previewed({ subject, incident, chooser }: { subject: GroupSubject; inci
 function Preview({ preview, subject, incident: given, chooser, onRefresh }: { preview: GroupPreview; subject: GroupSubject; incident: string; chooser: ReactNode; onRefresh: () => void }) {
   const router = useRouter();
   const [chosen, setChosen] = useState(() => initialChoice(preview));
-  const [reason, setReason] = useState(given === "" ? "" : `${given}: ${subject.kind === "as-of" ? `back to ${formatDateTime(subject.at)} UTC` : `away from ${subject.version}`}`);
+  const [reason, setReason] = useState(given === "" ? "" : `${given}: ${subject.kind === "as-of" ? `back to ${formatDateTime(subject.at)} UTC` : subject.kind === "recall" ? `away from ${subject.version}` : `${aimWords(subject)} ${subject.service}`}`);
   const [incident, setIncident] = useState(given);
   const [typed, setTyped] = useState("");
   const [hold, setHold] = useState(true);
@@ -150,6 +171,7 @@ function Preview({ preview, subject, incident: given, chooser, onRefresh }: { pr
   const { act, reach } = describeAct(preview.members, chosen);
   const picked = preview.members.filter((member) => member.allowed && chosen.has(keyOfPlace(member)));
   const possible = preview.members.some((member) => member.allowed);
+  const promotes = preview.kind === "promote";
 
   function toggle(key: string) {
     const next = new Set(chosen);
@@ -165,11 +187,11 @@ function Preview({ preview, subject, incident: given, chooser, onRefresh }: { pr
       const group = await postJson<GroupDto>(
         "rollout-groups",
         {
-          ...subject,
+          ...toQuery(subject),
           places: picked.map(({ service, environment, partition }) => ({ service, environment, partition })),
-          reason: reason.trim(),
+          ...(reason.trim() ? { reason: reason.trim() } : {}),
           ...(incident.trim() ? { incident: incident.trim() } : {}),
-          hold,
+          hold: hold && !promotes,
           confirm: typed.trim(),
           revision: preview.revision,
         },
@@ -188,7 +210,7 @@ function Preview({ preview, subject, incident: given, chooser, onRefresh }: { pr
       ? "Sending the request…"
       : sending.kind === "changed"
         ? "Look at what changed first."
-        : whyNotYet({ chosen: picked.length, reason, typed, expected: preview.typed, refusal: possible ? null : "None of them can be started from here." });
+        : whyNotYet({ chosen: picked.length, reason, reasonOptional: promotes, typed, expected: preview.typed, refusal: possible ? null : "None of them can be started from here." });
   return (
     <>
       <Verdict crumb={<Crumb />} parts={parts} sub={<>{sub} As seen <Age at={preview.asOf} suffix="ago" />.</>} />
@@ -196,13 +218,13 @@ function Preview({ preview, subject, incident: given, chooser, onRefresh }: { pr
       <Answer key={sending.kind} sending={sending} onRefresh={onRefresh} />
       {preview.members.length === 0 ? null : (
         <>
-          <SectionHead title={preview.kind === "as-of" ? "What would be put back" : "Where it is"} note="most instances first" />
+          <SectionHead title={preview.service !== null ? "Partitions" : preview.kind === "as-of" ? "What would be put back" : "Where it is"} note={preview.service !== null ? "in declared order" : "most instances first"} />
           <GroupMembers members={preview.members} chosen={chosen} onToggle={toggle} />
           <section className="group-confirm" aria-label="Confirm">
             <div className="group-fields">
-              <Input label="Reason, goes into the ledger" name="reason" maxLength={2000} autoComplete="off" required value={reason} onChange={(event) => setReason(event.target.value)} />
+              <Input label={promotes ? "Reason, if you like; goes into the ledger" : "Reason, goes into the ledger"} name="reason" maxLength={2000} autoComplete="off" required={!promotes} value={reason} onChange={(event) => setReason(event.target.value)} />
               <Input label="Incident, if there is one" name="incident" maxLength={200} autoComplete="off" value={incident} onChange={(event) => setIncident(event.target.value)} />
-              <Checkbox label="Hold these places" hint="No promotion there until someone lifts it." checked={hold} onChange={(event) => setHold(event.target.checked)} />
+              {promotes ? null : <Checkbox label="Hold these places" hint="No promotion there until someone lifts it." checked={hold} onChange={(event) => setHold(event.target.checked)} />}
             </div>
             <div className="group-fire">
               <Input

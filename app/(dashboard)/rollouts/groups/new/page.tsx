@@ -28,17 +28,21 @@ export default async function Page({ searchParams }: { searchParams: Promise<Sea
   if (params.kind === "as-of" && at !== null && at !== params.at) redirect(`/rollouts/groups/new?${new URLSearchParams({ kind: "as-of", environment, at, ...(params.incident && { incident: params.incident }) })}`);
 
   const subject = toSubject(params, { environment, at });
-  if (params.kind === "recall" && subject === null) notFound();
+  const promoting = params.kind === "promote" && subject === null && params.environment !== null ? params.service : null;
+  if (params.kind !== "as-of" && subject === null && promoting === null) notFound();
   const input = subject && groupPreviewQuery.safeParse(toQuery(subject));
   const load = subject && input?.success ? [{ queryKey: keys.groupPreview(toQuery(subject)), queryFn: async () => previewGroup({ ctx, input: input.data }) }] : [];
   return (
     <Prefetched load={load}>
-      <GroupPage subject={subject} environments={environments} environment={environment} written={params.at} why={written && !written.ok ? written.why : null} incident={params.incident?.slice(0, 200) ?? ""} />
+      <GroupPage subject={subject} promoting={promoting} environments={environments} environment={environment} written={params.at} why={written && !written.ok ? written.why : null} incident={params.incident?.slice(0, 200) ?? ""} />
     </Prefetched>
   );
 }
 
-function toSubject(params: { kind: "as-of" | "recall"; service: string | null; version: string | null }, { environment, at }: { environment: string; at: string | null }): GroupSubject | null {
-  if (params.kind === "as-of") return at === null || environment === "" ? null : { kind: "as-of", environment, at };
-  return params.service === null || params.version === null ? null : { kind: "recall", service: params.service, version: params.version };
+function toSubject({ kind, service, version }: { kind: GroupSubject["kind"]; service: string | null; version: string | null }, { environment, at }: { environment: string; at: string | null }): GroupSubject | null {
+  if (kind === "as-of") return at === null || environment === "" ? null : { kind, environment, at };
+  if (service === null) return null;
+  if (kind === "rollback") return environment === "" ? null : { kind, service, environment, version };
+  if (version === null) return null;
+  return kind === "recall" ? { kind, service, version } : environment === "" ? null : { kind, service, environment, version };
 }
