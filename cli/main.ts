@@ -3,6 +3,7 @@ import { registerAgent } from "./agent/commands";
 import { addClientOptions, CliError } from "./client";
 import { registerAdminCommands } from "./commands/admin";
 import { registerAdoptCommand } from "./commands/adopt";
+import { registerDeploymentCommands } from "./commands/deployment";
 import { registerDoctorCommand } from "./commands/doctor";
 import { registerGateCommand } from "./commands/gate";
 import { registerLedgerCommands } from "./commands/ledger";
@@ -23,6 +24,7 @@ const clients = [
   registerPartitionCommands,
   registerStatusCommand,
   registerGateCommand,
+  registerDeploymentCommands,
   registerAdoptCommand,
   registerDoctorCommand,
   registerLedgerCommands,

@@ -201,7 +201,9 @@ export const serviceDto = z.strictObject({
       selector: z.record(z.string(), z.string()),
       pin: pinRef.nullable(),
       assigned: releaseRef.nullable(),
-      assignment: z.strictObject({ entry: z.int(), revision: z.int(), at: instant, by: z.string(), authority: z.enum(AUTHORITIES) }).nullable(),
+      assignment: z.strictObject({ entry: z.int(), revision: z.int(), at: instant, by: z.string() }).nullable(),
+      /** Who decides what runs here; `external`: what a deployer brings is followed, and is no drift. */
+      authority: z.enum(AUTHORITIES),
       hold: z.strictObject({ entry: z.int(), version: z.string().nullable(), at: instant, by: z.string() }).nullable(),
       rollout: rolloutRefLite(),
       running: z.array(z.strictObject({ version: z.string().nullable(), digest: digest.nullable(), instances: count, unhealthy: count, worst: z.enum(DRIFT_CATEGORIES), severity: z.enum(SEVERITIES) })),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { OUTCOMES, ROLLOUT_KINDS, ROLLOUT_ORIGINS, ROLLOUT_STATUSES, TARGET_STATUSES, WAVE_STATUSES } from "@/lib/domain/rollout/statuses";
+import { ANNOUNCED_STATUSES, OUTCOMES, ROLLOUT_KINDS, ROLLOUT_ORIGINS, ROLLOUT_STATUSES, TARGET_STATUSES, WAVE_STATUSES } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, freeText, instant, limit, name, page, partition, shortText, uuid } from "./primitives";
 import { strategySchema } from "./strategies";
 
@@ -215,6 +215,17 @@ export const rolloutDto = z.strictObject({
   /** What the wave that is next waits for, in words. */
   waitingFor: z.string().nullable(),
   executor: z.strictObject({ name: z.string(), kind: z.string() }).nullable(),
+  /** Others carry it out and Plumbline follows it; null where it carries it out itself. */
+  external: z
+    .strictObject({
+      /** The deployer in words; null: nobody knows. */
+      by: z.string().nullable(),
+      /** Since when nothing has moved, once that is too long. */
+      stalledSince: instant.nullable(),
+      /** What its deployer said last; null where only observation tells of it. */
+      announced: z.strictObject({ status: z.enum(ANNOUNCED_STATUSES), by: z.string().nullable(), url: z.string().nullable(), at: instant }).nullable(),
+    })
+    .nullable(),
   /** The decision about several services that it belongs to. */
   group: uuid.nullable(),
   /** The failed rollout that this one undoes by itself, and the one that undid this. */

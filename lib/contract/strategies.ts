@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { FollowPolicy } from "@/lib/domain/rollout/follow-external";
 import { FAILURE_ACTIONS, type EnvironmentStrategy, type Strategy } from "@/lib/domain/rollout/strategy";
 import { freeText, instant, name, page, shortText } from "./primitives";
 
@@ -58,6 +59,9 @@ export const strategySchema = z.strictObject({
   maxInFlight: z.int().min(1).max(100_000).nullable().default(null),
   minUptimeMs: z.int().min(0).max(3_600_000).default(5_000),
 }) satisfies z.ZodType<Strategy>;
+
+/** How patiently a rollout of others is followed. */
+export const followPolicySchema = z.strictObject({ stalledAfterMs: z.int().min(60_000).max(DAY_MS), failedAfterMs: z.int().min(60_000).max(7 * DAY_MS) }) satisfies z.ZodType<FollowPolicy>;
 
 export const environmentStrategySchema = z.strictObject({ promote: strategySchema, rollback: strategySchema }) satisfies z.ZodType<EnvironmentStrategy>;
 

@@ -4,12 +4,13 @@ import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
+import { externalSql } from "@/server/authority/authority-sql";
 import { loadPins, refOfPin } from "@/server/policies/list-pins";
 import { pinnedSql } from "@/server/policies/pin-sql";
 import { digestOfImage, environmentDtoOf, readEnvironments, readImages, readReleases, refOf } from "./read-references";
 
 type PlaceRow = {
-  environment_id: string; partition: string; release_id: string | null; entry_seq: bigint | null; revision: bigint | null; updated_at: Date | null; authority: "plumbline" | "external" | null; assigned_by: string | null;
+  environment_id: string; partition: string; release_id: string | null; entry_seq: bigint | null; revision: bigint | null; updated_at: Date | null; external: boolean; assigned_by: string | null;
   selector: Record<string, string>; pin_id: string | null;
   hold_entry: bigint | null; hold_release_id: string | null; hold_at: Date | null; hold_by: string | null;
   rollout_id: string | null; number: bigint | null; kind: RolloutKind | null; verified: number | null; total: number | null;
@@ -31,7 +32,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   const environmentIds = environments.map(({ id }) => id);
   const [places, running, history] = await Promise.all([
     db.$queryRaw<PlaceRow[]>`
-      SELECT p.environment_id::text, p.name::text AS partition, a.release_id::text, a.entry_seq, a.revision, a.updated_at, a.authority, coalesce(by.display_name, 'Plumbline') AS assigned_by,
+      SELECT p.environment_id::text, p.name::text AS partition, a.release_id::text, a.entry_seq, a.revision, a.updated_at, ${externalSql("p.service_id", "p.environment_id", "p.name")} AS external, coalesce(by.display_name, 'Plumbline') AS assigned_by,
         p.selector, n.id::text AS pin_id, h.entry_seq AS hold_entry, h.release_id::text AS hold_release_id, h.created_at AS hold_at, hb.display_name AS hold_by, r.id::text AS rollout_id, r.number, r.kind, t.verified, t.total
       FROM partitions p
       LEFT JOIN assignments a ON a.service_id = p.service_id AND a.environment_id = p.environment_id AND a.partition = p.name
@@ -73,9 +74,10 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
           pin: pins.get(place?.pin_id ?? "") ?? null,
           assigned: refOf(releases.get(place?.release_id ?? "")),
           assignment:
-            place && place.entry_seq !== null && place.revision !== null && place.updated_at !== null && place.authority !== null
-              ? { entry: Number(place.entry_seq), revision: Number(place.revision), at: place.updated_at.toISOString(), by: place.assigned_by ?? "Plumbline", authority: place.authority }
+            place && place.entry_seq !== null && place.revision !== null && place.updated_at !== null
+              ? { entry: Number(place.entry_seq), revision: Number(place.revision), at: place.updated_at.toISOString(), by: place.assigned_by ?? "Plumbline" }
               : null,
+          authority: place?.external ? "external" : "plumbline",
           hold: place && place.hold_entry !== null && place.hold_at !== null ? { entry: Number(place.hold_entry), version: releases.get(place.hold_release_id ?? "")?.version ?? null, at: place.hold_at.toISOString(), by: place.hold_by ?? "Plumbline" } : null,
           rollout: place && place.rollout_id !== null && place.kind !== null ? { id: place.rollout_id, number: Number(place.number), kind: place.kind, verified: place.verified ?? 0, total: place.total ?? 0 } : null,
           running: joinRunning(rows.filter(({ silent }) => !silent).map((row): Running => ({

@@ -1,5 +1,7 @@
 import { judgeTargetPresence, type TargetCounts } from "@/lib/domain/drift/judge-target";
 import { FINDING_CATEGORIES, type FindingCategory } from "@/lib/domain/drift/categories";
+import { APPEARANCE_GRACE_MS, BROUGHT_CATEGORIES, REFUSED_CATEGORIES } from "@/lib/domain/rollout/follow-external";
+import { externalSql } from "@/server/authority/authority-sql";
 import { diffFindings, MAX_SAMPLE_KEYS, type ObservedFinding, type OpenFinding } from "@/lib/domain/drift/reconcile-findings";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
@@ -33,6 +35,8 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
     FROM instances i JOIN combinations c ON c.id = i.combination_id CROSS JOIN LATERAL unnest(c.categories) k(kind)
     WHERE i.target_id = ANY(${ids}::bigint[]) AND k.kind = ANY(${[...FINDING_CATEGORIES]}::text[])
       AND NOT EXISTS (SELECT FROM findings f WHERE f.combination_id = c.id AND f.kind = k.kind AND f.resolved_at IS NULL)
+      -- What others bring where they decide becomes a rollout first, or a finding a little later (follow-deployers.ts).
+      AND NOT (k.kind = ANY(${[...BROUGHT_CATEGORIES]}::text[]) AND NOT c.categories && ${[...REFUSED_CATEGORIES]}::text[] AND i.first_seen_at > ${new Date(now.getTime() - APPEARANCE_GRACE_MS)}::timestamptz AND ${externalSql("c.service_id", "c.environment_id", "c.partition")})
     GROUP BY i.target_id, k.kind, c.image_id`;
   const open = await tx.$queryRaw<OpenRow[]>`
     SELECT id::text, target_id, kind, image_id, count, sample_keys, since FROM findings

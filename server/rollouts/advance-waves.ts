@@ -7,6 +7,7 @@ import { dispatchWave } from "@/server/executors/dispatch-wave";
 import { adoptNewcomers } from "./adopt-newcomers";
 import { offerTargets } from "./offer-targets";
 import { readRolloutState, type RolloutRow } from "./read-rollout-state";
+import { noteStall } from "./external/note-stall";
 import { openSplitFinding, settlePlace } from "./settle-place";
 import { tellRollout } from "./tell-rollout";
 
@@ -22,9 +23,13 @@ const WATCH_MS = 10 * 60_000;
 export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean }> {
   let moved = false;
   for (let step = 0; step < MAX_STEPS; step += 1) {
-    const moves = advanceRollout(await readRolloutState(tx, rollout, now), now.getTime());
+    const state = await readRolloutState(tx, rollout, now);
+    const moves = advanceRollout(state, now.getTime());
     if (moves.revert) return { revert: true };
-    if (!moves.rollout && moves.waves.length === 0 && moves.ask === null && moves.offer === null) break;
+    if (!moves.rollout && moves.waves.length === 0 && moves.ask === null && moves.offer === null) {
+      if (state.follow) moved = (await noteStall(tx, rollout, state, now)) || moved;
+      break;
+    }
     moved = true;
     if (moves.rollout) await moveRollout(tx, rollout, moves.rollout, now);
     for (const { index, to, reason } of moves.waves) await moveWave(tx, rollout, { ordinal: index + 1, to, reason, now });
@@ -61,10 +66,12 @@ async function moveWave(tx: Tx, rollout: RolloutRow, { ordinal, to, reason, now 
 export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: { to: RolloutStatus; reason: string }, now: Date): Promise<void> {
   const ended = !isActiveRollout(to);
   const good = to === "succeeded" || to === "succeeded-will-revert";
+  // What others carry out is not put back by anybody here.
+  const watched = good && rollout.strategy.follow === null;
   rollout.status = to;
   await tx.$executeRaw`
     UPDATE rollouts SET status = ${to}, status_reason = ${reason}, revision = revision + 1, started_at = coalesce(started_at, ${now}::timestamptz),
-      finished_at = CASE WHEN ${ended} THEN ${now}::timestamptz END, watched_until = CASE WHEN ${good} THEN ${new Date(now.getTime() + WATCH_MS)}::timestamptz END
+      finished_at = CASE WHEN ${ended} THEN ${now}::timestamptz END, stalled_since = NULL, watched_until = CASE WHEN ${watched} THEN ${new Date(now.getTime() + WATCH_MS)}::timestamptz END
     WHERE id = ${rollout.id}::uuid`;
   if (to !== "running" && to !== "planned") await tellRollout(tx, { rolloutId: rollout.id, at: now, kind: to, detail: { reason } });
   if (!ended) return;

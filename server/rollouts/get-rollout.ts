@@ -121,13 +121,14 @@ function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> 
   return groups;
 }
 
-const eventDetail = z.object({ by: z.string(), reason: z.string().nullable(), message: z.string().nullable(), targets: z.number(), from: z.string(), wave: z.number() }).partial().catch({});
+const eventDetail = z.object({ by: z.string().nullable(), reason: z.string().nullable(), message: z.string().nullable(), targets: z.number(), from: z.string(), wave: z.number(), how: z.enum(["observed", "announced"]) }).partial().catch({});
 
 function describeEvent({ kind, key, agent, detail }: { kind: string; key: string | null; agent: string | null; detail: unknown }): string {
-  const { by, reason, targets, message, wave } = eventDetail.parse(detail);
+  const { by, reason, targets, message, wave, how } = eventDetail.parse(detail);
   const where = key === null ? "a target" : `${key} on ${agent ?? "a host that left"}`;
   switch (kind) {
     case "started":
+      if (how) return `${how === "announced" ? "Announced" : "Seen by what runs"}: ${by ?? "somebody else"} carries it out on ${targets ?? 0} target${targets === 1 ? "" : "s"}.`;
       return `Started for ${targets ?? 0} target${targets === 1 ? "" : "s"}.`;
     case "paused":
     case "resumed":
@@ -140,6 +141,12 @@ function describeEvent({ kind, key, agent, detail }: { kind: string; key: string
       return `${by ?? "An approver"} said that it was a mistake.`;
     case "newcomers":
       return `${targets ?? 0} target${targets === 1 ? "" : "s"} that appeared since joined wave ${wave ?? 1}.`;
+    case "stalled":
+      return `Stalled. ${reason ?? ""}`.trim();
+    case "moving":
+      return "It moves again.";
+    case "announced":
+      return `${by ?? "Its deployer"}: ${message ?? reason ?? ""}`;
     case "superseded":
       return "Another rollout took its place.";
     case "wave":

@@ -36,6 +36,7 @@ type Row = {
   rollout_kind: RolloutKind;
   to_release_id: string | null;
   executor_id: string | null;
+  followed: boolean;
   min_uptime_ms: number | null;
   service_id: string;
   environment_id: string;
@@ -62,7 +63,7 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
  */
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean }, now: Date): Promise<string[]> {
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id,
+    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
@@ -84,13 +85,13 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       statusSince: row.updated_at.getTime(),
       reason: row.reason,
       kind: row.rollout_kind,
-      executor: row.executor_id === null ? "agent" : "external",
+      executor: row.executor_id === null && !row.followed ? "agent" : "external",
       generation: row.generation === null ? null : Number(row.generation),
       components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
       previousInstances: detail.previousInstances ?? [],
       regressions: detail.regressions ?? 0,
     };
-    const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }) };
+    const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }), ...(row.followed && PATIENT) };
     const judged = judgeTarget(goal, observe(row, detail), now.getTime(), policy);
     const told = judged.willRevert === (detail.willRevert ?? false) && judged.unhealthy === (detail.unhealthy ?? false);
     if (judged.status === row.status && judged.reason === row.reason && told) continue;
@@ -139,6 +140,9 @@ async function tellContested(tx: Tx, moved: readonly { row: Row; status: TargetS
       INSERT INTO changes (topic, service_id, environment_id, key) SELECT 'findings', service_id, environment_id, id::text FROM resolved`;
   }
 }
+
+/** Where others carry it out each target waits for its turn with them, and who leaves the release is theirs to explain: the rollout as a whole stalls or fails. */
+const PATIENT = { replaceWithinMs: Infinity, maxReapplies: Infinity };
 
 /** What is worth a line in the rollout's history. */
 const TOLD: ReadonlySet<TargetStatus> = new Set<TargetStatus>(["verified", "failed", "stuck", "regressed", "contested", "gone"]);

@@ -1,7 +1,7 @@
 import type { RolloutDto } from "@/lib/contract/rollouts";
 import { describeStrategy } from "@/lib/domain/rollout/describe-strategy";
 import { estimateRemaining } from "@/lib/domain/rollout/estimate";
-import { isActiveRollout, type Outcome, type RolloutKind, type RolloutOrigin, type RolloutStatus, type TargetStatus } from "@/lib/domain/rollout/statuses";
+import { isActiveRollout, type AnnouncedStatus, type Outcome, type RolloutKind, type RolloutOrigin, type RolloutStatus, type TargetStatus } from "@/lib/domain/rollout/statuses";
 import { Prisma, type Db, type Tx } from "@/server/db";
 import { notFound } from "@/server/errors";
 import { adoptedMark } from "@/server/drift/read-references";
@@ -53,6 +53,9 @@ type Row = {
   reverted_by_number: bigint | null;
   cleared: boolean;
   watched_until: Date | null;
+  carried_out_by: string | null;
+  stalled_since: Date | null;
+  announced: { status: AnnouncedStatus; by: string | null; url: string | null; at: string } | null;
   now: Date;
   first_offered: Date | null;
   verified_ms: number[] | null;
@@ -73,6 +76,7 @@ export async function loadRollouts(db: Db | Tx, ids: readonly string[]): Promise
       r.created_at, r.finished_at, r.revision, t.acknowledged_at, t.statuses, past.fastest_ms, past.slowest_ms,
       r.strategy, r.strategy_version, w.waiting_for, ex.name::text AS executor_name, ex.kind AS executor_kind, r.group_id, r.reverts_id, rev.number AS reverts_number, back.id AS reverted_by_id, back.number AS reverted_by_number,
       r.cleared_seq IS NOT NULL AS cleared, CASE WHEN r.watched_until > clock_timestamp() THEN r.watched_until END AS watched_until, clock_timestamp() AS now,
+      r.carried_out_by, r.stalled_since, said.announced,
       t.first_offered, pace.verified_ms, coalesce(w.soak_left_ms, 0)::float8 AS soak_left_ms, coalesce(w.asks_person, false) AS asks_person
     FROM rollouts r JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id JOIN actors a ON a.id = r.actor_id
     LEFT JOIN releases rf ON rf.id = r.from_release_id LEFT JOIN releases rt ON rt.id = r.to_release_id LEFT JOIN rollouts sup ON sup.id = r.supersedes_id
@@ -81,6 +85,9 @@ export async function loadRollouts(db: Db | Tx, ids: readonly string[]): Promise
     LEFT JOIN LATERAL (
       SELECT min(first_acknowledged) AS acknowledged_at, min(first_offered) AS first_offered, jsonb_object_agg(status, n) AS statuses
       FROM (SELECT status, count(*)::int AS n, min(acknowledged_at) AS first_acknowledged, min(offered_at) AS first_offered FROM rollout_targets WHERE rollout_id = r.id GROUP BY status) g) t ON true
+    LEFT JOIN LATERAL (
+      SELECT jsonb_build_object('status', n.status, 'by', n.by, 'url', n.url, 'at', n.announced_at) AS announced FROM announcements n
+      WHERE r.origin = 'external' AND n.rollout_id = r.id ORDER BY n.updated_at DESC, n.received_at DESC LIMIT 1) said ON true
     LEFT JOIN LATERAL (
       SELECT array_agg((extract(epoch FROM verified_at) * 1000)::float8) AS verified_ms FROM rollout_targets
       WHERE rollout_id = r.id AND r.finished_at IS NULL AND verified_at IS NOT NULL) pace ON true
@@ -148,6 +155,10 @@ function toDto(row: Row): RolloutDto {
     strategy: describeFrozen(row),
     waitingFor: row.waiting_for,
     executor: row.executor_name !== null && row.executor_kind !== null ? { name: row.executor_name, kind: row.executor_kind } : null,
+    external:
+      row.origin === "external"
+        ? { by: row.carried_out_by, stalledSince: row.stalled_since?.toISOString() ?? null, announced: row.announced && { ...row.announced, at: new Date(row.announced.at).toISOString() } }
+        : null,
     group: row.group_id,
     reverts: row.reverts_id && row.reverts_number !== null ? { id: row.reverts_id, number: Number(row.reverts_number) } : null,
     revertedBy: row.reverted_by_id && row.reverted_by_number !== null ? { id: row.reverted_by_id, number: Number(row.reverted_by_number) } : null,

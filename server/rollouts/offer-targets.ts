@@ -16,12 +16,12 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   await lockScopes(tx, rolloutId, throughWave);
   const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
-      SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id, (r.executor_id IS NULL)::int AS step
+      SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id, (r.executor_id IS NULL AND r.origin = 'plumbline')::int AS step
       FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id LEFT JOIN target_desired own ON own.target_id = rt.target_id
       WHERE rt.rollout_id = ${rolloutId}::uuid
         AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int)
           -- Whoever was told something else since is not told the old again.
-          OR (${regressed} AND rt.status = 'regressed' AND r.executor_id IS NULL AND own.rollout_id = r.id))
+          OR (${regressed} AND rt.status = 'regressed' AND r.executor_id IS NULL AND r.origin = 'plumbline' AND own.rollout_id = r.id))
       ORDER BY rt.wave, rt.target_id LIMIT ${regressed ? null : offer.count}::bigint)
     INSERT INTO target_desired AS d (target_id, release_id, entry_seq, rollout_id, generation, updated_at)
     SELECT target_id, to_release_id, entry_seq, rollout_id, step, ${now}::timestamptz FROM chosen ORDER BY target_id

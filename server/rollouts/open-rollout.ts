@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
+import type { FollowPolicy } from "@/lib/domain/rollout/follow-external";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { recordChanges } from "@/server/changes/record-change";
@@ -34,6 +36,16 @@ export type NewRollout = {
   /** The failed rollout that it undoes by itself. */
   revertsId?: string;
   overrideFreeze?: boolean;
+  /** Others carry it out: it is followed by observation, and nobody is told to act. */
+  external?: ExternalOrigin;
+};
+
+export type ExternalOrigin = {
+  /** The deployer in words, as far as anybody knows: "Argo CD". */
+  by: string | null;
+  /** What the deployer said; null where only observation tells of it. */
+  announced: JsonObject | null;
+  follow: FollowPolicy;
 };
 
 const ENTRY_TYPE = { promote: "assignment-changed", rollback: "assignment-changed", stop: "assignment-changed", reconverge: "reconverge-started", replace: "replace-started" } as const;
@@ -44,8 +56,8 @@ const ENTRY_TYPE = { promote: "assignment-changed", rollback: "assignment-change
  * succeeded at once: the first target that is reported gets the release.
  */
 export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promise<{ id: string; seq: bigint; at: Date }> {
-  const { kind, place, decision, release, members } = rollout;
-  const { executor } = decision;
+  const { kind, place, decision, release, members, external } = rollout;
+  const executor = external ? null : decision.executor;
   // The incident's name is part of the entry, which nobody can redact.
   refuseSecrets({ incident: rollout.incident });
   const id = randomUUID();
@@ -54,7 +66,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const moves = ENTRY_TYPE[kind] === "assignment-changed";
   const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
   const { seq, at } = await appendEntry(tx, ctx, {
-    type: ENTRY_TYPE[kind],
+    type: external ? "observed" : ENTRY_TYPE[kind],
     serviceId: place.service.id,
     environmentId: place.environment.id,
     scope: { service: place.service.name, environment: place.environment.name },
@@ -75,6 +87,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
       ...(rollout.groupId && { group: rollout.groupId }),
       ...(rollout.revertsId && { reverts: rollout.revertsId }),
       ...(rollout.overrideFreeze && { freezeOverridden: decision.freeze?.id ?? null }),
+      ...(external && { carriedOutBy: external.by, announced: external.announced }),
     },
     texts: { reason: rollout.reason },
   });
@@ -84,12 +97,12 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const succeeded = waves.length === 0;
   const words = decision.targets.length === 0 ? "Assigned; no target was reported here yet." : "Every target is there already.";
   await tx.$executeRaw`
-    INSERT INTO rollouts (id, service_id, environment_id, partition, kind, status, status_reason, from_release_id, from_entry_seq, to_release_id, entry_seq, actor_id, incident, supersedes_id,
+    INSERT INTO rollouts (id, service_id, environment_id, partition, kind, origin, carried_out_by, status, status_reason, from_release_id, from_entry_seq, to_release_id, entry_seq, actor_id, incident, supersedes_id,
       group_id, reverts_id, executor_id, strategy, strategy_version, created_at, started_at, finished_at)
-    VALUES (${id}::uuid, ${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${kind}, ${succeeded ? "succeeded" : "running"},
+    VALUES (${id}::uuid, ${place.service.id}::uuid, ${place.environment.id}::uuid, ${place.names.partition}, ${kind}, ${external ? "external" : "plumbline"}, ${external?.by ?? null}, ${succeeded ? "succeeded" : "running"},
       ${succeeded ? words : null}, ${decision.assigned?.releaseId ?? null}::uuid, ${decision.assigned?.entry ?? null}::bigint, ${release?.id ?? null}::uuid, ${seq}, ${ctx.actor.id}::uuid,
       ${rollout.incident ?? null}, ${superseded?.id ?? null}::uuid, ${rollout.groupId ?? null}::uuid, ${rollout.revertsId ?? null}::uuid, ${executor?.id ?? null}::uuid,
-      ${JSON.stringify({ ...rollout.strategy, overrideFreeze: rollout.overrideFreeze ?? false })}::jsonb, ${decision.strategy.version}, ${at}, ${at}, ${succeeded ? at : null})`;
+      ${JSON.stringify({ ...rollout.strategy, overrideFreeze: rollout.overrideFreeze ?? false, ...(external && { follow: external.follow }) })}::jsonb, ${decision.strategy.version}, ${at}, ${at}, ${succeeded ? at : null})`;
   if (moves) {
     await tx.$executeRaw`
       INSERT INTO assignments (service_id, environment_id, partition, release_id, entry_seq, updated_at)
@@ -105,7 +118,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   await freezeWaves(tx, id, { waves, kind, at });
   // An open rollout explains what lies behind, or ahead. Before anybody is told, so that nobody is moved to a verdict of before.
   await rejudgeCombinations(tx, placeIds(place), { now: at });
-  await tellRollout(tx, { rolloutId: id, at, kind: "started", detail: { targets: members.length, superseded: superseded ? Number(superseded.number) : null, hold: holdId !== null, note: notes[0] ?? null } });
+  await tellRollout(tx, { rolloutId: id, at, kind: "started", detail: { targets: members.length, superseded: superseded ? Number(superseded.number) : null, hold: holdId !== null, note: notes[0] ?? null, ...(external && { by: external.by, how: external.announced ? "announced" : "observed" }) } });
   if (succeeded) {
     await tellRollout(tx, { rolloutId: id, at, kind: "succeeded", detail: { reason: words } });
     await settlePlace(tx, { ...placeIds(place), now: at });
@@ -113,7 +126,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
     const opened = await lockRollout(tx, id, { wait: true });
     if (opened) await advanceWaves(tx, opened, at);
     // Those of later waves fetch the bytes now; nobody is told to run them yet.
-    if (waves.length > 1 && !executor && release) {
+    if (waves.length > 1 && !executor && !external && release) {
       const later = new Set(waves.slice(1).flatMap(({ targets }) => targets.map(BigInt)));
       await raiseDesired(tx, [...new Set(members.filter((member) => later.has(member.id)).map((member) => member.agentId))]);
     }

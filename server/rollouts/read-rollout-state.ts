@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { strategySchema, waveGateSchema } from "@/lib/contract/strategies";
+import { followPolicySchema, strategySchema, waveGateSchema } from "@/lib/contract/strategies";
 import type { CheckState, RolloutState } from "@/lib/domain/rollout/advance-rollout";
 import type { RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 import type { Db, Tx } from "@/server/db";
 import { readFreeze } from "@/server/policies/read-freeze";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
 
-/** What is frozen with a rollout: its strategy, and whether a freeze was overridden at its start. */
-export const frozenStrategy = strategySchema.extend({ overrideFreeze: z.boolean().default(false) });
+/** What is frozen with a rollout: its strategy, whether a freeze was overridden at its start, and how patiently it is followed where others carry it out. */
+export const frozenStrategy = strategySchema.extend({ overrideFreeze: z.boolean().default(false), follow: followPolicySchema.nullable().default(null) });
 
 export type RolloutRow = {
   id: string;
@@ -18,9 +18,11 @@ export type RolloutRow = {
   environmentId: string;
   partition: string;
   executorId: string | null;
+  /** Since when nothing has moved, as it was last said. */
+  stalledSince: Date | null;
   strategy: z.output<typeof frozenStrategy>;
 };
-type Row = { id: string; number: bigint; kind: RolloutKind; status: RolloutStatus; service_id: string; environment_id: string; partition: string; executor_id: string | null; strategy: unknown };
+type Row = { id: string; number: bigint; kind: RolloutKind; status: RolloutStatus; service_id: string; environment_id: string; partition: string; executor_id: string | null; stalled_since: Date | null; strategy: unknown };
 
 /**
  * An active rollout, locked, but not against rows that only name it: what happens to its targets is written down meanwhile; null when it is not active any more, or when somebody else is at it (`wait`
@@ -29,10 +31,10 @@ type Row = { id: string; number: bigint; kind: RolloutKind; status: RolloutStatu
 export async function lockRollout(tx: Tx, id: string, { wait }: { wait: boolean }): Promise<RolloutRow | null> {
   const rows = wait
     ? await tx.$queryRaw<Row[]>`
-        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
+        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, stalled_since, strategy FROM rollouts
         WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE`
     : await tx.$queryRaw<Row[]>`
-        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, strategy FROM rollouts
+        SELECT id, number, kind, status, service_id, environment_id, partition::text, executor_id, stalled_since, strategy FROM rollouts
         WHERE id = ${id}::uuid AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE SKIP LOCKED`;
   const [row] = rows;
   if (!row) return null;
@@ -45,6 +47,7 @@ export async function lockRollout(tx: Tx, id: string, { wait }: { wait: boolean 
     environmentId: row.environment_id,
     partition: row.partition,
     executorId: row.executor_id,
+    stalledSince: row.stalled_since,
     strategy: frozenStrategy.parse(row.strategy),
   };
 }
@@ -86,12 +89,18 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
     WHERE w.rollout_id = ${rollout.id}::uuid ORDER BY w.ordinal`;
   const mayWait = rollout.kind === "promote" && !rollout.strategy.overrideFreeze && waves.some(({ status }) => status === "pending" || status === "waiting");
   const freeze = mayWait ? await readFreeze(db, { environmentId: rollout.environmentId, serviceId: rollout.serviceId }, now) : null;
+  const { follow } = rollout.strategy;
+  // Of a target with many copies each one is progress; looked for only when the targets themselves say nothing any more.
+  const quiet = Math.max(...waves.map((wave) => (wave.quiet_since ?? wave.status_since).getTime()));
+  const lastCopy = follow && waves.length > 0 && now.getTime() - quiet >= follow.stalledAfterMs ? await readLastCopy(db, rollout) : 0;
   return {
     kind: rollout.kind,
     status: rollout.status,
     onFailure: rollout.strategy.onFailure,
     maxInFlight: rollout.strategy.maxInFlight,
-    blocked: await readBlocked(db, rollout),
+    // Whatever was decided since, others are at it: it is followed to its end.
+    blocked: follow ? null : await readBlocked(db, rollout),
+    follow,
     freeze: freeze && { name: freeze.name, until: freeze.until?.toISOString() ?? null },
     waves: waves.map((wave) => ({
       index: wave.ordinal - 1,
@@ -103,9 +112,17 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
       goAheadGiven: wave.go_ahead,
       check: { state: wave.check_status ?? "none", detail: wave.check_detail },
       counts: { pending: wave.pending, inFlight: wave.in_flight, verified: wave.verified, unhealthy: wave.unhealthy, willRevert: wave.will_revert, stuck: wave.stuck, failed: wave.failed },
-      quietSince: (wave.quiet_since ?? wave.status_since).getTime(),
+      quietSince: Math.max(lastCopy, (wave.quiet_since ?? wave.status_since).getTime()),
     })),
   };
+}
+
+/** When the last copy of a rollout's release was first seen at its place (epoch ms). */
+async function readLastCopy(db: Db | Tx, rollout: RolloutRow): Promise<number> {
+  const [row] = await db.$queryRaw<{ at: Date | null }[]>`
+    SELECT max(i.first_seen_at) AS at FROM rollouts r JOIN combinations c ON c.service_id = r.service_id AND c.environment_id = r.environment_id AND c.partition = r.partition AND c.running_release_id = r.to_release_id
+    JOIN instances i ON i.combination_id = c.id WHERE r.id = ${rollout.id}::uuid`;
+  return row?.at?.getTime() ?? 0;
 }
 
 /** What forbids the release of a rollout since it was started, in words. */

@@ -84,7 +84,7 @@ export function abortRollout({ ctx, input }: { ctx: Ctx; input: Input & { how?: 
     if (input.how === "rollback") return stopAndRollBack(ctx, steered, input);
     await stopHere(ctx, steered, input);
     return input.id;
-  });
+  }, { alsoFollowed: input.how === "rollback" });
 }
 
 async function stopHere(ctx: Ctx, { tx, place, rollout }: Steered, input: Input): Promise<void> {
@@ -167,13 +167,14 @@ export function goAhead({ ctx, input }: { ctx: Ctx; input: Input & { wave: numbe
 }
 
 /** Whoever steers holds the place and the rollout; what the act returns is the rollout to show. */
-async function steer(ctx: Ctx, id: string, verb: Verb, act: (steered: Steered) => Promise<string>): Promise<RolloutDto> {
+async function steer(ctx: Ctx, id: string, verb: Verb, act: (steered: Steered) => Promise<string>, { alsoFollowed = false }: { alsoFollowed?: boolean } = {}): Promise<RolloutDto> {
   return transact(ctx.db, async (tx) => {
-    const [at] = await tx.$queryRaw<{ service: string; environment: string; partition: string; status: RolloutStatus }[]>`
-      SELECT s.name::text AS service, e.name::text AS environment, r.partition::text, r.status FROM rollouts r
+    const [at] = await tx.$queryRaw<{ service: string; environment: string; partition: string; status: RolloutStatus; followed: boolean; carried_out_by: string | null }[]>`
+      SELECT s.name::text AS service, e.name::text AS environment, r.partition::text, r.status, r.origin = 'external' AS followed, r.carried_out_by FROM rollouts r
       JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id WHERE r.id = ${id}::uuid`;
     if (!at || !visibleTo(ctx, "rollouts.read", { service: at.service, environment: at.environment })) throw notFound("rollout");
     authorise(ctx, verb, { service: at.service, environment: at.environment });
+    if (at.followed && !alsoFollowed) throw new AppError("conflict", `${at.carried_out_by ?? "Another tool"} carries this out and Plumbline follows it. Pause or stop it there, or roll back here.`, { type: "carried-out-elsewhere" });
     const place = await readPlace(tx, at);
     if (!isKnownPlace(place)) throw notFound("rollout");
     await lockPlace(tx, place);

@@ -6,7 +6,7 @@ import { notifyRollout } from "@/server/notifications/notify-rollout";
 export type RolloutEvent = {
   rolloutId: string;
   at: Date;
-  kind: "started" | "wave" | "go-ahead" | "resumed" | "cleared" | "newcomers" | Exclude<RolloutStatus, "planned" | "running">;
+  kind: "started" | "wave" | "go-ahead" | "resumed" | "cleared" | "newcomers" | "stalled" | "moving" | "announced" | Exclude<RolloutStatus, "planned" | "running">;
   detail?: { wave?: number; reason?: string | null; [more: string]: string | number | boolean | null | undefined };
 };
 
@@ -38,11 +38,17 @@ function noticeOf(kind: RolloutEvent["kind"], reason: string | null): RolloutNot
     case "succeeded":
     case "succeeded-will-revert":
       return "succeeded";
+    // Its deployer paused it, whatever the reason: to whoever is told it is the same.
+    case "stalled":
+      return "paused";
+    case "moving":
+      return "resumed";
     case "wave":
       return reason === "passed" ? "wave-passed" : reason === "waiting" ? "waiting" : null;
     case "go-ahead":
     case "cleared":
     case "newcomers":
+    case "announced":
       return null;
     default:
       return kind satisfies never;

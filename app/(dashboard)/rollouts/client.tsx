@@ -122,7 +122,7 @@ function Rollouts({ page }: { page: Page<RolloutDto> }) {
                   <td className="num">
                     <Timestamp at={rollout.acceptedAt} zone={false} />
                   </td>
-                  <td data-phone="hide">{rollout.startedBy}</td>
+                  <td data-phone="hide">{rollout.external ? `${rollout.external.by ?? "another tool"}, followed` : rollout.startedBy}</td>
                 </tr>
               );
             })}

@@ -12,6 +12,7 @@ import {
   toEstimate,
   toFacts,
   toGateRows,
+  refuseSteering,
   toSteps,
   toWaves,
 } from "./to-rollout";
@@ -31,7 +32,7 @@ function rollout(over: Partial<RolloutDto> = {}): RolloutDto {
     createdAt: ACCEPTED, acceptedAt: ACCEPTED, acknowledgedAt: "2026-11-20T02:14:33.000Z", finishedAt: null,
     revision: 1, counts: COUNTS, estimateMs: { from: 360_000, to: 540_000 },
     strategy: { version: 7, sentence: "everyone at once; any failure pauses it", maxInFlight: null }, waitingFor: null, executor: null, group: null,
-    reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
+    reverts: null, revertedBy: null, cleared: false, watchedUntil: null, external: null,
     ...over,
   };
 }
@@ -49,6 +50,8 @@ describe("describeRollout", () => {
     ["too few to tell", rollout({ estimateMs: null, counts: fine }), "Rolling payments back to 1.41.2 in production. 312 of 1,204 verified."],
     ["later than it said", rollout({ estimateMs: { from: 1, to: 2 }, counts: fine }), "Rolling payments back to 1.41.2 in production. 312 of 1,204 verified."],
     ["before a gate", rollout({ kind: "promote", counts: fine, waitingFor: "wave 25 % waits for somebody to say go" }), "Rolling payments out: 1.41.2 in production. 312 of 1,204 verified. Wave 25 % waits for somebody to say go."],
+    ["carried out by another tool", rollout({ kind: "promote", counts: fine, external: { by: "Argo CD", stalledSince: null, announced: null } }), "Rolling payments out: 1.41.2 in production. 312 of 1,204 verified, done in 4–7 min. Argo CD carries it out."],
+    ["carried out by nobody knows whom, and stalled", rollout({ kind: "promote", counts: fine, external: { by: null, stalledSince: "2026-11-20T02:00:00.000Z", announced: null } }), "Rolling payments out: 1.41.2 in production. 312 of 1,204 verified. [stuck] Nothing has moved since 02:00:00 UTC. Another tool carries it out."],
     ["paused", rollout({ status: "paused", counts: fine }), "[paused] Paused: payments in production on its way to 1.41.2. 312 of 1,204 verified."],
     ["done", rollout({ status: "succeeded", counts: all }), "payments in production is back on 1.41.2: 1,204 of 1,204 verified by observation."],
     ["done, and another tool reverts it", rollout({ status: "succeeded-will-revert", counts: all }), "payments in production is back on 1.41.2: 1,204 of 1,204 verified by observation. Another tool will put its own version back."],
@@ -134,6 +137,7 @@ describe("the rest of a rollout", () => {
   it("a moving rollout that is stuck somewhere says so", () => {
     expect(describeStatus(rollout())).toEqual({ word: "under way, 8 stuck, 1 failed", shape: "stuck", tone: "stuck" });
     expect(describeStatus(rollout({ counts: all }))).toMatchObject({ tone: "rolling" });
+    expect(describeStatus(rollout({ counts: all, external: { by: null, stalledSince: ACCEPTED, announced: null } }))).toEqual({ word: "stalled", shape: "stuck", tone: "stuck" });
   });
 
   it.each<[string, Partial<RolloutDto>, object]>([
@@ -169,6 +173,18 @@ describe("the rest of a rollout", () => {
       "Watched until: 03:14:00 UTC: a target that leaves its digest is put back at most twice",
       "Cleared: Leaving 1.42.0 was a mistake, an approver says",
     ]);
+  });
+
+  it("tells who carries out what Plumbline follows, and why it is not steered from here", () => {
+    const followed = rollout({ holdEntry: null, external: { by: "Argo CD", stalledSince: ACCEPTED, announced: { status: "started", by: "ada", url: "https://argo.example/app", at: ACCEPTED } } });
+    expect(toFacts(followed, NOW).slice(1)).toEqual([
+      { name: "Carried out by", text: "Argo CD, followed by observation" },
+      { name: "Announced", text: "ada said at 02:14:31 UTC that it has started", href: "https://argo.example/app" },
+      { name: "Stalled", text: "nothing has moved since 02:14:31 UTC" },
+    ]);
+    expect(refuseSteering(followed)).toBe("Argo CD carries this out and Plumbline follows it: pause or stop it there. Here you can roll back.");
+    expect(refuseSteering(rollout())).toBeNull();
+    expect(toEstimate(followed, NOW)).toEqual({ kind: "unknown", why: "nothing moves" });
   });
 
   it("only a rollback that left something, and was not cleared yet, can have been a mistake", () => {

@@ -12,7 +12,7 @@ import type { Tone } from "@/components/ui/tone";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
 import { isActiveRollout } from "@/lib/domain/rollout/statuses";
-import type { RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
+import type { AnnouncedStatus, RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 
 type WaveDto = RolloutDetail["waves"][number];
 
@@ -44,10 +44,22 @@ const STATUS_SHAPE: Record<RolloutStatus, { shape: ShapeKind; tone: Tone }> = {
 };
 
 /** A status in words, with its shape and hue. A rollout that moves but is stuck somewhere says so. */
-export function describeStatus(rollout: Pick<RolloutDto, "status" | "counts">): { word: string; shape: ShapeKind; tone: Tone } {
+export function describeStatus(rollout: Pick<RolloutDto, "status" | "counts" | "external">): { word: string; shape: ShapeKind; tone: Tone } {
   const { stuck, failed } = rollout.counts;
+  if (rollout.status === "running" && rollout.external?.stalledSince) return { word: "stalled", shape: "stuck", tone: "stuck" };
   if (rollout.status === "running" && stuck + failed > 0) return { word: `under way, ${describeBad(stuck, failed)}`, shape: "stuck", tone: "stuck" };
   return { word: STATUS_WORD[rollout.status], ...STATUS_SHAPE[rollout.status] };
+}
+
+/** Who carries out what Plumbline only follows, as the subject of a sentence; null where it carries it out itself. */
+export function deployerOf({ external }: Pick<RolloutDto, "external">): string | null {
+  return external && (external.by ?? "Another tool");
+}
+
+/** Why a button that steers is of no use, and what is; null where Plumbline carries the rollout out itself. */
+export function refuseSteering(rollout: Pick<RolloutDto, "external">): string | null {
+  const by = deployerOf(rollout);
+  return by && `${by} carries this out and Plumbline follows it: pause or stop it there. Here you can roll back.`;
 }
 
 /** `9 stuck`, `8 stuck, 1 failed`. */
@@ -82,8 +94,8 @@ function sentence(words: string): string {
 }
 
 /** How long it will still take, in ms from now; null while nobody can say. The server counts from the start. */
-function remainingMs(rollout: Pick<RolloutDto, "acceptedAt" | "estimateMs" | "finishedAt" | "status" | "waitingFor">, nowMs: number): { from: number; to: number } | null {
-  if (!rollout.estimateMs || rollout.finishedAt || rollout.status === "paused" || rollout.waitingFor) return null;
+function remainingMs(rollout: Pick<RolloutDto, "acceptedAt" | "estimateMs" | "external" | "finishedAt" | "status" | "waitingFor">, nowMs: number): { from: number; to: number } | null {
+  if (rollout.external?.stalledSince || !rollout.estimateMs || rollout.finishedAt || rollout.status === "paused" || rollout.waitingFor) return null;
   const passed = nowMs - toMs(rollout.acceptedAt);
   const to = rollout.estimateMs.to - passed;
   // It takes longer than its own rate said: what was promised is not promised again.
@@ -107,8 +119,11 @@ export function describeRollout(rollout: RolloutDto, nowMs: number): VerdictPart
   if (status === "paused") return [{ shape: "paused" }, "Paused: ", service, where, " on its way to ", goal(rollout), ". ", { strong: tally }, " verified.", ...stuck];
   if (isActiveRollout(status)) {
     const left = remainingMs(rollout, nowMs);
+    const by = deployerOf(rollout);
+    const followed: VerdictPart[] = by ? [` ${by} carries it out.`] : [];
+    const still: VerdictPart[] = rollout.external?.stalledSince ? [" ", { shape: "stuck" }, { strong: `Nothing has moved since ${formatTime(rollout.external.stalledSince)} UTC` }, "."] : [];
     const ends: VerdictPart[] = left ? [" verified, done in ", { strong: formatEstimate(left.from, left.to) }, "."] : [" verified."];
-    return [before, service, after, goal(rollout), `${where}. `, { strong: tally }, ...ends, ...stuck, ...waits];
+    return [before, service, after, goal(rollout), `${where}. `, { strong: tally }, ...ends, ...stuck, ...still, ...waits, ...followed];
   }
   const ended = status === "superseded" ? "Superseded" : status === "aborted" ? "Stopped" : "Failed";
   return [...(status === "failed" ? [{ shape: "alert" as const }] : []), `${ended}: `, service, where, " on its way to ", goal(rollout), ". ", { strong: tally }, " verified.", ...stuck];
@@ -129,7 +144,7 @@ export function toSteps(rollout: RolloutDto): RolloutStep[] {
     {
       name: "Acknowledged",
       state: heard ? "done" : active ? "now" : "failed",
-      detail: rollout.acknowledgedAt ? `${formatTime(rollout.acknowledgedAt)}, by ${rollout.executor ? rollout.executor.name : "an agent"}` : heard ? "by what runs" : active ? `waiting for ${rollout.executor ? rollout.executor.name : "an agent"}` : "by nobody",
+      detail: rollout.acknowledgedAt ? `${formatTime(rollout.acknowledgedAt)}, by ${rollout.executor ? rollout.executor.name : "an agent"}` : heard ? "by what runs" : active ? `waiting for ${rollout.executor?.name ?? rollout.external?.by ?? (rollout.external ? "its deployer" : "an agent")}` : "by nobody",
     },
     { name: done || all ? "Verified" : "Verifying", state: done || all ? "done" : !active ? "failed" : heard ? "now" : "next", detail: tally },
     done
@@ -144,6 +159,7 @@ export function toSteps(rollout: RolloutDto): RolloutStep[] {
 export function toEstimate(rollout: RolloutDto, nowMs: number): Estimate {
   if (rollout.finishedAt) return { kind: "done", at: rollout.finishedAt, tookMs: toMs(rollout.finishedAt) - toMs(rollout.acceptedAt), as: STATUS_WORD[rollout.status] };
   if (rollout.status === "paused") return { kind: "unknown", why: "it is paused" };
+  if (rollout.external?.stalledSince) return { kind: "unknown", why: "nothing moves" };
   if (rollout.waitingFor) return { kind: "unknown", why: "a gate stands before it" };
   if (!rollout.estimateMs) return { kind: "unknown", why: "its rate is not known" };
   const left = remainingMs(rollout, nowMs);
@@ -278,7 +294,7 @@ export function toStuckRows(rollout: RolloutDetail): StuckRow[] {
 }
 
 const EVENT_SHAPE: readonly [RegExp, ShapeKind][] = [
-  [/stuck|failed|refused|contested|regressed/, "stuck"],
+  [/stuck|stalled|failed|refused|contested|regressed/, "stuck"],
   [/go-ahead|said go/, "person"],
   [/verified|succeeded|passed|finished|done/, "match"],
   [/hold|held/, "lock"],
@@ -336,13 +352,26 @@ export interface Fact {
 
 const OUTCOME_WORD: Record<NonNullable<RolloutDto["outcome"]>, string> = { good: "good", failed: "failed", unclear: "unclear" };
 
+const ANNOUNCED_WORD: Record<AnnouncedStatus, string> = { started: "that it has started", succeeded: "that it is done", failed: "that it failed" };
+
+/** Who carries it out, what was said of it and by whom, and whether it stands still. */
+function toDeployerFacts({ by, stalledSince, announced }: NonNullable<RolloutDto["external"]>): Fact[] {
+  const facts: Fact[] = [{ name: "Carried out by", text: `${by ?? "another tool"}, followed by observation` }];
+  if (announced) {
+    const who = announced.by ? `${announced.by} said` : "It was said";
+    facts.push({ name: "Announced", text: `${who} at ${formatTime(announced.at)} UTC ${ANNOUNCED_WORD[announced.status]}`, ...(announced.url ? { href: announced.url } : {}) });
+  }
+  if (stalledSince) facts.push({ name: "Stalled", text: `nothing has moved since ${formatTime(stalledSince)} UTC` });
+  return facts;
+}
+
 /** What else is true of a rollout, as named facts: how, by whom, until when. */
 export function toFacts(rollout: RolloutDto, nowMs: number): Fact[] {
   const facts: Fact[] = [{ name: "Strategy", text: `${sentence(rollout.strategy.sentence)}${rollout.strategy.version > 0 ? ` Version ${rollout.strategy.version}.` : ""}` }];
   if (rollout.to?.adopted) facts.push({ name: "Evidence", text: `none for ${rollout.to.version}: it was adopted as it ran` });
   if (rollout.strategy.maxInFlight !== null) facts.push({ name: "At a time", text: `${formatCount(rollout.strategy.maxInFlight)} ${plural(rollout.strategy.maxInFlight, "target")} at most` });
   if (rollout.executor) facts.push({ name: "Carried out by", text: `${rollout.executor.name} (${rollout.executor.kind})` });
-  else if (rollout.origin === "external") facts.push({ name: "Carried out by", text: "another tool; Plumbline watches" });
+  if (rollout.external) facts.push(...toDeployerFacts(rollout.external));
   if (rollout.holdEntry !== null) facts.push({ name: "Hold", text: `placed with ledger entry ${formatCount(rollout.holdEntry)}` });
   if (rollout.supersedes) facts.push({ name: "Supersedes", text: rolloutName(rollout.supersedes), href: `/rollouts/${rollout.supersedes.id}` });
   if (rollout.reverts) facts.push({ name: "Undoes", text: `${rolloutName(rollout.reverts)}, which failed`, href: `/rollouts/${rollout.reverts.id}` });

@@ -33,6 +33,7 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/agents/revoke": { ask: "agents.revoke", body: { agent: unknown, reason } },
   "POST /api/v1/approvals": { ask: "releases.approve", body: { ...version, environment: "staging" } },
   "POST /api/v1/approvals/withdraw": { ask: "releases.withdraw", body: { ...version, environment: "staging", reason } },
+  "PUT /api/v1/authority": { ask: "authority.write", body: { ...place, authority: "external" } },
   "GET /api/v1/channels": { ask: "channels.read" },
   "POST /api/v1/channels": { ask: "channels.write", body: { name: "ops", events: ["failed"], destination: { kind: "slack", url: "https://hooks.slack.example/services/T/B/x" } } },
   "PATCH /api/v1/channels/{id}": { ask: "channels.write", body: { enabled: false } },

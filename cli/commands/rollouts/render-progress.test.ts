@@ -18,7 +18,7 @@ function example(change: Partial<RolloutDetail> = {}): RolloutDetail {
   return {
     id: "018f0000-0000-7000-8000-000000000012", number: 12, service: "payments", environment: "production", partition: "default", kind: "promote", origin: "plumbline", status: "running", statusReason: null, outcome: null, incident: null,
     from: release("1.42.0"), to: release("1.43.0"), entry: 90, holdEntry: null, reason: null, startedBy: "ci", supersedes: null, createdAt: START, acceptedAt: START, acknowledgedAt: START, finishedAt: null, revision: 4,
-    counts: counts(6, 3, 1, 40), estimateMs: { from: 212_000, to: 342_000 }, strategy: { version: 3, sentence: "5 %, 25 %, everyone.", maxInFlight: null }, waitingFor: null, executor: null, group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
+    counts: counts(6, 3, 1, 40), estimateMs: { from: 212_000, to: 342_000 }, strategy: { version: 3, sentence: "5 %, 25 %, everyone.", maxInFlight: null }, waitingFor: null, executor: null, group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null, external: null,
     waves: [
       wave(1, "canary", { status: "passed", counts: counts(2, 0, 0, 2) }),
       wave(2, "25 %", { status: "open", counts: counts(4, 3, 1, 10) }),

@@ -58,6 +58,8 @@ export const ENTRY_TYPES = [
   "partitions-changed",
   "pinned",
   "unpinned",
+  "authority-changed",
+  "hook-changed",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 

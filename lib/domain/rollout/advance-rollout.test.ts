@@ -32,6 +32,7 @@ const rollout = (waves: WaveState[], changes: Partial<RolloutState> = {}): Rollo
   maxInFlight: null,
   freeze: null,
   blocked: null,
+  follow: null,
   waves,
   ...changes,
 });

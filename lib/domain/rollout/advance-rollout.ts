@@ -1,3 +1,4 @@
+import type { FollowPolicy } from "@/lib/domain/rollout/follow-external";
 import type { FailureAction, WaveGate } from "@/lib/domain/rollout/strategy";
 import type { RolloutKind, RolloutStatus, TargetStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 
@@ -86,6 +87,8 @@ export interface RolloutState {
   freeze: { name: string; until: string | null } | null;
   /** Why its release may not be offered to anybody any more: recalled, or no longer approved here. */
   blocked: string | null;
+  /** Others carry it out and Plumbline follows, so patiently; null where it carries it out itself. */
+  follow: FollowPolicy | null;
   waves: readonly WaveState[];
 }
 
@@ -115,6 +118,12 @@ function fails(wave: WaveState, missing: number, total: number): Outlook {
   return { is: "fails", reason: `${missing} of ${total} target${total === 1 ? "" : "s"} of wave ${wave.name} did not get there.` };
 }
 
+/** Whoever carries it out stopped half-way, or never began. */
+function gaveUp({ counts }: WaveState, follow: FollowPolicy): Outlook {
+  const total = counts.pending + counts.inFlight + counts.verified + counts.stuck + counts.failed;
+  return { is: "fails", reason: `Nothing moved for ${Math.round(follow.failedAfterMs / 60_000)} min: ${total - counts.verified} of ${total} target${total === 1 ? "" : "s"} did not get there.` };
+}
+
 /** How many failures a wave has, how many it may have, and how many targets there are. */
 function weighFailures({ counts, gate }: WaveState): { total: number; unhealthy: number; bad: number; allowed: number } {
   const total = counts.pending + counts.inFlight + counts.verified + counts.stuck + counts.failed;
@@ -123,7 +132,7 @@ function weighFailures({ counts, gate }: WaveState): { total: number; unhealthy:
 }
 
 /** Whether a wave has passed, has failed, or goes on. */
-function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy): Outlook {
+function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy, follow: FollowPolicy | null): Outlook {
   const { counts, gate } = wave;
   const { total, unhealthy, bad, allowed } = weighFailures(wave);
   // Everyone vanished: there is nothing to wait for and nothing that went wrong.
@@ -134,6 +143,7 @@ function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy): Outlook
   const needed = Math.max(1, Math.ceil((total - bad) * gate.passShare - 1e-9));
   // Who waits for room under the cap has its turn first: nobody watches it once the wave has passed.
   if (counts.pending === 0 && counts.verified - unhealthy >= needed) return { is: "passes" };
+  if (follow && now - wave.quietSince >= follow.failedAfterMs) return gaveUp(wave, follow);
   if (counts.pending + counts.inFlight > 0) return { is: "continues" };
   // By when the last of them moved, not the wave: else those that were given up would be waited for again after each soak.
   if (counts.stuck > 0 && now - wave.quietSince < policy.giveUpAfterMs) return { is: "continues" };
@@ -245,13 +255,13 @@ export function advanceRollout(rollout: RolloutState, now: number, policy: Advan
     case "waiting":
       return paused ? NOTHING : begin(rollout, current);
     case "open": {
-      const outlook = judgeWave(current, now, policy);
+      const outlook = judgeWave(current, now, policy, rollout.follow);
       if (outlook.is === "passes") return move(current.gate.soakMs > 0 ? "soaking" : "passed");
       if (outlook.is === "fails") return move("failed", outlook.reason);
       return paused ? NOTHING : { ...NOTHING, offer: offer(rollout, current) };
     }
     case "soaking": {
-      const outlook = judgeWave(current, now, policy);
+      const outlook = judgeWave(current, now, policy, rollout.follow);
       if (outlook.is === "fails") return move("failed", outlook.reason);
       if (outlook.is === "continues") return move("open");
       return now - current.statusSince >= current.gate.soakMs ? move("passed") : NOTHING;

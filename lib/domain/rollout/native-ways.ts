@@ -48,6 +48,11 @@ export function nativeWays(manager: Manager, to: Wanted): NativeWay {
   return { tool: manager.tool, title: manager.name ? `${label}: ${manager.name}` : label, ...way };
 }
 
+/** What people call a tool: `Argo CD` for `argocd`. */
+export function labelOfTool(tool: string): string {
+  return describe({ tool }, { service: "", environment: "", version: "", repository: "", digest: "" }).label;
+}
+
 function describe(manager: Manager, to: Wanted): Way {
   switch (manager.tool.toLowerCase().replaceAll(/[\s_-]/g, "")) {
     case "argocd":

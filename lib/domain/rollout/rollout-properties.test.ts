@@ -242,7 +242,7 @@ class World {
     must(counted + left === this.rows.size, "a target is lost");
     const verified = [...this.rows.values()].filter(({ status }) => status === "verified").length;
     must(verified === waves.reduce((sum, { counts }) => sum + counts.verified, 0), "something counts as verified that is not");
-    return { kind, status: this.status, onFailure: strategy.onFailure, maxInFlight: strategy.maxInFlight, freeze: this.freeze, blocked: this.blocked, waves };
+    return { kind, status: this.status, onFailure: strategy.onFailure, maxInFlight: strategy.maxInFlight, freeze: this.freeze, blocked: this.blocked, follow: null, waves };
   }
 
   /* What the server does. */

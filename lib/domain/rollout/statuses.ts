@@ -6,6 +6,10 @@ export type RolloutKind = (typeof ROLLOUT_KINDS)[number];
 export const ROLLOUT_ORIGINS = ["plumbline", "external"] as const;
 export type RolloutOrigin = (typeof ROLLOUT_ORIGINS)[number];
 
+/** What a deployer says of a deployment. A hint, never proof. */
+export const ANNOUNCED_STATUSES = ["started", "succeeded", "failed"] as const;
+export type AnnouncedStatus = (typeof ANNOUNCED_STATUSES)[number];
+
 /** Who decides what should run at one (service, environment, partition). */
 export const AUTHORITIES = ["plumbline", "external"] as const;
 

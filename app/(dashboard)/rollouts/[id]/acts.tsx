@@ -4,7 +4,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
-import { describeStopAndRollBack, describeStopHere, findFailedWave, rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
+import { describeStopAndRollBack, describeStopHere, findFailedWave, refuseSteering, rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
+import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
 import { plural } from "@/app/(dashboard)/words";
 import { joinGate } from "@/components/rollouts/prepare-start";
 import { Button } from "@/components/ui/button";
@@ -31,10 +32,22 @@ const said = (reason: string): { reason?: string } => (reason ? { reason } : {})
 /** Pause or resume, and abort: in sight as long as it moves. */
 export function Acts({ rollout }: { rollout: RolloutDetail }) {
   const refusal = useRefusal();
+  const [, openRollback] = useRollback();
   const [asking, setAsking] = useState<"pause" | "resume" | "abort" | null>(null);
   const scope = { service: rollout.service, environment: rollout.environment };
   const paused = rollout.status === "paused";
   const close = () => setAsking(null);
+  const elsewhere = refuseSteering(rollout);
+  if (elsewhere) {
+    return (
+      <>
+        <Button disabledReason={elsewhere}>Pause</Button>
+        <Button disabledReason={refusal("rollouts.rollback", scope)} onClick={() => openRollback({ ...scope, partition: rollout.partition })}>
+          Roll back…
+        </Button>
+      </>
+    );
+  }
   return (
     <>
       <Button disabledReason={refusal("rollouts.pause", scope)} onClick={() => setAsking(paused ? "resume" : "pause")}>

@@ -71,7 +71,7 @@ describe("describeGroup", () => {
   const rollout: GroupDto["rollouts"][number] = {
     id: ID, number: 7, service: "payments", environment: "production", partition: "default", kind: "rollback", origin: "plumbline", status: "running", statusReason: null, outcome: null, incident: null, from: null, to: null,
     entry: 1, holdEntry: null, reason: null, startedBy: "I", supersedes: null, createdAt: AT, acceptedAt: AT, acknowledgedAt: null, finishedAt: null, revision: 1, counts, estimateMs: null,
-    strategy: { version: 0, sentence: "", maxInFlight: null }, waitingFor: null, executor: null, group: ID, reverts: null, revertedBy: null, cleared: false, watchedUntil: null,
+    strategy: { version: 0, sentence: "", maxInFlight: null }, waitingFor: null, executor: null, group: ID, reverts: null, revertedBy: null, cleared: false, watchedUntil: null, external: null,
   };
   const group: GroupDto = { id: ID, kind: "as-of", service: null, environment: "production", at: AT, release: null, incident: null, startedBy: "I", createdAt: AT, rollouts: [rollout], skipped: [], counts, summary: "" };
   it.each<[string, Partial<GroupDto>, string]>([

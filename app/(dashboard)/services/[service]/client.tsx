@@ -27,7 +27,7 @@ import { StatusShape } from "@/components/ui/status-shape";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { ServiceDto } from "@/lib/contract/fleet";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
-import { postJson } from "@/lib/queries/api-client";
+import { postJson, putJson } from "@/lib/queries/api-client";
 import { freezesQuery, instancesQuery, serviceQuery, strategiesQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { serviceParams } from "./search-params";
@@ -50,6 +50,7 @@ function Service({ service }: { service: ServiceDto }) {
   const [lifting, setLifting] = useState<ServiceEnvironment | null>(null);
   const [pinning, setPinning] = useState<ServiceEnvironment | null>(null);
   const [dividing, setDividing] = useState<string | null>(null);
+  const [deciding, setDeciding] = useState<ServiceEnvironment | null>(null);
   const { data: strategies } = useQuery(strategiesQuery());
   const { data: freezes } = useQuery(freezesQuery());
   const policy = { strategies: strategies?.items ?? [], freezes: freezes?.items ?? [] };
@@ -84,6 +85,7 @@ function Service({ service }: { service: ServiceDto }) {
                 row={row}
                 divided={(perEnvironment.get(row.environment.name) ?? 1) > 1}
                 onLift={() => setLifting(row)}
+                onAuthority={() => setDeciding(row)}
                 onPin={() => setPinning(row)}
                 onDivide={() => setDividing(row.environment.name)}
               />
@@ -96,6 +98,7 @@ function Service({ service }: { service: ServiceDto }) {
       {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
       {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}
+      {deciding ? <ChangeAuthority service={service.name} row={deciding} onClose={() => setDeciding(null)} /> : null}
     </>
   );
 }
@@ -105,9 +108,9 @@ function placeWords(service: string, { environment, partition }: ServiceEnvironm
   return `${service} in ${environment.name}${partition === "default" ? "" : `, ${partition}`}`;
 }
 
-type ActsProps = { service: string; adopted: boolean; row: ServiceEnvironment; divided: boolean; onLift: () => void; onPin: () => void; onDivide: () => void };
+type ActsProps = { service: string; adopted: boolean; row: ServiceEnvironment; divided: boolean; onLift: () => void; onAuthority: () => void; onPin: () => void; onDivide: () => void };
 
-function EnvironmentActs({ service, adopted, row, divided, onLift, onPin, onDivide }: ActsProps) {
+function EnvironmentActs({ service, adopted, row, divided, onLift, onAuthority, onPin, onDivide }: ActsProps) {
   const [, openRollback] = useRollback();
   const [, open] = useStart();
   const router = useRouter();
@@ -177,6 +180,11 @@ function EnvironmentActs({ service, adopted, row, divided, onLift, onPin, onDivi
               Lift the hold…
             </MenuItem>
           ) : null}
+          {adopted ? (
+            <MenuItem label={`Who decides about ${where}`} disabledReason={refusal("authority.write", scope)} onChoose={onAuthority}>
+              {row.authority === "external" ? "Let Plumbline decide here…" : "Let others decide here…"}
+            </MenuItem>
+          ) : null}
           <MenuItem label={`Stop ${where}`} disabledReason={refusal("rollouts.stop", scope) ?? nothing} onChoose={() => start("stop")}>
             Stop it here…
           </MenuItem>
@@ -203,6 +211,33 @@ function LiftHold({ service, row, onClose }: { service: string; row: ServiceEnvi
     >
       <p>
         Promotions are open again here afterwards{row.hold?.version ? `, also of ${row.hold.version}` : ""}. Nothing that runs changes by this.
+      </p>
+    </ActDialog>
+  );
+}
+
+/** Others deploy here and Plumbline follows, or what they deploy is drift again. */
+function ChangeAuthority({ service, row, onClose }: { service: string; row: ServiceEnvironment; onClose: () => void }) {
+  const client = useQueryClient();
+  const place = { service, environment: row.environment.name, partition: row.partition };
+  const authority = row.authority === "external" ? "plumbline" : "external";
+  const where = `${service} in ${place.environment}${row.partition === "default" ? "" : ` / ${row.partition}`}`;
+  return (
+    <ActDialog
+      title={authority === "external" ? `Let others decide about ${where}` : `Let Plumbline decide about ${where}`}
+      label={authority === "external" ? "Let others decide" : "Let Plumbline decide"}
+      reason="optional"
+      done={authority === "external" ? "Others decide here now, and Plumbline follows." : "Plumbline decides here now."}
+      onClose={onClose}
+      onAct={async (reason) => {
+        await putJson("authority", { ...place, authority, ...(reason ? { reason } : {}) });
+        await client.invalidateQueries({ queryKey: ["fleet", "service"] });
+      }}
+    >
+      <p>
+        {authority === "external"
+          ? "A registered and approved release that a deployer brings becomes a rollout that Plumbline follows, and what is assigned moves with it. One that is not approved, or recalled, stays a finding; so does a newer one while promotions are held or frozen."
+          : "Whatever else than the assigned release runs here is drift from now on, whoever brought it. A rollout that is being followed is followed to its end."}
       </p>
     </ActDialog>
   );

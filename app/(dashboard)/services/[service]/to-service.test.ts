@@ -15,7 +15,7 @@ const runs = (version: string, instances: number, worst: Running["worst"] = "in-
 function environment(name: string, running: Running[], over: Partial<ServiceEnvironment> = {}): ServiceEnvironment {
   return {
     environment: { name, protected: name === "production", mode: "observe", kind: "permanent", ordinal: 0, requiredApprovals: 0 },
-    partition: "default", selector: {}, pin: null, assigned: { id: ID, version: "1.41.2", digest: null }, assignment: null, hold: null, rollout: null,
+    partition: "default", selector: {}, pin: null, assigned: { id: ID, version: "1.41.2", digest: null }, assignment: null, authority: "plumbline", hold: null, rollout: null,
     running, instances: running.reduce((sum, item) => sum + item.instances, 0), silent: 0, oldestReportAt: null,
     ...over,
   };

@@ -87,6 +87,7 @@ export function describePin({ pin }: Pick<ServiceEnvironment, "pin">): string | 
 /** One row per environment and partition; the page adds its buttons. */
 export function toEnvironmentRow(service: string, row: ServiceEnvironment, partitions: number): Omit<EnvironmentRow, "actions" | "assignment" | "strategy" | "freeze"> & { assignment: string } {
   const { assignment } = row;
+  const elsewhere = row.authority === "external" ? "; others decide, Plumbline follows" : "";
   return {
     key: `${row.environment.name}/${row.partition}`,
     environment: row.environment.name,
@@ -112,8 +113,8 @@ export function toEnvironmentRow(service: string, row: ServiceEnvironment, parti
     silent: row.silent,
     oldestReportAt: row.oldestReportAt,
     assignment: assignment
-      ? `${row.assigned?.adopted ? `${NO_EVIDENCE}, ` : ""}v ${assignment.revision}, entry ${formatCount(assignment.entry)}, ${formatDateTime(assignment.at)} UTC, ${assignment.by}${assignment.authority === "external" ? ", decided elsewhere" : ""}`
-      : "not assigned by Plumbline",
+      ? `${row.assigned?.adopted ? `${NO_EVIDENCE}, ` : ""}v ${assignment.revision}, entry ${formatCount(assignment.entry)}, ${formatDateTime(assignment.at)} UTC, ${assignment.by}${elsewhere}`
+      : `not assigned by Plumbline${elsewhere}`,
     hold: row.hold ? (row.hold.version ?? "promotions") : null,
   };
 }

@@ -4,6 +4,7 @@ import { agentRoutes } from "@/server/http/agent-routes";
 import * as adoption from "../adoption/route";
 import * as agentsRevoke from "../agents/revoke/route";
 import * as agents from "../agents/route";
+import * as authority from "../authority/route";
 import * as findings from "../findings/route";
 import * as findingsList from "../findings/list/route";
 import * as fleetMap from "../fleet/map/route";
@@ -89,6 +90,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/agents/revoke", handlers: agentsRevoke },
   { path: "/api/v1/approvals", handlers: approvals },
   { path: "/api/v1/approvals/withdraw", handlers: approvalsWithdraw },
+  { path: "/api/v1/authority", handlers: authority },
   { path: "/api/v1/channels", handlers: channels },
   { path: "/api/v1/channels/{id}", handlers: channelsId },
   { path: "/api/v1/channels/{id}/test", handlers: channelsIdTest },
