@@ -1,12 +1,15 @@
 import type { Command } from "commander";
 import type { AuthorityDto } from "@/lib/contract/authority";
+import type { AnnouncementDto } from "@/lib/contract/deployments";
+import type { Page } from "@/lib/contract/primitives";
 import { CliError, createClient, type ClientOptions } from "@/cli/client";
-import { print } from "@/cli/output";
+import { print, table } from "@/cli/output";
 
 type Common = ClientOptions & { json?: boolean };
 
-/** `plumbline authority`: who decides what runs where. */
+/** `plumbline authority|deployment`: who decides what runs where, and what deployers say. */
 export function registerDeploymentCommands(program: Command): void {
+  registerAnnouncements(program);
   const authority = program.command("authority").description("Who decides what runs at a place: Plumbline, or a deployer that it follows");
   authority
     .command("set")
@@ -22,6 +25,44 @@ export function registerDeploymentCommands(program: Command): void {
       const decided = await createClient(options).put<AuthorityDto>("authority", { service, environment, partition: options.partition, authority: chosen, reason: options.reason });
       print(options.json, decided, [describeAuthority(decided)]);
     });
+}
+
+function registerAnnouncements(program: Command): void {
+  const deployment = program.command("deployment").description("Deployments that others carry out, and what their deployers say of them");
+  deployment
+    .command("announce")
+    .description("Say that a deployment has started, is done or failed. Exit 3: it may not be deployed there, with every reason")
+    .argument("<service>")
+    .argument("<environment>")
+    .argument("<release>", "a version; or a digest, or a reference that ends with one")
+    .requiredOption("--status <status>", "started, succeeded or failed")
+    .requiredOption("--id <id>", "your own name for this one deployment, such as the number of the run; the same again is the same deployment")
+    .option("--partition <name>", "a partition of the environment", "default")
+    .option("--tool <name>", "who deploys, as people call it, such as \"Argo CD\"")
+    .option("--by <who>", "who started it there")
+    .option("--url <url>", "where it can be watched")
+    .action(async (service: string, environment: string, release: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common & { status: string; id: string; partition: string; tool?: string; by?: string; url?: string }>();
+      const body = { service, environment, partition: options.partition, ...readRelease(release), status: options.status, externalId: options.id, tool: options.tool, by: options.by, url: options.url };
+      const announced = await createClient(options).post<AnnouncementDto>("deployments", body);
+      print(options.json, announced, [announced.sentence, ...(announced.rollout ? [`  follow it: plumbline rollout watch ${announced.rollout.id}`] : [])]);
+    });
+  deployment
+    .command("list")
+    .description("What deployers said, the last first; refused ones too")
+    .argument("[service]")
+    .argument("[environment]")
+    .action(async (service: string | undefined, environment: string | undefined, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common>();
+      const list = await createClient(options).get<Page<AnnouncementDto>>("deployments", { service, environment });
+      print(options.json, list, list.items.length === 0 ? ["Nothing was announced."] : table([["SERVICE", "ENVIRONMENT", "VERSION", "SAID", "CAME OF IT", "BY", "AT"], ...list.items.map((item) => [item.service, item.environment, item.version, item.status, item.rollout ? `R-${item.rollout.number}, ${item.rollout.status}` : item.outcome, item.tool ?? item.by ?? "", item.at])]));
+    });
+}
+
+/** `registry.example/app:1.2@sha256:…`, a digest alone, or else a version. */
+export function readRelease(text: string): { digest: string } | { version: string } {
+  const tail = text.slice(text.lastIndexOf("@") + 1);
+  return /^sha(256|512):/.test(tail) ? { digest: tail } : { version: text };
 }
 
 /** Who decides where now, in a sentence. */

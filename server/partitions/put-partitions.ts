@@ -142,13 +142,21 @@ async function writeDecision(tx: Tx, ctx: Ctx, { site, rows, plan, moves, reason
     seqs.set(name, seq);
     const source = standing.get(inherits ?? name);
     await tx.$executeRaw`
-      INSERT INTO assignments (service_id, environment_id, partition, release_id, authority, entry_seq, updated_at)
-      VALUES (${service.id}::uuid, ${environment.id}::uuid, ${name}, ${assignment.releaseId}::uuid, ${source?.authority ?? "plumbline"}, ${seq}, ${source?.updated_at ?? at})
-      ON CONFLICT (service_id, environment_id, partition) DO UPDATE SET release_id = excluded.release_id, authority = excluded.authority, entry_seq = excluded.entry_seq, updated_at = excluded.updated_at, revision = assignments.revision + 1`;
+      INSERT INTO assignments (service_id, environment_id, partition, release_id, entry_seq, updated_at)
+      VALUES (${service.id}::uuid, ${environment.id}::uuid, ${name}, ${assignment.releaseId}::uuid, ${seq}, ${source?.updated_at ?? at})
+      ON CONFLICT (service_id, environment_id, partition) DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, updated_at = excluded.updated_at, revision = assignments.revision + 1`;
   }
   await tx.$executeRaw`
     UPDATE assignments SET release_id = NULL, entry_seq = ${decision.seq}, updated_at = ${decision.at}, revision = revision + 1
     WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ANY(${plan.removed.map(({ name }) => name)}::text[])`;
+  // Who was said to decide about a partition alone decides about what is split from it.
+  const split = plan.partitions.filter(({ isNew, inherits }) => isNew && inherits !== null);
+  await tx.$executeRaw`
+    INSERT INTO authorities (service_id, environment_id, partition, authority, actor_id, entry_seq, decided_at)
+    SELECT au.service_id, au.environment_id, n.name, au.authority, au.actor_id, au.entry_seq, au.decided_at
+    FROM unnest(${split.map(({ name }) => name)}::text[], ${split.map(({ inherits }) => inherits)}::text[]) n(name, source)
+    JOIN authorities au ON au.service_id = ${service.id}::uuid AND au.environment_id = ${environment.id}::uuid AND au.partition = n.source
+    ON CONFLICT (service_id, environment_id, partition) DO UPDATE SET authority = excluded.authority, actor_id = excluded.actor_id, entry_seq = excluded.entry_seq, decided_at = excluded.decided_at`;
   await followEntries(tx, moves, seqs);
 }
 

@@ -7,7 +7,7 @@ import type { KnownPlace } from "@/server/rollouts/read-place";
 export type Site = Pick<KnownPlace, "service" | "environment">;
 
 export type PartitionRow = {
-  name: string; selector: Record<string, string>; entry_seq: bigint | null; release_id: string | null; version: string | null; authority: "plumbline" | "external" | null; updated_at: Date | null;
+  name: string; selector: Record<string, string>; entry_seq: bigint | null; release_id: string | null; version: string | null; updated_at: Date | null;
   rollout_id: string | null; rollout: bigint | null; hold_id: string | null; pin_id: string | null;
 };
 /** Targets, by id, that no selector can tell apart and that are in the same partition. */
@@ -16,7 +16,7 @@ export type TargetGroupRow = TargetGroup & { ids: bigint[] };
 /** The partitions that are declared, in order, `default` last and there even before anything was decided. */
 export async function readPartitionRows(db: Db | Tx, { service, environment }: Site): Promise<PartitionRow[]> {
   const rows = await db.$queryRaw<PartitionRow[]>`
-    SELECT p.name::text, p.selector, a.entry_seq, a.release_id::text, r.version, a.authority, a.updated_at, o.id::text AS rollout_id, o.number AS rollout, h.id::text AS hold_id, n.id::text AS pin_id
+    SELECT p.name::text, p.selector, a.entry_seq, a.release_id::text, r.version, a.updated_at, o.id::text AS rollout_id, o.number AS rollout, h.id::text AS hold_id, n.id::text AS pin_id
     FROM partitions p
     LEFT JOIN assignments a ON a.service_id = p.service_id AND a.environment_id = p.environment_id AND a.partition = p.name LEFT JOIN releases r ON r.id = a.release_id
     LEFT JOIN rollouts o ON o.service_id = p.service_id AND o.environment_id = p.environment_id AND o.partition = p.name AND o.status IN ('planned', 'running', 'paused')
@@ -25,7 +25,7 @@ export async function readPartitionRows(db: Db | Tx, { service, environment }: S
     WHERE p.service_id = ${service.id}::uuid AND p.environment_id = ${environment.id}::uuid AND p.removed_at IS NULL
     ORDER BY p.name = 'default', p.ordinal, p.name`;
   if (rows.at(-1)?.name === "default") return rows;
-  return [...rows, { name: "default", selector: {}, entry_seq: null, release_id: null, version: null, authority: null, updated_at: null, rollout_id: null, rollout: null, hold_id: null, pin_id: null }];
+  return [...rows, { name: "default", selector: {}, entry_seq: null, release_id: null, version: null, updated_at: null, rollout_id: null, rollout: null, hold_id: null, pin_id: null }];
 }
 
 export function toStanding(row: PartitionRow): StandingPartition {

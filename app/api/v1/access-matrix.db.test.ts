@@ -41,6 +41,8 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/channels/{id}/test": { ask: "channels.write", body: {} },
   "GET /api/v1/deliveries": { ask: "deliveries.read" },
   "POST /api/v1/deliveries/{id}/resend": { ask: "deliveries.resend", body: {} },
+  "GET /api/v1/deployments": { ask: "deployments.read" },
+  "POST /api/v1/deployments": { ask: "deployments.announce", body: { ...place, version: "2.0.0", status: "started", externalId: "run-1" } },
   "GET /api/v1/doctor": { ask: "findings.read", query: "service=payments" },
   "POST /api/v1/enrolments": { ask: "agents.enrol", body: { pool: "hosts" } },
   "GET /api/v1/environments": { ask: "fleet.read" },

@@ -43,7 +43,7 @@ export interface FollowedPlace {
   onAssigned: number;
   /** Whether a rollout of others is being followed here. */
   following: boolean;
-  /** Promotions are held or frozen: then only an older release may come. */
+  /** Promotions are held or frozen, or the place is pinned: then only an older release may come. */
   closed: boolean;
   seen: readonly SeenRelease[];
 }

@@ -45,6 +45,7 @@ CREATE UNIQUE INDEX hooks_name ON hooks (name) WHERE removed_at IS NULL;
 -- What deployers said, once each: `external_id` is the sender's own name for one deployment.
 CREATE TABLE announcements (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  seq bigint NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
   sender_id uuid NOT NULL REFERENCES actors (id),
   external_id text NOT NULL CHECK (length(external_id) BETWEEN 1 AND 300),
   service_id uuid NOT NULL REFERENCES services (id),
@@ -52,7 +53,7 @@ CREATE TABLE announcements (
   partition name_text NOT NULL,
   release_id uuid NOT NULL REFERENCES releases (id),
   status text NOT NULL CHECK (status IN ('started', 'succeeded', 'failed')),
-  outcome text NOT NULL CHECK (outcome IN ('followed', 'there-already', 'refused')),
+  outcome text NOT NULL CHECK (outcome IN ('followed', 'there-already', 'refused', 'noted')),
   -- Why it was refused, in words.
   reason text,
   tool text,
@@ -62,7 +63,8 @@ CREATE TABLE announcements (
   announced_at timestamptz(3) NOT NULL,
   received_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (sender_id, external_id),
+  -- One run of a pipeline deploys several services, or one to several places: each is a deployment of its own.
+  UNIQUE (sender_id, external_id, service_id, environment_id, partition),
   CHECK ((outcome = 'refused') = (reason IS NOT NULL))
 );
 CREATE INDEX announcements_rollout ON announcements (rollout_id) WHERE rollout_id IS NOT NULL;

@@ -59,7 +59,7 @@ function open(app: App, watched: WatchedPlace, now: Date): Promise<boolean> {
       assigned: decision.assigned,
       onAssigned: current.assigned_id ? await countOn(tx, current, current.assigned_id) : 0,
       following: current.origin === "external" && decision.activeRollout !== null,
-      closed: decision.hold !== null || decision.freeze !== null,
+      closed: decision.hold !== null || decision.freeze !== null || decision.pin !== null,
       seen,
     });
     const [release] = chosen ? await readReleasesHere(tx, place, { ids: [chosen.releaseId] }) : [];

@@ -1,4 +1,4 @@
-import { refuseRelease } from "@/lib/domain/rollout/check-rollback";
+import { refusePinned, refuseRelease } from "@/lib/domain/rollout/check-rollback";
 import { DEFAULT_FOLLOW_POLICY } from "@/lib/domain/rollout/follow-external";
 import { labelOfTool } from "@/lib/domain/rollout/native-ways";
 import type { RefusalReason } from "@/lib/domain/rollout/reasons";
@@ -28,6 +28,7 @@ export type ExternalRollout = {
 export async function refuseExternal(tx: Tx, { place, decision, release, kind }: Pick<ExternalRollout, "place" | "decision" | "release" | "kind">): Promise<RefusalReason[]> {
   const reasons = refuseRelease(place, release);
   if (kind === "promote") {
+    reasons.push(...refusePinned(place.names.partition, decision.pin && { detail: decision.pin.reason, until: decision.pin.until?.toISOString() ?? null }));
     if (decision.hold) reasons.push({ reason: "held", hold: decision.hold.id, detail: `entry ${decision.hold.entry}` });
     if (decision.freeze) reasons.push({ reason: "frozen", freeze: decision.freeze.name, until: decision.freeze.until?.toISOString() ?? null });
   }

@@ -50,7 +50,7 @@ export function readWatched(db: Db | Tx, { changedSince = null, place = null }: 
     LEFT JOIN LATERAL (
       SELECT o.id, o.origin, o.status, o.created_at, o.from_release_id FROM rollouts o
       WHERE o.service_id = p.service_id AND o.environment_id = p.environment_id AND o.partition = p.name ORDER BY o.created_at DESC, o.number DESC LIMIT 1) r ON true
-    WHERE ${externalSql("p.service_id", "p.environment_id", "p.name")} ${changed}
+    WHERE p.removed_at IS NULL AND ${externalSql("p.service_id", "p.environment_id", "p.name")} ${changed}
       AND (${place?.serviceId ?? null}::uuid IS NULL OR (p.service_id = ${place?.serviceId ?? null}::uuid AND p.environment_id = ${place?.environmentId ?? null}::uuid AND p.name = ${place?.partition ?? null}))
     ORDER BY p.service_id, p.environment_id, p.ordinal, p.name`;
 }

@@ -5,6 +5,7 @@ import * as adoption from "../adoption/route";
 import * as agentsRevoke from "../agents/revoke/route";
 import * as agents from "../agents/route";
 import * as authority from "../authority/route";
+import * as deployments from "../deployments/route";
 import * as findings from "../findings/route";
 import * as findingsList from "../findings/list/route";
 import * as fleetMap from "../fleet/map/route";
@@ -96,6 +97,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/channels/{id}/test", handlers: channelsIdTest },
   { path: "/api/v1/deliveries", handlers: deliveries },
   { path: "/api/v1/deliveries/{id}/resend", handlers: deliveriesIdResend },
+  { path: "/api/v1/deployments", handlers: deployments },
   { path: "/api/v1/doctor", handlers: doctor },
   { path: "/api/v1/enrolments", handlers: enrolments },
   { path: "/api/v1/environments", handlers: environments },
