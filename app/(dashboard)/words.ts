@@ -38,6 +38,7 @@ const AFTER_COUNT: Record<Condition, string> = {
   "duplicate-agent": "duplicate agent",
   "partial-rollout": "left by a partial rollout",
   contested: "contested",
+  flapping: "comes and goes",
   waived: "waived",
 };
 

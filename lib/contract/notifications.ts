@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { MAIL_SECURITIES, PAGERDUTY_URL } from "@/lib/domain/notifications/channel-kinds";
+import { FINDING_KINDS } from "@/lib/domain/drift/categories";
+import { NOTICE_EVENTS } from "@/lib/domain/notifications/events";
 import type { Notice } from "@/lib/domain/notifications/notice";
-import { ROLLOUT_NOTICES } from "@/lib/domain/rollout/notices";
 import { ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, httpUrl, instant, limit, name, page, uuid } from "./primitives";
 
 const pattern = z.string().regex(/^[a-z0-9._*-]{1,64}$/, "a name, in which * stands for any characters");
-const events = z.array(z.enum(ROLLOUT_NOTICES)).min(1, "at least one").max(ROLLOUT_NOTICES.length);
+const events = z.array(z.enum(NOTICE_EVENTS)).min(1, "at least one").max(NOTICE_EVENTS.length);
 /** One line without characters that could begin another one. */
 const line = z.string().trim().min(1).max(250).regex(/^[^\p{Cc}]+$/u, "must be one line");
 const address = z.email().max(254);
@@ -68,7 +69,7 @@ export const channelDto = z.strictObject({
   name: z.string(),
   service: z.string(),
   environment: z.string(),
-  events: z.array(z.enum(ROLLOUT_NOTICES)),
+  events: z.array(z.enum(NOTICE_EVENTS)),
   enabled: z.boolean(),
   destination: shownDestination,
   /** Whether a secret is kept: the signing secret and URL, the routing key, the password. */
@@ -96,6 +97,8 @@ export const deliveryDto = z.strictObject({
   executor: party.nullable(),
   rollout: z.strictObject({ id: uuid, number: z.int(), service: z.string(), environment: z.string() }).nullable(),
   wave: z.int().nullable(),
+  /** What it is about where it is about findings. */
+  finding: z.strictObject({ kind: z.enum(FINDING_KINDS), service: z.string(), environment: z.string() }).nullable(),
   lastStatus: z.int().nullable(),
   lastError: z.string().nullable(),
   /** Of one that is still to be sent. */
@@ -113,8 +116,11 @@ const release = z.strictObject({ version: z.string(), artifact: z.strictObject({
 /** The body of a channel's delivery, as the outbox keeps it. */
 export const noticeBody: z.ZodType<Notice> = z.strictObject({
   v: z.literal(1),
-  event: z.enum([...ROLLOUT_NOTICES, "test"]),
+  event: z.enum([...NOTICE_EVENTS, "test"]),
   at: z.string(),
+  finding: z
+    .strictObject({ kind: z.enum(FINDING_KINDS), service: z.string(), environment: z.string(), protected: z.boolean(), instances: count, findings: count, since: z.string(), title: z.string() })
+    .optional(),
   rollout: z
     .strictObject({
       id: z.string(),

@@ -1,10 +1,12 @@
 import { judgeTargetPresence, type TargetCounts } from "@/lib/domain/drift/judge-target";
 import { FINDING_CATEGORIES, type FindingCategory } from "@/lib/domain/drift/categories";
+import { isFoldable } from "@/lib/domain/drift/flapping";
+import { diffFindings, MAX_SAMPLE_KEYS, type OpenFinding } from "@/lib/domain/drift/reconcile-findings";
 import { APPEARANCE_GRACE_MS, BROUGHT_CATEGORIES, REFUSED_CATEGORIES } from "@/lib/domain/rollout/follow-external";
 import { externalSql } from "@/server/authority/authority-sql";
-import { diffFindings, MAX_SAMPLE_KEYS, type ObservedFinding, type OpenFinding } from "@/lib/domain/drift/reconcile-findings";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
+import { foldFlapping, type TargetFinding } from "./fold-flapping";
 
 type TargetRow = {
   id: bigint; kind: TargetCounts["kind"]; desired: number | null; ready: number; gone: boolean; under_since: Date | null;
@@ -16,7 +18,8 @@ type OpenRow = { id: string; target_id: bigint; kind: FindingCategory; image_id:
 
 /**
  * Makes the open findings of these targets exactly what their instances show now (`diffFindings`), `missing` included.
- * What a decision opened for a whole combination is not opened again for its targets.
+ * What a decision opened for a whole combination is not opened again for its targets; what comes and goes is one finding
+ * that stands for it (`decideFlap`).
  */
 export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
   if (targetIds.length === 0) return;
@@ -41,18 +44,14 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
   const open = await tx.$queryRaw<OpenRow[]>`
     SELECT id::text, target_id, kind, image_id, count, sample_keys, since FROM findings
     WHERE target_id = ANY(${ids}::bigint[]) AND resolved_at IS NULL AND kind = ANY(${[...FINDING_CATEGORIES]}::text[])`;
-  const missing = targets.flatMap((row) => observeMissing(row, now));
-  if (observed.length === 0 && open.length === 0 && missing.length === 0) return;
-
-  const changes = diffFindings(
-    open.map((row): OpenFinding => ({ id: row.id, target: row.target_id.toString(), category: row.kind, image: row.image_id?.toString() ?? null, count: row.count, sampleKeys: row.sample_keys, since: row.since.getTime() })),
-    [
-      ...missing,
-      ...observed.map((row): ObservedFinding => ({ target: row.target_id.toString(), category: row.kind, image: row.image_id.toString(), count: row.count, sampleKeys: row.samples, since: row.since.getTime() })),
-    ],
-    now.getTime(),
-  );
-  if (changes.open.length + changes.update.length + changes.resolve.length === 0) return;
+  const seen = [
+    ...targets.flatMap((row) => observeMissing(row, now)),
+    ...observed.map((row): TargetFinding => ({ target: row.target_id.toString(), category: row.kind, image: row.image_id.toString(), count: row.count, sampleKeys: row.samples, since: row.since.getTime() })),
+  ];
+  const kept = open.map((row): TargetFinding & OpenFinding => ({ id: row.id, target: row.target_id.toString(), category: row.kind, image: row.image_id?.toString() ?? null, count: row.count, sampleKeys: row.sample_keys, since: row.since.getTime() }));
+  const { folded, moved } = await foldFlapping(tx, ids, { seen, open: kept, now });
+  const changes = diffFindings(kept, seen.filter(({ target, category }) => !(folded.has(target) && isFoldable(category))), now.getTime());
+  if (changes.open.length + changes.update.length + changes.resolve.length + moved.size === 0) return;
   if (changes.open.length > 0) {
     await tx.$executeRaw`
       INSERT INTO findings (kind, service_name, service_id, environment_id, partition, target_id, image_id, count, sample_keys, since, opened_at)
@@ -77,14 +76,14 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
     await tx.$executeRaw`
       UPDATE findings SET resolved_at = ${now}, resolved_reason = 'no longer observed' WHERE id = ANY(${changes.resolve.map(({ id }) => id)}::uuid[]) AND resolved_at IS NULL`;
   }
-  const touched = new Set([...changes.open, ...changes.update].map((finding) => finding.target));
+  const touched = new Set([...moved, ...[...changes.open, ...changes.update].map((finding) => finding.target)]);
   const resolved = new Set(changes.resolve.map(({ id }) => id));
   for (const row of open) if (resolved.has(row.id)) touched.add(row.target_id.toString());
   const places = new Map(targets.filter((row) => touched.has(row.id.toString())).map((row) => [`${row.service_name} ${row.environment_id}`, row]));
   await recordChanges(tx, [...places.values()].map((row) => ({ topic: "findings", serviceId: row.service_id, serviceName: row.service_name, environmentId: row.environment_id })));
 }
 
-function observeMissing(row: TargetRow, now: Date): ObservedFinding[] {
+function observeMissing(row: TargetRow, now: Date): TargetFinding[] {
   // A target that its runtime removed says nothing more about how many it wants.
   if (row.gone) return [];
   const counts: TargetCounts = { kind: row.kind, desiredCount: row.desired, readyCount: row.ready, listed: true, shortSince: row.under_since?.getTime() ?? null, freshness: row.freshness };

@@ -4,6 +4,7 @@ import { sendDeliveries } from "@/server/outbound/deliver";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { followDeployers } from "@/server/rollouts/external/follow-deployers";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
+import { notifyFindings } from "@/server/notifications/notify-findings";
 import { prune } from "./prune";
 import type { Job } from "./run-jobs";
 import { settleMissing } from "./settle-missing";
@@ -23,6 +24,7 @@ export const jobs: readonly Job[] = [
   ...DELIVERY_LANES.map((lane): Job => ({ name: `send-deliveries-${lane}`, everyMs: 500, leased: false, run: (app) => sendDeliveries(app) })),
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
+  { name: "notify-findings", everyMs: 2_000, leased: true, run: notifyFindings() },
   { name: "watch-policies", everyMs: 2_000, leased: true, run: watchPolicies() },
   { name: "ensure-span-partitions", everyMs: 12 * 60 * MINUTE_MS, leased: true, run: ensureSpanPartitions },
   { name: "prune", everyMs: 10 * MINUTE_MS, leased: true, run: prune },

@@ -11,5 +11,6 @@ export async function prune({ db }: App): Promise<void> {
   await db.$executeRaw`
     DELETE FROM deliveries d WHERE d.status <> 'pending' AND d.created_at < now() - interval '30 days'
       AND NOT EXISTS (SELECT FROM deliveries r WHERE r.resend_of = d.id AND (r.status = 'pending' OR r.created_at >= now() - interval '30 days'))`;
+  await db.$executeRaw`DELETE FROM finding_notices WHERE state = 'resolved' AND told_at < now() - interval '1 day'`;
   await db.$executeRaw`DELETE FROM report_parts WHERE received_at < now() - interval '1 hour'`;
 }

@@ -1,3 +1,4 @@
+import { FLAP_QUIET_MS } from "@/lib/domain/drift/flapping";
 import { SETTLE_MS } from "@/lib/domain/drift/judge-target";
 import type { App } from "@/server/context";
 import { transact } from "@/server/db";
@@ -6,7 +7,10 @@ import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 
 const BATCH = 500;
 
-/** Opens `missing` for targets that have had too few copies for the settle time, and ends findings that nobody shows any more. */
+/**
+ * Opens `missing` for targets that have had too few copies for the settle time, ends what came and went and was quiet since,
+ * and findings that nobody shows any more.
+ */
 export async function settleMissing(app: App, now = new Date()): Promise<void> {
   const before = new Date(now.getTime() - SETTLE_MS);
   await transact(app.db, async (tx) => {
@@ -16,7 +20,9 @@ export async function settleMissing(app: App, now = new Date()): Promise<void> {
         AND NOT EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.kind = 'missing' AND f.resolved_at IS NULL)
         AND NOT EXISTS (SELECT FROM rollouts r WHERE r.service_id = t.service_id AND r.environment_id = t.environment_id AND r.partition = t.partition AND r.status IN ('planned', 'running', 'paused'))
       ORDER BY t.id LIMIT ${BATCH}`;
-    await refreshTargetFindings(tx, due.map(({ id }) => id), { now });
+    const quiet = await tx.$queryRaw<{ id: bigint }[]>`
+      SELECT target_id AS id FROM findings WHERE kind = 'flapping' AND resolved_at IS NULL AND (cause ->> 'lastAt')::timestamptz <= ${new Date(now.getTime() - FLAP_QUIET_MS)} ORDER BY target_id LIMIT ${BATCH}`;
+    await refreshTargetFindings(tx, [...due, ...quiet].map(({ id }) => id), { now });
     await resolveUnpopulated(tx, now);
   });
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { ChannelDestination, ShownDestination } from "@/lib/contract/notifications";
 import { isForPagerDuty } from "@/lib/domain/notifications/to-pagerduty";
-import type { RolloutNotice } from "@/lib/domain/rollout/notices";
+import type { NoticeEvent } from "@/lib/domain/notifications/events";
 import { AppError } from "@/server/errors";
 import { OutboundError } from "@/server/outbound/outbound-error";
 import { readUrl } from "@/server/outbound/send-request";
@@ -56,7 +56,7 @@ export function splitDestination(destination: ChannelDestination, signingSecret:
 }
 
 /** @throws AppError unprocessable when PagerDuty would be told what it has no use for */
-export function checkEvents(kind: ShownDestination["kind"], events: readonly RolloutNotice[]): void {
+export function checkEvents(kind: ShownDestination["kind"], events: readonly NoticeEvent[]): void {
   const useless = kind === "pagerduty" ? events.filter((event) => !isForPagerDuty(event)) : [];
   if (useless.length > 0) throw refuse("events", `PagerDuty wakes people: ${useless.join(", ")} cannot be sent to it`);
 }

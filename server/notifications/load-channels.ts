@@ -1,5 +1,5 @@
 import { shownDestination, type ChannelDto } from "@/lib/contract/notifications";
-import type { RolloutNotice } from "@/lib/domain/rollout/notices";
+import type { NoticeEvent } from "@/lib/domain/notifications/events";
 import type { Db, Tx } from "@/server/db";
 
 type Row = {
@@ -7,7 +7,7 @@ type Row = {
   name: string;
   service: string;
   environment: string;
-  events: RolloutNotice[];
+  events: NoticeEvent[];
   enabled: boolean;
   config: unknown;
   sealed: boolean;

@@ -1,5 +1,5 @@
 import { noticeBody, type DeliveryDto } from "@/lib/contract/notifications";
-import { describeNotice } from "@/lib/domain/notifications/notice";
+import { describeNotice, type Notice } from "@/lib/domain/notifications/notice";
 import type { Db, Tx } from "@/server/db";
 import { notFound } from "@/server/errors";
 
@@ -47,16 +47,20 @@ export async function loadDelivery(db: Db | Tx, id: string): Promise<DeliveryDto
 
 function toDto(row: Row): DeliveryDto {
   const party = { name: row.party_name, kind: row.party_kind };
+  const parsed = row.channel_id === null ? null : noticeBody.safeParse(row.body);
+  const notice = parsed?.success ? parsed.data : null;
+  const finding = notice?.finding;
   return {
     id: row.id,
     event: row.event,
-    sentence: describeDelivery(row),
+    sentence: describeDelivery(row, notice),
     status: row.status,
     attempts: row.attempts,
     channel: row.channel_id === null ? null : { id: row.channel_id, ...party },
     executor: row.executor_id === null ? null : { id: row.executor_id, ...party },
     rollout: row.rollout_id === null || row.rollout_number === null || row.service === null || row.environment === null ? null : { id: row.rollout_id, number: Number(row.rollout_number), service: row.service, environment: row.environment },
     wave: row.wave,
+    finding: finding ? { kind: finding.kind, service: finding.service, environment: finding.environment } : null,
     lastStatus: row.last_status,
     lastError: row.last_error,
     nextAttemptAt: row.status === "pending" ? row.next_attempt_at.toISOString() : null,
@@ -67,9 +71,8 @@ function toDto(row: Row): DeliveryDto {
 }
 
 /** What a delivery says; one to an executor is an order, which only the executor reads. */
-function describeDelivery({ channel_id, body, event, rollout_number, wave, service, environment }: Row): string {
-  const notice = channel_id === null ? null : noticeBody.safeParse(body);
-  if (notice?.success) return describeNotice(notice.data);
+function describeDelivery({ event, rollout_number, wave, service, environment }: Row, notice: Notice | null): string {
+  if (notice) return describeNotice(notice);
   const where = service === null ? "" : ` of rollout ${rollout_number} (${service} in ${environment})`;
   return wave === null ? `${event}${where}` : `${event}: wave ${wave}${where}`;
 }

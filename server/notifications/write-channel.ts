@@ -1,5 +1,5 @@
 import type { ShownDestination } from "@/lib/contract/notifications";
-import type { RolloutNotice } from "@/lib/domain/rollout/notices";
+import type { NoticeEvent } from "@/lib/domain/notifications/events";
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
@@ -7,7 +7,7 @@ import type { Tx } from "@/server/db";
 import { AppError, notFound } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 
-export type ChannelRow = { id: string; name: string; kind: ShownDestination["kind"]; service: string; environment: string; events: RolloutNotice[]; enabled: boolean; config: unknown; secret: Uint8Array | null };
+export type ChannelRow = { id: string; name: string; kind: ShownDestination["kind"]; service: string; environment: string; events: NoticeEvent[]; enabled: boolean; config: unknown; secret: Uint8Array | null };
 
 /**
  * The row of a channel that stands, locked, for somebody who may change all that it covers. Who may not is refused alike

@@ -5,7 +5,7 @@ import { toDeliveries } from "./to-deliveries";
 const ID = "8a1c2b34-0000-4000-8000-000000000001";
 function delivery(over: Partial<DeliveryDto>): DeliveryDto {
   return {
-    id: ID, event: "started", sentence: "Rolling out.", status: "sent", attempts: 1, channel: { id: ID, name: "ops", kind: "slack" }, executor: null, rollout: null, wave: null,
+    id: ID, event: "started", sentence: "Rolling out.", status: "sent", attempts: 1, channel: { id: ID, name: "ops", kind: "slack" }, executor: null, rollout: null, wave: null, finding: null,
     lastStatus: 200, lastError: null, nextAttemptAt: null, createdAt: "2026-11-20T02:14:31.000Z", sentAt: "2026-11-20T02:14:32.000Z", resendOf: null, ...over,
   };
 }

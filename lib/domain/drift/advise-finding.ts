@@ -61,6 +61,8 @@ export function adviseFinding(kind: DriftCategory | FindingKind, facts: AdviceFa
       return `Roll out the rest (plumbline promote ${place} VERSION) or go back (plumbline rollback ${place}).`;
     case "contested":
       return "Something else manages it: change the version there, or take it off that tool.";
+    case "flapping":
+      return `Look for what starts and stops it: plumbline journal ${place}. Two tools that disagree, or a copy that crashes, look like this.`;
     default:
       return null;
   }

@@ -68,6 +68,7 @@ export const OTHER_FINDING_KINDS = [
   "duplicate-agent",
   "partial-rollout",
   "contested",
+  "flapping",
 ] as const;
 export type OtherFindingKind = (typeof OTHER_FINDING_KINDS)[number];
 
@@ -82,6 +83,7 @@ const OTHER_KIND_SEVERITY: Record<OtherFindingKind, Severity> = {
   "duplicate-agent": "critical",
   "partial-rollout": "drift",
   contested: "drift",
+  flapping: "drift",
 };
 
 const RANK: ReadonlyMap<string, number> = new Map(DRIFT_CATEGORIES.map((category, index) => [category, index]));

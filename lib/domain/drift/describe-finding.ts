@@ -74,6 +74,8 @@ export function titleOfFinding(facts: Pick<FindingFacts, "kind" | "service" | "e
       return `A rollout of ${service} stopped half-way${where}`;
     case "contested":
       return `Something else keeps changing ${service}${where}`;
+    case "flapping":
+      return `${service} comes and goes${where}`;
     default:
       return facts.kind satisfies never;
   }
@@ -129,6 +131,8 @@ export function describeFinding(facts: FindingFacts): string {
       return "It was stopped before all targets had the new release. Both sides are as decided; promotion is held.";
     case "contested":
       return `It was put back twice and changed again${facts.detail === null ? "" : ` by ${facts.detail}`}. Plumbline does not fight longer.`;
+    case "flapping":
+      return `What is found here comes and goes${facts.detail === null ? "" : `: ${facts.detail}`}. It counts once until it was quiet for half an hour.`;
     default:
       return facts.kind satisfies never;
   }

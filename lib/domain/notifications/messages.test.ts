@@ -179,3 +179,36 @@ describe("toMail", () => {
 it("has words for every kind", () => {
   for (const kind of ROLLOUT_KINDS) expect(describeNotice(notice({}, { kind }))).not.toContain("undefined");
 });
+
+describe("a notice of findings", () => {
+  const finding: NonNullable<Notice["finding"]> = { kind: "unknown-artifact", service: "payments", environment: "production", protected: true, instances: 3, findings: 2, since: "2026-11-20T02:00:00.000Z", title: "Unknown bytes run as payments in production" };
+  const opened: Notice = { v: 1, event: "finding-opened", at: "2026-11-20T02:03:04.000Z", finding, rollout: null, wave: null, reason: null, settles: [] };
+  const resolved: Notice = { ...opened, event: "finding-resolved" };
+  const link = "https://plumbline.example/drift?service=payments&environment=production&kind=unknown-artifact";
+
+  it("says what deviates where, and that it is over", () => {
+    expect(describeNotice(opened)).toBe("Unknown bytes run as payments in production (3 instances)");
+    expect(describeNotice(resolved)).toBe("In order again: unknown bytes run as payments in production");
+    expect(describeNotice({ ...opened, finding: { ...finding, kind: "behind", instances: 1, title: "payments is behind in production" } })).toBe("payments is behind in production (1 instance)");
+    expect(listNoticeFacts(opened)).toEqual([["Kind", "unknown-artifact"], ["Instances", "3, 2 findings"], ["Service", "payments"], ["Environment", "production"], ["Since", "2026-11-20 02:00:00 UTC"], ["At", "2026-11-20 02:03:04 UTC"]]);
+    expect(listNoticeFacts({ ...resolved, reason: "Waived." })).toContainEqual(["Why", "Waived."]);
+  });
+  it("is an event of its own, about the cause", () => {
+    expect(toCloudEvent(opened, { id: "msg_1", origin })).toMatchObject({ type: "dev.cdeventsx.plumbline-finding.opened.0.1.0", subject: "payments/production/unknown-artifact", data: { subject: { type: "finding", content: { service: "payments", environment: { id: "production", source: origin } } }, customData: { url: link, finding } } });
+    expect(toCloudEvent(resolved, { id: "msg_1", origin }).type).toBe("dev.cdeventsx.plumbline-finding.resolved.0.1.0");
+  });
+  it.each([
+    ["unknown-artifact", true, "critical"],
+    ["unknown-artifact", false, "error"],
+    ["behind", true, "warning"],
+  ] as const)("opens one incident for its cause: %s, protected %s", (kind, isProtected, severity) => {
+    const key = `plumbline/finding/payments/production/${kind}`;
+    const about = { ...finding, kind, protected: isProtected };
+    expect(toPagerDuty({ ...opened, finding: about }, { routingKey: "key", origin, id: "1" })).toMatchObject([{ event_action: "trigger", dedup_key: key, payload: { severity, component: "payments", group: "production", class: `finding ${kind}` }, links: [{ text: "Findings of payments" }] }]);
+    expect(toPagerDuty({ ...resolved, finding: about }, { routingKey: "key", origin, id: "1" })).toEqual([{ routing_key: "key", event_action: "resolve", dedup_key: key }]);
+  });
+  it("leads to the findings in Slack and in a mail", () => {
+    expect(toSlack(opened, { origin }).text).toContain(`<${link}|Open findings of payments>`);
+    expect(toMail(opened, { origin })).toMatchObject({ subject: "[Plumbline] Unknown bytes run as payments in production (3 instances)", text: expect.stringContaining(link) });
+  });
+});

@@ -1,5 +1,6 @@
-import type { RolloutNotice } from "../rollout/notices";
+import type { FindingKind } from "../drift/categories";
 import type { RolloutKind } from "../rollout/statuses";
+import { isFindingNotice, type NoticeEvent } from "./events";
 
 /** One release as a notice names it; the artifact is the main component's. */
 export interface NoticeRelease {
@@ -10,10 +11,23 @@ export interface NoticeRelease {
 /** What a notice says, as it was when it came about. It is kept in the outbox, and every kind of channel writes its message from it. */
 export interface Notice {
   v: 1;
-  event: RolloutNotice | "test";
+  event: NoticeEvent | "test";
   /** RFC 3339, UTC. */
   at: string;
-  /** null for a test. */
+  /** What it is about where it is about findings: all of one kind of a service in an environment. Absent for all else. */
+  finding?: {
+    kind: FindingKind;
+    service: string;
+    environment: string;
+    protected: boolean;
+    /** How many instances, and at how many targets or sets of facts. */
+    instances: number;
+    findings: number;
+    /** RFC 3339: since when; when it ended, for one that did. */
+    since: string;
+    title: string;
+  };
+  /** null for a test and for findings. */
   rollout: {
     id: string;
     number: number;
@@ -46,8 +60,9 @@ export function describePlace(rollout: NonNullable<Notice["rollout"]>): string {
 }
 
 /** One line that says what happened where. */
-export function describeNotice({ event, rollout, wave }: Notice): string {
-  if (event === "test" || !rollout) return "A test from Plumbline: this channel works";
+export function describeNotice({ event, rollout, wave, finding }: Notice): string {
+  if (finding) return event === "finding-resolved" ? `In order again: ${lowerFirst(finding.title)}` : `${finding.title} (${finding.instances === 1 ? "1 instance" : `${finding.instances} instances`})`;
+  if (event === "test" || isFindingNotice(event) || !rollout) return "A test from Plumbline: this channel works";
   const version = rollout.to?.version ?? rollout.from?.version ?? "nothing";
   const subject = `${describePlace(rollout)}: ${KIND_WORDS[rollout.kind]} ${version}`;
   const ordinal = wave ? `wave ${wave.number} of ${wave.of}` : "a wave";
@@ -78,7 +93,19 @@ export function describeNotice({ event, rollout, wave }: Notice): string {
 }
 
 /** What else is known, as pairs of a label and a value, the more urgent first. */
-export function listNoticeFacts({ rollout, wave, reason, at }: Notice): [string, string][] {
+export function listNoticeFacts({ event, rollout, wave, reason, at, finding }: Notice): [string, string][] {
+  if (finding) {
+    const facts: [string, string | null][] = [
+      ["Why", reason],
+      ["Kind", finding.kind],
+      ["Instances", event === "finding-resolved" ? null : `${finding.instances}, ${finding.findings === 1 ? "1 finding" : `${finding.findings} findings`}`],
+      ["Service", finding.service],
+      ["Environment", finding.environment],
+      ["Since", formatAt(finding.since)],
+      ["At", formatAt(at)],
+    ];
+    return facts.flatMap(([label, value]) => (value ? [[label, value]] : []));
+  }
   if (!rollout) return [["At", formatAt(at)]];
   const { counts } = rollout;
   const targets = [
@@ -101,9 +128,20 @@ export function listNoticeFacts({ rollout, wave, reason, at }: Notice): [string,
   return facts.flatMap(([label, value]) => (value ? [[label, value]] : []));
 }
 
-/** The page of the rollout; the outbox's own page for a test. `origin` without a trailing slash. */
-export function noticeLink({ rollout }: Notice, origin: string): string {
+/** The page of the rollout, or of the findings; the outbox's own page for a test. `origin` without a trailing slash. */
+export function noticeLink({ rollout, finding }: Notice, origin: string): string {
+  if (finding) return `${origin}/drift?${new URLSearchParams({ service: finding.service, environment: finding.environment, kind: finding.kind })}`;
   return rollout ? `${origin}/rollouts/${rollout.id}` : `${origin}/settings/notifications`;
+}
+
+/** What the link leads to, in two or three words. */
+export function noticeLinkText({ rollout, finding }: Notice): string {
+  if (finding) return `Findings of ${finding.service}`;
+  return rollout ? `Rollout ${rollout.number}` : "Channels";
+}
+
+function lowerFirst(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }
 
 function formatAt(at: string): string {

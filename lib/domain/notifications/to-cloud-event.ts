@@ -21,7 +21,8 @@ export interface CloudEvent {
 
 /**
  * A notice as a CDEvent inside a CloudEvent (structured JSON). A rollout that is done is the CDEvents `service` event that
- * fits its kind; everything on the way there is `dev.cdeventsx.plumbline-rollout.<what>.0.1.0`.
+ * fits its kind; everything on the way there is `dev.cdeventsx.plumbline-rollout.<what>.0.1.0`, and findings are
+ * `dev.cdeventsx.plumbline-finding.<what>.0.1.0`.
  * @param id the same for every attempt
  * @param origin this installation's URL, without a trailing slash
  */
@@ -30,7 +31,8 @@ export function toCloudEvent(notice: Notice, { id, origin }: { id: string; origi
   const { rollout } = notice;
   const { v: _v, settles: _settles, ...told } = notice;
   const isService = type.startsWith("dev.cdevents.service.");
-  const subject = rollout === null ? { id: "test", type: "channel", content: {} } : isService ? serviceSubject(rollout, origin) : { id: rollout.id, type: "rollout", content: { service: rollout.service, environment: { id: rollout.environment, source: origin } } };
+  const { finding } = notice;
+  const subject = finding ? { id: `${finding.service}/${finding.environment}/${finding.kind}`, type: "finding", content: { service: finding.service, environment: { id: finding.environment, source: origin } } } : rollout === null ? { id: "test", type: "channel", content: {} } : isService ? serviceSubject(rollout, origin) : { id: rollout.id, type: "rollout", content: { service: rollout.service, environment: { id: rollout.environment, source: origin } } };
   return {
     specversion: "1.0",
     id,
@@ -48,7 +50,8 @@ export function toCloudEvent(notice: Notice, { id, origin }: { id: string; origi
   };
 }
 
-function eventType({ event, rollout }: Notice): string {
+function eventType({ event, rollout, finding }: Notice): string {
+  if (finding) return `dev.cdeventsx.plumbline-finding.${event === "finding-resolved" ? "resolved" : "opened"}.0.1.0`;
   if (!rollout || event === "test") return "dev.cdeventsx.plumbline-channel.tested.0.1.0";
   const custom = `dev.cdeventsx.plumbline-rollout.${event.replaceAll("-", "")}.0.1.0`;
   if (event !== "succeeded") return custom;

@@ -1,11 +1,12 @@
-import type { RolloutNotice } from "../rollout/notices";
-import { describeNotice, listNoticeFacts, noticeLink, type Notice } from "./notice";
+import { severityOf } from "../drift/categories";
+import type { NoticeEvent } from "./events";
+import { describeNotice, listNoticeFacts, noticeLink, noticeLinkText, type Notice } from "./notice";
 
 /** What an event of PagerDuty does: it opens an incident, or closes the one with the same key. */
-const ACTIONS: Partial<Record<RolloutNotice, "trigger" | "resolve">> = { paused: "trigger", failed: "trigger", resumed: "resolve", "rolled-back": "resolve", succeeded: "resolve", aborted: "resolve", superseded: "resolve" };
+const ACTIONS: Partial<Record<NoticeEvent, "trigger" | "resolve">> = { paused: "trigger", failed: "trigger", resumed: "resolve", "rolled-back": "resolve", succeeded: "resolve", aborted: "resolve", superseded: "resolve", "finding-opened": "trigger", "finding-resolved": "resolve" };
 
 /** Whether a notice means something to PagerDuty; somebody is woken by it, so progress does not. */
-export function isForPagerDuty(notice: RolloutNotice): boolean {
+export function isForPagerDuty(notice: NoticeEvent): boolean {
   return ACTIONS[notice] !== undefined;
 }
 
@@ -24,11 +25,17 @@ const MOST_SUMMARY = 1_024;
 
 /**
  * A notice as events for PagerDuty, to be sent in order. An incident belongs to a rollout; a good end also closes those of
- * earlier rollouts of the same place, which nobody would close otherwise. A test opens and closes one.
+ * earlier rollouts of the same place, which nobody would close otherwise. One about findings belongs to their cause. A
+ * test opens and closes one.
  */
 export function toPagerDuty(notice: Notice, { routingKey, origin, id }: { routingKey: string; origin: string; id: string }): PagerDutyEvent[] {
   const resolve = (key: string): PagerDutyEvent => ({ routing_key: routingKey, event_action: "resolve", dedup_key: key });
-  const { rollout } = notice;
+  const { rollout, finding } = notice;
+  if (finding) {
+    const key = `plumbline/finding/${finding.service}/${finding.environment}/${finding.kind}`;
+    if (notice.event === "finding-resolved") return [resolve(key)];
+    return [trigger(notice, { routingKey, origin, key, severity: severityOf(finding.kind) !== "critical" ? "warning" : finding.protected ? "critical" : "error" })];
+  }
   if (!rollout || notice.event === "test") {
     const key = `plumbline/test/${id}`;
     return [trigger(notice, { routingKey, origin, key, severity: "info" }), resolve(key)];
@@ -55,12 +62,12 @@ function trigger(notice: Notice, { routingKey, origin, key, severity }: { routin
       source: origin,
       severity,
       timestamp: notice.at,
-      component: notice.rollout?.service ?? "plumbline",
-      group: notice.rollout?.environment ?? "plumbline",
-      class: `rollout ${notice.event}`,
+      component: (notice.finding ?? notice.rollout)?.service ?? "plumbline",
+      group: (notice.finding ?? notice.rollout)?.environment ?? "plumbline",
+      class: notice.finding ? `finding ${notice.finding.kind}` : `rollout ${notice.event}`,
       custom_details: Object.fromEntries(listNoticeFacts(notice)),
     },
-    links: [{ href, text: notice.rollout ? `Rollout ${notice.rollout.number}` : "Channels" }],
+    links: [{ href, text: noticeLinkText(notice) }],
     client: "Plumbline",
     client_url: href,
   };

@@ -1,4 +1,4 @@
-import { describeNotice, listNoticeFacts, noticeLink, type Notice } from "./notice";
+import { describeNotice, listNoticeFacts, noticeLink, noticeLinkText, type Notice } from "./notice";
 
 /** The message of a Slack incoming webhook. Others that speak it (Mattermost, Rocket.Chat) read `text` alone. */
 export interface SlackMessage {
@@ -6,7 +6,7 @@ export interface SlackMessage {
   blocks: { type: "section"; text?: { type: "plain_text"; text: string; emoji: false } | { type: "mrkdwn"; text: string; verbatim: true }; fields?: { type: "plain_text"; text: string; emoji: false }[] }[];
 }
 
-const MARKS: Record<Notice["event"], string> = { test: "●", started: "◐", "wave-passed": "◐", waiting: "‖", paused: "‖", resumed: "◐", failed: "✕", "rolled-back": "◆", succeeded: "●", aborted: "■", superseded: "○" };
+const MARKS: Record<Notice["event"], string> = { test: "●", started: "◐", "wave-passed": "◐", waiting: "‖", paused: "‖", resumed: "◐", failed: "✕", "rolled-back": "◆", succeeded: "●", aborted: "■", superseded: "○", "finding-opened": "◆", "finding-resolved": "●" };
 const MOST_IN_FIELD = 1_900;
 
 /**
@@ -15,7 +15,7 @@ const MOST_IN_FIELD = 1_900;
  */
 export function toSlack(notice: Notice, { origin }: { origin: string }): SlackMessage {
   const title = `${MARKS[notice.event]} ${describeNotice(notice)}`;
-  const link = `<${noticeLink(notice, origin)}|${notice.rollout ? `Open rollout ${notice.rollout.number}` : "Open the channels"}>`;
+  const link = `<${noticeLink(notice, origin)}|${escapeMarkup(describeLink(notice))}>`;
   const facts = listNoticeFacts(notice);
   const plain = (text: string) => ({ type: "plain_text" as const, text, emoji: false as const });
   return {
@@ -26,6 +26,11 @@ export function toSlack(notice: Notice, { origin }: { origin: string }): SlackMe
       { type: "section", text: { type: "mrkdwn", text: link, verbatim: true } },
     ],
   };
+}
+
+function describeLink(notice: Notice): string {
+  const text = noticeLinkText(notice);
+  return notice.rollout || notice.finding ? `Open ${text.charAt(0).toLowerCase()}${text.slice(1)}` : "Open the channels";
 }
 
 /** Slack's three escapes, and a mark of no width that breaks up mentions and emphasis elsewhere. */

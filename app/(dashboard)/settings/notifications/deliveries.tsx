@@ -115,6 +115,10 @@ function Row({ item, refusal, busy, onResend }: { item: DeliveryDto; refusal: st
           <Link className="link" href={`/rollouts/${item.rollout.id}`}>
             {item.sentence}
           </Link>
+        ) : item.finding ? (
+          <Link className="link" href={`/drift?${new URLSearchParams(item.finding)}`}>
+            {item.sentence}
+          </Link>
         ) : (
           item.sentence
         )}

@@ -12,8 +12,8 @@ it.each([
 
 describe("eventsFor", () => {
   it("offers PagerDuty what wakes somebody, and others all", () => {
-    expect(eventsFor("pagerduty").map(({ event }) => event)).toEqual(["paused", "resumed", "failed", "rolled-back", "succeeded", "aborted", "superseded"]);
-    expect(eventsFor("slack")).toHaveLength(10);
+    expect(eventsFor("pagerduty").map(({ event }) => event)).toEqual(["paused", "resumed", "failed", "rolled-back", "succeeded", "aborted", "superseded", "finding-opened", "finding-resolved"]);
+    expect(eventsFor("slack")).toHaveLength(12);
   });
 });
 

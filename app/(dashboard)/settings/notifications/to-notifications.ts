@@ -1,14 +1,14 @@
 import type { Tone } from "@/components/ui/tone";
 import type { DeliveryDto, ShownDestination } from "@/lib/contract/notifications";
 import type { ChannelKind } from "@/lib/domain/notifications/channel-kinds";
-import { describeRolloutNotice, ROLLOUT_NOTICES, type RolloutNotice } from "@/lib/domain/rollout/notices";
+import { describeEvent, NOTICE_EVENTS, type NoticeEvent } from "@/lib/domain/notifications/events";
 import { isForPagerDuty } from "@/lib/domain/notifications/to-pagerduty";
 
 export const KIND_NAMES: Record<ChannelKind, string> = { webhook: "Webhook", slack: "Slack", pagerduty: "PagerDuty", email: "E-mail" };
 export const KIND_HINTS: Record<ChannelKind, string> = {
   webhook: "A signed POST of a CDEvent (Standard Webhooks), to whatever listens.",
   slack: "A message by an incoming webhook of Slack, or of what speaks like it.",
-  pagerduty: "Opens an incident when a rollout pauses or fails, and closes it when it is over.",
+  pagerduty: "Opens an incident when a rollout pauses or fails, or something deviates, and closes it when it is over.",
   email: "A mail over your own SMTP server.",
 };
 
@@ -21,12 +21,12 @@ export function statusWord({ status, attempts }: Pick<DeliveryDto, "status" | "a
 }
 
 /** What a kind of channel can be told, in the order in which it comes about. */
-export function eventsFor(kind: ChannelKind): { event: RolloutNotice; words: string }[] {
-  return ROLLOUT_NOTICES.filter((event) => kind !== "pagerduty" || isForPagerDuty(event)).map((event) => ({ event, words: describeRolloutNotice(event) }));
+export function eventsFor(kind: ChannelKind): { event: NoticeEvent; words: string }[] {
+  return NOTICE_EVENTS.filter((event) => kind !== "pagerduty" || isForPagerDuty(event)).map((event) => ({ event, words: describeEvent(event) }));
 }
 
 /** What is ticked to begin with: what somebody should look at, and how it ended. */
-export const FIRST_EVENTS: readonly RolloutNotice[] = ["waiting", "paused", "failed", "rolled-back", "succeeded"];
+export const FIRST_EVENTS: readonly NoticeEvent[] = ["waiting", "paused", "failed", "rolled-back", "succeeded"];
 
 /** Where a channel leads, without what is secret about it. */
 export function describeDestination(destination: ShownDestination): string {
