@@ -9,6 +9,7 @@ import { registerGateCommand } from "./commands/gate";
 import { registerLedgerCommands } from "./commands/ledger";
 import { registerPartitionCommands } from "./commands/partition";
 import { registerPolicyCommands } from "./commands/policy";
+import { registerPoolCommands } from "./commands/pool";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollouts/commands";
 import { registerSimulateCommand } from "./commands/simulate";
@@ -29,6 +30,7 @@ const clients = [
   registerDoctorCommand,
   registerLedgerCommands,
   registerAdminCommands,
+  registerPoolCommands,
   registerSimulateCommand,
 ];
 

@@ -4,6 +4,7 @@ import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { inventoryReport, leaveRequest, progressReport } from "@/lib/contract/agent";
 import { toBase64 } from "@/lib/domain/ledger/bytes";
@@ -14,6 +15,7 @@ import { encodeEntry } from "@/lib/domain/ledger/entry";
 import { leafHash } from "@/lib/domain/ledger/merkle";
 import { createSigner, encodeVkey } from "@/lib/domain/ledger/signed-note";
 import { runAgent, runAgentOnce } from "./agent";
+import { registerAgent } from "./commands";
 import type { AgentOptions } from "./agent";
 import { enrollAgent, leaveFleet } from "./enroll";
 import { openHooks } from "./hooks";
@@ -45,6 +47,7 @@ class FakeServer {
   refusals: string[] = [];
   held: number[] = [];
   left = false;
+  ephemeral = false;
   version = 0;
   generation = 1;
   prefetch: DesiredPrefetch[] = [];
@@ -89,7 +92,7 @@ class FakeServer {
 
   private respond(url: URL, body: unknown, authorization: string | undefined): { status: number; body: string } {
     if (url.pathname.endsWith("/enroll")) {
-      return ok({ agent: "4b0c9a52-8f13-4f9e-9a35-0a3f7a2f9f10", token: "pla_secret", origin: ORIGIN, epoch: 1, vkey: encodeVkey(signer), recoveryVkey: encodeVkey(thief), checkpoint, intervalMs: 15_000, settingsKey: "00".repeat(32), environments: ["production"], accepts: { min: 1, max: 1 } });
+      return ok({ agent: "4b0c9a52-8f13-4f9e-9a35-0a3f7a2f9f10", token: "pla_secret", origin: ORIGIN, epoch: 1, vkey: encodeVkey(signer), recoveryVkey: encodeVkey(thief), checkpoint, intervalMs: 15_000, settingsKey: "00".repeat(32), environments: ["production"], ephemeral: this.ephemeral, accepts: { min: 1, max: 1 } });
     }
     if (authorization !== "Bearer pla_secret") return { status: 401, body: "{}" };
     if (url.pathname.endsWith("/inventory")) {
@@ -286,6 +289,31 @@ describe("an agent against a server", () => {
     await expect.poll(() => server.reports.length, { timeout: 10_000 }).toBe(1);
     await expect(runAgentOnce(await options())).rejects.toThrow("an agent runs already");
   });
+
+  it.each([
+    ["SIGTERM", true, true],
+    ["SIGTERM", false, false],
+    ["SIGINT", true, false],
+  ] as const)("told to end by %s, of an ephemeral pool: %s, leaves the fleet: %s", async (signal, ephemeral, leaves) => {
+    server.ephemeral = ephemeral;
+    await enroll();
+    const others = { SIGTERM: process.rawListeners("SIGTERM"), SIGINT: process.rawListeners("SIGINT") };
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.removeAllListeners(name);
+    try {
+      const program = new Command().exitOverride();
+      registerAgent(program);
+      const ended = program.parseAsync(["agent", "run", "--state", dir, "--runtime", "exec", "--list-command", "true"], { from: "user" });
+      await expect.poll(() => server.reports.length, { timeout: 10_000 }).toBe(1);
+      process.emit(signal, signal);
+      await ended;
+    } finally {
+      for (const name of ["SIGTERM", "SIGINT"] as const) {
+        process.removeAllListeners(name);
+        for (const listener of others[name]) process.on(name, listener as NodeJS.SignalsListener);
+      }
+    }
+    expect([server.left, (await readdir(dir)).includes("identity.json")]).toEqual([leaves, !leaves]);
+  }, 30_000);
 
   it("leaves, and forgets who it was", async () => {
     await enroll();

@@ -46,6 +46,7 @@ interface RunOptions extends StateOption {
   parallel: string;
   pollInterval: string;
   logs?: boolean;
+  ephemeral?: boolean;
 }
 
 const collect = (value: string, before: string[]): string[] => [...before, value];
@@ -105,15 +106,26 @@ export function registerAgent(program: Command): void {
       .option("--poll-interval <seconds>", "exec runtime: how often it lists to notice a change", "3")
       .option("--interval <seconds>", "how often it reports when nothing changes (default: as enrolled)")
       .option("--region <name>", "where this host is (default: as enrolled)")
+      .option("--ephemeral", "leave the fleet when it is told to end (SIGTERM); so does every agent of an ephemeral pool")
       .option("--logs", "send the last 50 log lines of a container that does not start")
       .option(...state);
 
   runCommand("run", "report until it is stopped, and act where this host allows").action(async (options: RunOptions) => {
     const controller = new AbortController();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+    let leaves = false;
+    process.once("SIGINT", () => controller.abort());
+    process.once("SIGTERM", () => {
+      leaves = true;
+      controller.abort();
+    });
+    await enrollOnStart(options, program.version() ?? "0");
     const agent = await prepareRun(options, controller.signal);
     agent.log(`${agent.identity.name} reports ${agent.runtime.name} to ${agent.identity.url} every ${agent.intervalMs / 1_000} s`);
     await runAgent(agent);
+    if (leaves && (options.ephemeral === true || agent.identity.ephemeral === true)) {
+      await leaveFleet(agent.stateDir, true, "stopped");
+      agent.log("left the fleet");
+    }
     agent.log("stopped");
   });
   runCommand("once", "report once, bring targets to what is desired now, report again").action(async (options: RunOptions) => {
@@ -131,6 +143,15 @@ export function registerAgent(program: Command): void {
       await leaveFleet(resolve(options.state), options.force ?? false, options.reason);
       console.log("left the fleet");
     });
+}
+
+/** A host that comes and goes has nobody to enrol it: it does so itself when its environment names server and token. */
+async function enrollOnStart(options: RunOptions, agentVersion: string): Promise<void> {
+  const { PLUMBLINE_URL: url, PLUMBLINE_ENROLMENT_TOKEN: token } = process.env;
+  const stateDir = resolve(options.state);
+  if (!url || !token || (await loadIdentity(stateDir))) return;
+  const identity = await enrollAgent({ url, token, stateDir, agentVersion, runtime: runtimeName(options.runtime ?? "docker"), region: options.region, intervalMs: options.interval === undefined ? undefined : secondsToMs(options.interval) });
+  console.error(`${new Date().toISOString()} enrolled as ${identity.name} (${identity.agent}) at ${identity.url}`);
 }
 
 async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<AgentOptions> {

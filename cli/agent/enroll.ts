@@ -60,13 +60,16 @@ export async function enrollAgent(input: EnrollInput): Promise<Identity> {
   }
 }
 
-/** Says good-bye to the server and forgets everything; `force` forgets also when the server does not answer. */
+/** How long a host that is being shut down waits for an answer to its good-bye. */
+const GOODBYE_MS = 3_000;
+
+/** Says good-bye to the server and forgets everything; `force` forgets also when the server does not answer soon. */
 export async function leaveFleet(stateDir: string, force: boolean, reason: string): Promise<void> {
   const identity = await loadIdentity(stateDir);
   if (!identity) throw new Error(`no agent is enrolled in ${stateDir}`);
   const transport = openTransport(identity);
   try {
-    const answer = await transport.post("/api/agent/v1/leave", Buffer.from(JSON.stringify({ v: 1, reason })));
+    const answer = await transport.post("/api/agent/v1/leave", Buffer.from(JSON.stringify({ v: 1, reason })), ...(force ? [GOODBYE_MS] : []));
     const left = (answer.status >= 200 && answer.status <= 299) || answer.status === 401 || answer.status === 404;
     if (!left && !force) throw new Error(`the server refused: ${sentenceOf(answer)} (--force leaves all the same)`);
   } catch (error) {
@@ -101,6 +104,7 @@ function readEnrolment(body: unknown, input: EnrollInput): Identity {
     recoveryVkey: text("recoveryVkey"),
     settingsKey: text("settingsKey"),
     intervalMs: typeof intervalMs === "number" && intervalMs > 0 ? intervalMs : 15_000,
+    ...(fieldOf(body, "ephemeral") === true ? { ephemeral: true } : {}),
     environments: Array.isArray(environments) ? environments.filter((one): one is string => typeof one === "string") : [],
     ...(input.region ? { region: input.region } : {}),
     ...(input.ca ? { ca: input.ca } : {}),

@@ -16,6 +16,8 @@ export interface Identity {
   settingsKey: string;
   intervalMs: number;
   environments: string[];
+  /** Its pool's hosts come and go: being stopped is leaving. */
+  ephemeral?: boolean;
   region?: string;
   /** PEM of the authority that signed the server's TLS certificate. */
   ca?: string;

@@ -1,15 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { CreatedToken, EnrolmentDto } from "@/lib/contract/access";
+import type { CreatedToken } from "@/lib/contract/access";
 import type { EnvironmentDto } from "@/lib/contract/fleet";
 import { CliError, createClient, dataFolder, EXIT, reasonOf, type ClientOptions } from "@/cli/client";
 import { print, table } from "@/cli/output";
 
 type Common = ClientOptions & { json?: boolean };
-const gather = (value: string, before: string[]) => [...before, value];
 
-/** `plumbline setup|token|pool|environment`: what an administrator does at a shell. */
+/** `plumbline setup|token|environment`: what an administrator does at a shell. */
 export function registerAdminCommands(program: Command): void {
   program
     .command("setup")
@@ -37,30 +36,6 @@ export function registerAdminCommands(program: Command): void {
       print(options.json, result, [result.token]);
       // Beside it, so that $(plumbline token create …) is the token alone.
       if (!options.json) process.stderr.write(`${result.role}, until ${result.expiresAt}. It is not shown again.\n`);
-    });
-
-  const pool = program.command("pool").description("Which hosts may report");
-  pool
-    .command("create")
-    .description("Admit a group of hosts that report for these environments")
-    .argument("<name>")
-    .requiredOption("--environment <name>", "repeatable", gather, [])
-    .option("--max-agents <n>", "at most this many")
-    .action(async (name: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Common & { environment: string[]; maxAgents?: string }>();
-      const result = await createClient(options).post<{ name: string }>("pools", { name, environments: options.environment, ...(options.maxAgents ? { maxAgents: Number(options.maxAgents) } : {}) });
-      print(options.json, result, [`Pool ${result.name} is open. Enrol a host: plumbline pool enrol ${result.name}`]);
-    });
-  pool
-    .command("enrol")
-    .description("Make an enrolment token and the line to run on the host")
-    .argument("<name>")
-    .option("--uses <n>", "how many hosts may use it; 0 for any number", "1")
-    .option("--expires-in-hours <n>", "how long it is valid", "24")
-    .action(async (name: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Common & { uses: string; expiresInHours: string }>();
-      const result = await createClient(options).post<EnrolmentDto>("enrolments", { pool: name, expiresInHours: Number(options.expiresInHours), maxUses: options.uses === "0" ? null : Number(options.uses) });
-      print(options.json, result, [`On the host, before ${result.expiresAt}:`, `  ${result.command}`]);
     });
 
   const environment = program.command("environment").description("Where services run");

@@ -47,6 +47,8 @@ export const enrolResponse = z.strictObject({
   /** Keys HMACs of settings; hex. Values cannot be guessed from digests without it. */
   settingsKey: z.string(),
   environments: z.array(z.string()),
+  /** Whether its pool's hosts come and go: it says good-bye when it is stopped. */
+  ephemeral: z.boolean(),
   accepts: z.strictObject({ min: z.int(), max: z.int() }),
 });
 export type EnrolResponse = z.infer<typeof enrolResponse>;

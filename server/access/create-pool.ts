@@ -7,12 +7,12 @@ import { transact } from "@/server/db";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { authorise } from "./authorise";
-
-const HOUR_MS = 3_600_000;
+import { describeLimits, settleLimits, ttlMsOf } from "./write-pool";
 
 /**
- * Admits a group of hosts: which environments they may report for, in which scopes.
- * @throws AppError forbidden, invalid (an environment that is not there), conflict (the name is taken)
+ * Admits a group of hosts: which environments they may report for, in which scopes, how many of them, and from where.
+ * @throws AppError forbidden, invalid (an environment that is not there, limits that contradict each other), conflict (the
+ *   name is taken)
  */
 export async function createPool({ ctx, input }: { ctx: Ctx; input: z.output<typeof createPoolRequest> }): Promise<PoolDto> {
   const environments = [...new Set(input.environments)].sort();
@@ -30,18 +30,20 @@ export async function createPool({ ctx, input }: { ctx: Ctx; input: z.output<typ
     }
     const [taken] = await tx.$queryRaw<{ id: string }[]>`SELECT id::text FROM pools WHERE name = ${input.name}`;
     if (taken) throw new AppError("conflict", `There is a pool ${input.name} already.`, { type: "already-exists", fields: [{ path: "name", message: "is taken" }] });
+    const limits = await settleLimits(tx, { ephemeral: input.ephemeral, ttlMinutes: input.ttlMinutes ?? null, maxAgents: input.maxAgents ?? null, minAgents: input.minAgents ?? null, networks: input.networks });
     const id = randomUUID();
     await recordChanges(tx, [{ topic: "settings", key: id }]);
     const { seq } = await appendEntry(tx, ctx, {
       type: "pool-created",
       scope: { service: null, environment: null },
-      payload: { pool: id, name: input.name, environments, scopes, ephemeral: input.ephemeral, ttlHours: input.ttlHours ?? null, maxAgents: input.maxAgents ?? null },
+      payload: { pool: id, name: input.name, environments, scopes, ...describeLimits(limits) },
     });
     await tx.$executeRaw`
-      INSERT INTO pools (id, name, scopes, ephemeral, ttl_ms, max_agents, entry_seq)
-      VALUES (${id}::uuid, ${input.name}, ${scopes}::text[], ${input.ephemeral}, ${input.ttlHours === undefined ? null : input.ttlHours * HOUR_MS}::bigint, ${input.maxAgents ?? null}::int, ${seq})`;
+      INSERT INTO pools (id, name, scopes, ephemeral, ttl_ms, max_agents, min_agents, networks, entry_seq)
+      VALUES (${id}::uuid, ${input.name}, ${scopes}::text[], ${limits.ephemeral}, ${ttlMsOf(limits)}::bigint,
+        ${limits.maxAgents}::int, ${limits.minAgents}::int, ${limits.networks}::text[]::cidr[], ${seq})`;
     await tx.$executeRaw`
       INSERT INTO pool_environments (pool_id, environment_id) SELECT ${id}::uuid, id::uuid FROM unnest(${found.map((environment) => environment.id)}::text[]) e(id)`;
-    return { id, name: input.name, environments, scopes, ephemeral: input.ephemeral, ttlHours: input.ttlHours ?? null, maxAgents: input.maxAgents ?? null, agents: 0, closed: false };
+    return { id, name: input.name, environments, scopes, ...limits, agents: 0, silentAgents: 0, closed: false };
   });
 }

@@ -4,7 +4,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { notFound } from "@/server/errors";
-import { retireAgent } from "@/server/inventory/retire-agent";
+import { retireAgents } from "@/server/inventory/retire-agents";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { authorise } from "./authorise";
 
@@ -25,7 +25,7 @@ export async function revokeAgent({ ctx, input }: { ctx: Ctx; input: z.output<ty
     }
     if (agent.revoked_at) return { id: input.agent, revokedAt: agent.revoked_at.toISOString() };
     const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    await retireAgent(tx, input.agent, { reason: "revoked", now: clock?.now ?? new Date() });
+    await retireAgents(tx, [input.agent], { how: "revoked", reason: "revoked", now: clock?.now ?? new Date() });
     await recordChanges(tx, [{ topic: "agent", key: input.agent }, { topic: "desired", key: input.agent }]);
     const { at } = await appendEntry(tx, ctx, { type: "agent-revoked", scope: { service: null, environment: null }, payload: { agent: input.agent }, texts: { reason: input.reason } });
     await tx.$executeRaw`UPDATE agents SET revoked_at = ${at} WHERE id = ${input.agent}::uuid`;

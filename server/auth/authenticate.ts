@@ -7,6 +7,7 @@ import { checkOrigin } from "@/server/http/check-origin";
 import { isLoopbackAddress, isLoopbackHost, peerOf } from "@/server/http/peer";
 import { hitLimit } from "@/server/http/request-limits";
 import { TOKEN_PREFIXES, hashSecret } from "@/server/access/secret-token";
+import { noteSurvivor } from "@/server/inventory/note-survivor";
 import { DEMO_PERSON_ID } from "./demo-person";
 import { getAuth } from "./auth";
 import { loadActor } from "./load-actor";
@@ -50,6 +51,8 @@ export async function authenticateAgent(app: App, request: IncomingCall): Promis
   if (token !== null && token.startsWith(TOKEN_PREFIXES.agent) && SECRET.test(token.slice(4))) {
     const agent = await findAgent(app, token);
     if (agent) return { id: agent.id, kind: "agent", name: agent.name, personId: agent.id, roles: [] };
+    const ended = await noteSurvivor(app, hashSecret(token));
+    if (ended !== null) return refuse(app, request, ended);
   }
   return refuse(app, request, "The agent's token is not valid: unknown, revoked or replaced.");
 }

@@ -19,7 +19,7 @@ export const postEnroll = handle({
   status: 201,
   run: async ({ ctx, input, request }) => {
     try {
-      return await enrolAgent({ ctx, input: input.body });
+      return await enrolAgent({ ctx, input: input.body, peer: peerOf(request) });
     } catch (error) {
       if (error instanceof AppError && error.kind === "unauthenticated") await hitLimit(ctx, `enrol:${peerOf(request) ?? "unknown"}`, FAILURES);
       throw error;

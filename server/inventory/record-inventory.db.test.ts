@@ -137,7 +137,7 @@ describe("what runs, held against what is assigned", () => {
     for (const each of many) await leaveFleet({ ctx: each.ctx, input: { v: 1, reason: "scaled down" } });
     const open = await test.db.$queryRaw`SELECT FROM findings WHERE combination_id IS NOT NULL AND resolved_at IS NULL`;
     expect(open).toEqual([]);
-    const spans = await test.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM spans WHERE end_reason = 'agent-retired'`;
+    const spans = await test.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM spans WHERE end_reason = 'left'`;
     expect(spans[0]?.n).toBe(120);
   });
 });

@@ -3,7 +3,8 @@ import type { CountMove } from "@/server/drift/move-counts";
 import type { TouchedInstance } from "./diff-facts";
 
 export type PlacedInstance = TouchedInstance & { targetId: bigint; combinationId: bigint; unhealthyNow: boolean };
-export type EndedInstance = { id: bigint; reason: string; lastExit: unknown };
+/** `at`: when it ended, where that is not when we learned it. */
+export type EndedInstance = { id: bigint; reason: string; lastExit: unknown; at?: Date };
 
 type Old = { id: bigint; scope_id: bigint; combination_id: bigint; health: string; written: boolean };
 
@@ -86,14 +87,14 @@ export async function endInstances(tx: Tx, ended: readonly EndedInstance[], at: 
   if (ended.length === 0) return [];
   const old = await tx.$queryRaw<Omit<Old, "written">[]>`
     /* prepared: report-end */ WITH input AS MATERIALIZED (
-      SELECT * FROM unnest(${ended.map(({ id }) => id)}::bigint[], ${ended.map(({ reason }) => reason)}::text[], ${ended.map(({ lastExit }) => jsonOf(lastExit))}::text[]) n(id, reason, last_exit)
+      SELECT * FROM unnest(${ended.map(({ id }) => id)}::bigint[], ${ended.map(({ reason }) => reason)}::text[], ${ended.map(({ lastExit }) => jsonOf(lastExit))}::text[], ${ended.map((one) => one.at ?? at)}::timestamptz[]) n(id, reason, last_exit, at)
     ), old AS MATERIALIZED (
       SELECT i.* FROM instances i WHERE i.id IN (SELECT id FROM input) ORDER BY i.id FOR UPDATE
     ), closed AS (
       INSERT INTO spans (service_name, environment_id, partition, component, agent_id, target_id, instance_key, instance_id, image_id, combination_id, state, health,
         restarts, mutated, settings_digest, region, started_at, ended_at, end_reason, last_exit)
       SELECT coalesce(c.service_name, ''), c.environment_id, c.partition, c.component, s.agent_id, o.target_id, o.key, o.public_id, o.image_id, o.combination_id, o.state, o.health,
-        o.restarts, o.mutated, o.settings_digest, o.region, o.facts_since, greatest(${at}::timestamptz, o.facts_since), n.reason, coalesce(n.last_exit::jsonb, o.last_exit)
+        o.restarts, o.mutated, o.settings_digest, o.region, o.facts_since, greatest(n.at, o.facts_since), n.reason, coalesce(n.last_exit::jsonb, o.last_exit)
       FROM input n JOIN old o ON o.id = n.id JOIN combinations c ON c.id = o.combination_id JOIN agent_scopes s ON s.id = o.agent_scope_id
     ), removed AS (
       DELETE FROM instances i USING old WHERE i.id = old.id

@@ -3,7 +3,7 @@ import { freshnessOf, type AgentState, type Freshness, type ListeningGap } from 
 import { recordChanges } from "@/server/changes/record-change";
 import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
-import { retireAgent } from "@/server/inventory/retire-agent";
+import { retireAgents } from "@/server/inventory/retire-agents";
 import { GAP_SECONDS } from "./heartbeat";
 
 type Row = {
@@ -12,8 +12,11 @@ type Row = {
 };
 
 const BATCH = 2_000;
+/** So many retire in one transaction, and so many of these in one turn: silence is not noticed later because many are gone. */
+const RETIRED_AT_ONCE = 50;
+const MOST_TURNS = 10;
 /** How long a silent ephemeral agent stays when its pool does not say. */
-const DEFAULT_TTL_MS = 3_600_000;
+const DEFAULT_TTL_MS = 10 * 60_000;
 /** A duplicate agent that kept quiet for as many intervals is gone. */
 const DUPLICATE_INTERVALS = 10;
 
@@ -27,8 +30,10 @@ export async function watchSilence(app: App, now = new Date()): Promise<void> {
     const rows = await tx.$queryRaw<Row[]>`
       SELECT a.id::text AS agent_id, a.state, a.interval_ms, CASE WHEN p.ephemeral THEN coalesce(p.ttl_ms, ${DEFAULT_TTL_MS}::bigint) END AS ttl_ms, a.enrolled_at, s.id AS scope_id, s.last_report_at, s.freshness
       FROM agents a JOIN pools p ON p.id = a.pool_id LEFT JOIN agent_scopes s ON s.agent_id = a.id
-      WHERE a.state <> 'retired' AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => 2 * a.interval_ms / 1000.0)
-        AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND NOT p.ephemeral)
+      WHERE a.retired_at IS NULL AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => 2 * a.interval_ms / 1000.0)
+        -- Who is silent is looked at again only when its time to live may be over: many of them would crowd the others out.
+        AND NOT (a.state = 'silent' AND coalesce(s.freshness, 'silent') = 'silent' AND NOT (p.ephemeral
+          AND coalesce(s.last_report_at, a.enrolled_at) < ${now}::timestamptz - make_interval(secs => (3 * a.interval_ms + coalesce(p.ttl_ms, ${DEFAULT_TTL_MS}::bigint)) / 1000.0)))
       ORDER BY a.id, s.id LIMIT ${BATCH}`;
     const retiring = rows.length > 0 ? await moveOn(tx, rows, await readGaps(tx, rows, now), now) : [];
     await tx.$executeRaw`
@@ -38,8 +43,10 @@ export async function watchSilence(app: App, now = new Date()): Promise<void> {
         AND (f.cause ->> 'lastAt')::timestamptz < ${now}::timestamptz - make_interval(secs => ${DUPLICATE_INTERVALS}::int * a.interval_ms / 1000.0)`;
     return retiring;
   });
-  // Each by itself: taking an agent off waits for its reports, and nobody else should wait with it.
-  for (const id of overdue) await transact(app.db, (tx) => retireAgent(tx, id, { reason: "silent for its time to live", now }));
+  for (let at = 0; at < Math.min(overdue.length, RETIRED_AT_ONCE * MOST_TURNS); at += RETIRED_AT_ONCE) {
+    const some = overdue.slice(at, at + RETIRED_AT_ONCE);
+    await transact(app.db, (tx) => retireAgents(tx, some, { how: "vanished", reason: "silent for its time to live", now }));
+  }
 }
 
 /** When nobody listened: what is recorded, and what still lasts because the web has given no sign of life. */

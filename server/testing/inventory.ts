@@ -59,7 +59,7 @@ export type TestAgent = {
 export async function enrolTestAgent(test: TestApp, { environments = ["production"], name = "host-a", scopes = ["engine"] }: { environments?: string[]; name?: string; scopes?: string[] } = {}): Promise<TestAgent> {
   const admin = await test.ctx();
   const pool = `pool-${randomUUID().slice(0, 8)}`;
-  await createPool({ ctx: admin, input: { name: pool, environments, scopes, ephemeral: false } });
+  await createPool({ ctx: admin, input: { name: pool, environments, scopes, ephemeral: false, networks: [] } });
   const { token } = await createEnrolment({ ctx: admin, input: { pool, expiresInHours: 1, maxUses: 1 } });
   const enrolment = await enrolAgent({ ctx: admin, input: { v: 1, token, name, runtime: "docker", agentVersion: "1.0.0", scopes, intervalMs: 15_000 } });
   const ctx: Ctx = { ...test.app, actor: { id: enrolment.agent, kind: "agent", name, personId: enrolment.agent, roles: [] }, requestId: "test" };

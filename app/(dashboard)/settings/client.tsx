@@ -17,13 +17,14 @@ import { HangingCell, Table } from "@/components/ui/table";
 import { Timestamp } from "@/components/ui/timestamp";
 import type { Tone } from "@/components/ui/tone";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
-import type { CreatedToken, EnrolmentDto, PoolDto, TokenDto } from "@/lib/contract/access";
+import type { CreatedToken, TokenDto } from "@/lib/contract/access";
 import type { AgentDto, EnvironmentDto } from "@/lib/contract/fleet";
 import type { Role } from "@/lib/domain/access/roles";
 import { deleteJson, postJson, putJson } from "@/lib/queries/api-client";
-import { agentsQuery, environmentsQuery, poolsQuery, tokensQuery } from "@/lib/queries/queries";
+import { agentsQuery, environmentsQuery, tokensQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
 import { ListError, Outcome, text } from "./form-parts";
+import { Hosts } from "./hosts";
 import { SettingsNav } from "./nav";
 import { ScopeFields } from "./scope-fields";
 import { useAct } from "./use-act";
@@ -40,102 +41,6 @@ export function SettingsPage() {
       <People />
       <Environments environments={environments.data?.items ?? []} error={environments.error} />
     </>
-  );
-}
-
-function Hosts({ environments }: { environments: readonly EnvironmentDto[] }) {
-  const client = useQueryClient();
-  const refusal = useRefusal();
-  const { data, error } = useQuery(poolsQuery());
-  const pool = useAct<PoolDto>();
-  const enrolment = useAct<EnrolmentDto>();
-
-  function create(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const element = event.currentTarget;
-    const form = new FormData(element);
-    const chosen = form.getAll("environments").filter((value) => typeof value === "string");
-    void pool.run(async () => {
-      const made = await postJson<PoolDto>("pools", { name: text(form, "name"), environments: chosen });
-      await client.invalidateQueries({ queryKey: ["settings", "pools"] });
-      element.reset();
-      return made;
-    });
-  }
-
-  const pools = data?.items ?? [];
-  return (
-    <section className="section" aria-labelledby="hosts">
-      <SectionHead id="hosts" title="Hosts" note="a pool says for which environments its hosts may report" />
-      <ListError error={error} what="Pools" />
-      {data && pools.length === 0 ? <StateView kind="empty" title="No pool yet." body="Make one, then a token that admits a host into it." /> : null}
-      {pools.length > 0 ? (
-        <Table label="Pools" stack>
-          <thead>
-            <tr>
-              <th scope="col">Pool</th>
-              <th scope="col">Environments</th>
-              <th scope="col" className="num">
-                Agents
-              </th>
-              <th scope="col">
-                <span className="visually-hidden">Action</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {pools.map((item) => (
-              <tr key={item.id}>
-                <th scope="row">
-                  {item.name} {item.closed ? <Tag>closed</Tag> : null} {item.ephemeral ? <Tag>ephemeral</Tag> : null}
-                </th>
-                <td>{item.environments.join(", ")}</td>
-                <td className="num">
-                  {formatCount(item.agents)}
-                  {item.maxAgents === null ? null : ` of ${formatCount(item.maxAgents)}`}
-                </td>
-                <td className="num" data-phone="wide">
-                  <Button
-                    size="small"
-                    aria-label={`Make an enrolment token for ${item.name}`}
-                    disabledReason={item.closed ? "This pool is closed." : refusal("agents.enrol")}
-                    onClick={() => void enrolment.run(() => postJson<EnrolmentDto>("enrolments", { pool: item.name }))}
-                  >
-                    Connect a host
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </Table>
-      ) : null}
-      <Outcome act={enrolment}>
-        {(made) => (
-          <div className="section-gap">
-            <p>
-              Run this on the host, before <Timestamp at={made.expiresAt} />. It admits {made.maxUses === null ? "any number of hosts" : `${made.maxUses} ${plural(made.maxUses, "host")}`} and is not shown again.
-            </p>
-            <CopyBlock text={`${made.command}\nnode plumbline.mjs agent run`} label="Copy the commands" />
-          </div>
-        )}
-      </Outcome>
-      <details className="make">
-        <summary>New pool</summary>
-        <form className="entry-form" onSubmit={create}>
-          <Input label="Name" name="name" required pattern="[a-z0-9][a-z0-9._\-]*" maxLength={63} error={pool.fields.get("name") ?? null} autoCapitalize="none" spellCheck={false} hint="Small letters, digits, dots and dashes: shop-prod" />
-          <fieldset className="choice">
-            <legend className="field-label">Environments</legend>
-            {environments.map((environment) => (
-              <Checkbox key={environment.name} name="environments" value={environment.name} label={environment.name} />
-            ))}
-          </fieldset>
-          <Button type="submit" disabledReason={refusal("pools.create")} aria-busy={pool.busy}>
-            Make the pool
-          </Button>
-        </form>
-        <Outcome act={pool}>{(made) => <p>Pool {made.name} is open.</p>}</Outcome>
-      </details>
-    </section>
   );
 }
 

@@ -79,6 +79,8 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/pins/end": { ask: "pins.end", body: { pin: standing, reason } },
   "GET /api/v1/pools": { ask: "fleet.read" },
   "POST /api/v1/pools": { ask: "pools.create", body: { name: "hosts", environments: ["staging"] } },
+  "PATCH /api/v1/pools/{pool}": { ask: "pools.change", body: { maxAgents: 5 } },
+  "POST /api/v1/pools/{pool}/close": { ask: "pools.close", body: { reason } },
   "POST /api/v1/promotions": { ask: "rollouts.promote", body: { ...place, version: "1.0.0" } },
   "GET /api/v1/recalls": { ask: "releases.read" },
   "POST /api/v1/recalls/lift": { ask: "recalls.lift", body: { service: "payments", version: "0.9.0", reason } },
@@ -134,7 +136,7 @@ type Caller = (typeof callers)[number];
 
 let test: TestApp;
 const tokens = new Map<Caller, Record<string, string>>();
-const ids: Record<string, string> = { id: unknown, service: "payments" };
+const ids: Record<string, string> = { id: unknown, service: "payments", pool: "hosts" };
 
 beforeAll(async () => {
   test = await createTestApp();

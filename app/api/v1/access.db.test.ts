@@ -136,9 +136,9 @@ describe("pools, enrolments, environments, invitations", () => {
   it("opens a pool and makes an enrolment line that pins the ledger's key", async () => {
     const admin = await test.bearer("admin");
     expect((await createPool(call("POST", "/api/v1/pools", admin, { name: "hosts", environments: ["nowhere"] }))).status).toBe(400);
-    expect((await createPool(call("POST", "/api/v1/pools", admin, { name: "hosts", environments: ["production", "dev"], ttlHours: 2 }))).status).toBe(201);
+    expect((await createPool(call("POST", "/api/v1/pools", admin, { name: "hosts", environments: ["production", "dev"], ephemeral: true, ttlMinutes: 120 }))).status).toBe(201);
     expect((await createPool(call("POST", "/api/v1/pools", admin, { name: "hosts", environments: ["dev"] }))).status).toBe(409);
-    expect((await (await listPools(call("GET", "/api/v1/pools", await test.bearer("viewer")))).json()).items).toMatchObject([{ name: "hosts", environments: ["dev", "production"], ttlHours: 2, agents: 0 }]);
+    expect((await (await listPools(call("GET", "/api/v1/pools", await test.bearer("viewer")))).json()).items).toMatchObject([{ name: "hosts", environments: ["dev", "production"], ttlMinutes: 120, agents: 0 }]);
     const made = await createEnrolment(call("POST", "/api/v1/enrolments", admin, { pool: "hosts" }));
     const { token, command } = await made.json();
     expect(token).toMatch(/^ple_[A-Za-z0-9_-]{43}\.[0-9a-f]{16}$/);

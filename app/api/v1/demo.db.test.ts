@@ -41,7 +41,7 @@ describe("the demo person", () => {
 describe("an agent", () => {
   it("is refused from the moment it is revoked, by either of its tokens", async () => {
     const ctx = await test.ctx("admin");
-    const pool = await createPool({ ctx, input: { name: "hosts", environments: ["dev"], scopes: ["engine"], ephemeral: false } });
+    const pool = await createPool({ ctx, input: { name: "hosts", environments: ["dev"], scopes: ["engine"], ephemeral: false, networks: [] } });
     const id = randomUUID();
     const [token, previous] = [0, 1].map(() => `pla_${randomBytes(32).toString("base64url")}`) as [string, string];
     await test.db.$executeRaw`INSERT INTO actors (id, kind, display_name) VALUES (${id}::uuid, 'agent', 'host')`;

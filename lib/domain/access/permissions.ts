@@ -56,6 +56,8 @@ const TABLE = {
   "agents.enrol": ["admin"],
   "agents.revoke": ["admin"],
   "pools.create": ["admin"],
+  "pools.change": ["admin"],
+  "pools.close": ["admin"],
   "environments.write": ["admin"],
   "tokens.create": ["admin"],
   "tokens.revoke": ["admin"],

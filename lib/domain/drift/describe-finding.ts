@@ -126,7 +126,7 @@ export function describeFinding(facts: FindingFacts): string {
     case "clock-skew":
       return "Its clock differs from this server's by more than two minutes. Times of events there are off.";
     case "duplicate-agent":
-      return "An ended run of this agent keeps reporting beside the current one: two processes use one identity.";
+      return facts.detail === null ? "An ended run of this agent keeps reporting beside the current one: two processes use one identity." : `Two processes speak for one host: ${facts.detail}. Nothing that the older one says is taken.`;
     case "partial-rollout":
       return "It was stopped before all targets had the new release. Both sides are as decided; promotion is held.";
     case "contested":

@@ -60,6 +60,7 @@ export const ENTRY_TYPES = [
   "unpinned",
   "authority-changed",
   "hook-changed",
+  "pool-changed",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 

@@ -45,6 +45,8 @@ import * as partitionsPreview from "../partitions/preview/route";
 import * as pins from "../pins/route";
 import * as pinsEnd from "../pins/end/route";
 import * as pools from "../pools/route";
+import * as poolsPool from "../pools/[pool]/route";
+import * as poolsPoolClose from "../pools/[pool]/close/route";
 import * as promotions from "../promotions/route";
 import * as recalls from "../recalls/route";
 import * as recallsLift from "../recalls/lift/route";
@@ -121,6 +123,8 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/pins", handlers: pins },
   { path: "/api/v1/pins/end", handlers: pinsEnd },
   { path: "/api/v1/pools", handlers: pools },
+  { path: "/api/v1/pools/{pool}", handlers: poolsPool },
+  { path: "/api/v1/pools/{pool}/close", handlers: poolsPoolClose },
   { path: "/api/v1/promotions", handlers: promotions },
   { path: "/api/v1/recalls", handlers: recalls },
   { path: "/api/v1/recalls/lift", handlers: recallsLift },
