@@ -39,6 +39,8 @@ const AFTER_COUNT: Record<Condition, string> = {
   "partial-rollout": "left by a partial rollout",
   contested: "contested",
   flapping: "comes and goes",
+  "pool-shrunk": "agents lost by a pool",
+  "pool-below-minimum": "agents short of a pool's minimum",
   waived: "waived",
 };
 

@@ -174,6 +174,8 @@ export type InstanceDto = z.infer<typeof instanceDto>;
 export const instancePage = page(instanceDto);
 
 export const instanceDetail = instanceDto.extend({
+  /** For one that is not there any more: when it was last there, and the word for how that ended. What is said of it is of then. */
+  ended: z.strictObject({ at: instant, reason: z.string() }).nullable(),
   digests: z.array(z.strictObject({ digest, kind: z.string(), repository: z.string().nullable() })),
   mutated: z.strictObject({ count, paths: z.array(z.string()) }).nullable(),
   lastExit: z.strictObject({ code: z.int(), at: instant.optional(), oom: z.boolean().optional() }).nullable(),
@@ -182,7 +184,7 @@ export const instanceDetail = instanceDto.extend({
   cannotActReason: z.string().nullable(),
   generation: z.int().nullable(),
   findings: z.array(findingDto),
-  /** The last 24 h: closed spans and the open one, oldest first. */
+  /** The last 24 h, of one that has ended the last before that: closed spans and the open one, oldest first. */
   lane: z.array(z.strictObject({ from: instant, to: instant.nullable(), version: z.string().nullable(), digest: digest.nullable(), state: z.string(), health: z.string(), endReason: z.string().nullable() })),
   events: z.array(z.strictObject({ at: instant, kind: z.string(), by: z.string().nullable(), learnedAt: instant, detail: z.record(z.string(), z.unknown()) })),
   raw: z.record(z.string(), z.unknown()),

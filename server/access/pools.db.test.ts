@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPoolRequest } from "@/lib/contract/access";
 import { enrolRequest, inventoryReport, type EnrolResponse } from "@/lib/contract/agent";
+import { instanceDetail } from "@/lib/contract/fleet";
 import type { Ctx } from "@/server/context";
+import { getInstance } from "@/server/drift/get-instance";
 import { noteSurvivor } from "@/server/inventory/note-survivor";
 import { enrolAgent } from "@/server/inventory/enrol-agent";
 import { leaveFleet } from "@/server/inventory/leave-fleet";
@@ -145,6 +147,9 @@ describe("the end of an agent", () => {
     expect(await agentRow(agent)).toEqual({ state: "retired", reason: "scaled in", successor: null, instances: 0, spans: ["left"], ends: [at], targets: 0, findings: 0 });
     await watchSilence(test.app, new Date(Date.now() + 3_600_000));
     expect(await agentRow(agent)).toMatchObject({ findings: 0, spans: ["left"] });
+    const [span] = await test.db.$queryRaw<{ id: string }[]>`SELECT instance_id::text AS id FROM spans WHERE agent_id = ${agent}::uuid`;
+    const instance = await getInstance({ ctx: admin, input: { id: span?.id ?? "" } });
+    expect(instanceDetail.parse(instance)).toMatchObject({ key: "web-1", ended: { at: at.toISOString(), reason: "left" }, agent: { id: agent }, lane: [{ endReason: "left" }] });
   });
 
   it("comes after ten minutes of silence in an ephemeral pool, and is dated to when it was last seen", async () => {

@@ -3,6 +3,7 @@ import { instanceDetail, type InstanceDetail } from "@/lib/contract/fleet";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
+import { getEndedInstance } from "./get-ended-instance";
 import { loadFindings } from "./load-findings";
 import { loadInstances } from "./load-instances";
 import { digestOfImage, readImages, readReleases } from "./read-references";
@@ -16,7 +17,7 @@ type Row = {
 type SpanRow = { started_at: Date; ended_at: Date; image_id: bigint; combination_id: bigint; running_release_id: string | null; state: string; health: string; end_reason: string };
 const facts = z.object({ mutated: instanceDetail.shape.mutated, lastExit: instanceDetail.shape.lastExit, managedBy: instanceDetail.shape.managedBy });
 
-/** One running copy with its last 24 hours. @throws AppError not-found, also for one that the actor may not see */
+/** One copy with its last 24 hours; of one that is not there any more those before its end. @throws AppError not-found, also for one that the actor may not see */
 export async function getInstance({ ctx, input, now = new Date() }: { ctx: Ctx; input: { id: string }; now?: Date }): Promise<InstanceDetail> {
   authorise(ctx, "instances.read");
   const { db } = ctx;
@@ -26,7 +27,8 @@ export async function getInstance({ ctx, input, now = new Date() }: { ctx: Ctx; 
     FROM instances i JOIN combinations c ON c.id = i.combination_id JOIN targets t ON t.id = i.target_id JOIN agent_scopes s ON s.id = i.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
     WHERE i.public_id = ${input.id}::uuid`;
   const [instance] = row ? await loadInstances(db, [row.id]) : [];
-  if (!row || !instance || !visibleTo(ctx, "instances.read", { ...(instance.service !== null && { service: instance.service }), environment: instance.environment })) throw notFound("instance");
+  if (!row) return getEndedInstance(ctx, input.id);
+  if (!instance || !visibleTo(ctx, "instances.read", { ...(instance.service !== null && { service: instance.service }), environment: instance.environment })) throw notFound("instance");
 
   const since = new Date(now.getTime() - DAY_MS);
   const [spans, findingIds, events] = await Promise.all([
@@ -44,6 +46,7 @@ export async function getInstance({ ctx, input, now = new Date() }: { ctx: Ctx; 
   return {
     ...instance,
     ...known,
+    ended: null,
     digests: (images.get(row.image_id)?.digests ?? []).map(({ digest, kind, repository }) => ({ digest, kind, repository: repository ?? null })),
     canAct: row.can_act,
     cannotActReason: row.cannot_act_reason,

@@ -30,7 +30,7 @@ export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; in
   rows.sort((a, b) => (a.service === b.service ? (a.environment < b.environment ? -1 : 1) : a.service < b.service ? -1 : 1));
   const findings = await ctx.db.$queryRaw<{ service: string | null; environment: string | null }[]>`
     SELECT DISTINCT f.service_name AS service, e.name::text AS environment FROM findings f LEFT JOIN environments e ON e.id = f.environment_id
-    WHERE f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL AND f.kind NOT IN ('clock-skew', 'will-revert', 'tag-moved')
+    WHERE f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL AND f.kind NOT IN ('clock-skew', 'will-revert', 'tag-moved', 'pool-shrunk', 'pool-below-minimum')
       AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})`;
   const shown = new Set(rows.map((row) => `${row.service} ${row.environment}`));
   const open = findings.some((row) => (row.service === null ? input.service === undefined && input.environment === undefined : shown.has(`${row.service} ${row.environment}`)));

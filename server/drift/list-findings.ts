@@ -59,7 +59,7 @@ export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx;
     const first = own[0];
     const facts = {
       kind: group.kind, service: group.service, environment: group.environment, instances: group.instances, runningVersion: running?.version ?? null, runningService: running?.service ?? null,
-      runningDigest: digestOfImage(image), assignedVersion: first?.assigned?.version ?? null, approvedFor: running?.approvedFor ?? [], agent: first?.agent ?? null, detail: own.length === 1 ? (first?.detail ?? null) : null,
+      runningDigest: digestOfImage(image), assignedVersion: first?.assigned?.version ?? null, approvedFor: running?.approvedFor ?? [], agent: group.kind.startsWith("pool-") && group.findings > 1 ? null : (first?.agent ?? null), detail: own.length === 1 ? (first?.detail ?? null) : null,
     };
     return {
       key: keyOf(group),
@@ -116,7 +116,7 @@ function isVisible(ctx: Ctx, { service, environment }: { service: string | null;
 function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
   return ctx.db.$queryRaw<GroupRow[]>`
     WITH counted AS (
-      SELECT f.id, f.kind, f.service_name, f.environment_id, f.partition, f.image_id, f.since, f.opened_at, ${waiverSql("f", "f.kind")} IS NOT NULL AND f.resolved_at IS NULL AS waived,
+      SELECT f.id, f.kind, f.service_name, f.environment_id, f.partition, f.image_id, f.since, f.opened_at, f.pool_id IS NOT NULL AS about_pool, ${waiverSql("f", "f.kind")} IS NOT NULL AND f.resolved_at IS NULL AS waived,
         coalesce(f.target_id || '/' || f.image_id, f.combination_id::text, f.id::text) AS place,
         CASE WHEN f.combination_id IS NULL OR f.resolved_at IS NOT NULL THEN f.count
           ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS instances
@@ -127,7 +127,7 @@ function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
     ), placed AS (
       SELECT *, row_number() OVER (PARTITION BY place, waived ORDER BY instances DESC, id) = 1 AS first_here FROM counted WHERE instances > 0
     ), grouped AS (
-      SELECT kind, service_name, environment_id, partition, image_id, waived, count(*)::int AS findings, sum(instances)::int AS instances, coalesce(sum(instances) FILTER (WHERE first_here), 0)::int AS counted_here, min(since) AS since,
+      SELECT kind, service_name, environment_id, partition, image_id, waived, count(*)::int AS findings, sum(instances)::int AS instances, coalesce(sum(instances) FILTER (WHERE first_here AND NOT about_pool), 0)::int AS counted_here, min(since) AS since,
         (array_agg(id::text ORDER BY instances DESC, opened_at DESC, id))[1:${MOST_ROWS}::int] AS ids
       FROM placed GROUP BY 1, 2, 3, 4, 5, 6
       ORDER BY instances DESC LIMIT 2000)

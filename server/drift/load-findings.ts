@@ -17,14 +17,14 @@ type Row = {
 export async function loadFindings(db: Db, ids: readonly string[]): Promise<FindingDto[]> {
   if (ids.length === 0) return [];
   const rows = await db.$queryRaw<Row[]>`
-    SELECT f.id::text, f.kind, f.service_name, f.service_id::text, e.name::text AS environment, f.partition, f.target_id, t.key AS target_key, a.name AS agent, a.region, f.image_id,
+    SELECT f.id::text, f.kind, f.service_name, f.service_id::text, e.name::text AS environment, f.partition, f.target_id, t.key AS target_key, coalesce(a.name, 'the pool ' || pl.name) AS agent, a.region, f.image_id,
       v.running_release_id::text, coalesce(v.desired_release_id, d.release_id)::text AS desired_release_id, asg.release_id::text AS assigned_release_id, t.can_act, f.cause,
       CASE WHEN f.combination_id IS NULL OR f.resolved_at IS NOT NULL THEN f.count
         ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS count,
       f.sample_keys, x.samples, x.mutated_paths, f.since, f.opened_at, f.resolved_at, w2.id::text AS waiver_id, coalesce(wa.display_name, 'Plumbline') AS waived_by, wt.text AS waived_reason, w2.expires_at AS waived_until
     FROM unnest(${ids}::uuid[]) WITH ORDINALITY w(id, place) JOIN findings f ON f.id = w.id
     LEFT JOIN environments e ON e.id = f.environment_id LEFT JOIN targets t ON t.id = f.target_id LEFT JOIN target_desired d ON d.target_id = f.target_id
-    LEFT JOIN agent_scopes s ON s.id = coalesce(t.agent_scope_id, f.agent_scope_id) LEFT JOIN agents a ON a.id = s.agent_id
+    LEFT JOIN agent_scopes s ON s.id = coalesce(t.agent_scope_id, f.agent_scope_id) LEFT JOIN agents a ON a.id = s.agent_id LEFT JOIN pools pl ON pl.id = f.pool_id
     LEFT JOIN assignments asg ON asg.service_id = f.service_id AND asg.environment_id = f.environment_id AND asg.partition = f.partition
     LEFT JOIN waivers w2 ON f.resolved_at IS NULL AND w2.id = ${waiverSql("f", "f.kind")} LEFT JOIN actors wa ON wa.id = w2.actor_id
     LEFT JOIN ledger_texts wt ON wt.entry_seq = w2.entry_seq AND wt.field = 'reason'

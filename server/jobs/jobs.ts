@@ -9,6 +9,7 @@ import { prune } from "./prune";
 import type { Job } from "./run-jobs";
 import { settleMissing } from "./settle-missing";
 import { watchPolicies } from "./watch-policies";
+import { watchPools } from "./watch-pools";
 import { watchSilence } from "./watch-silence";
 
 const MINUTE_MS = 60_000;
@@ -23,6 +24,7 @@ export const jobs: readonly Job[] = [
   { name: "run-checks", everyMs: 500, leased: false, run: runChecks },
   ...DELIVERY_LANES.map((lane): Job => ({ name: `send-deliveries-${lane}`, everyMs: 500, leased: false, run: (app) => sendDeliveries(app) })),
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
+  { name: "watch-pools", everyMs: 5_000, leased: true, run: (app) => watchPools(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
   { name: "notify-findings", everyMs: 2_000, leased: true, run: notifyFindings() },
   { name: "watch-policies", everyMs: 2_000, leased: true, run: watchPolicies() },

@@ -201,7 +201,7 @@ async function recordRefusal(tx: Tx, agentId: string, { reason, detail, version:
     WITH opened AS (
       INSERT INTO findings (kind, agent_scope_id, cause, count, since, opened_at)
       SELECT 'ledger-refused', id, ${refusal}::jsonb, 1, ${now}, ${now} FROM agent_scopes WHERE agent_id = ${agentId}::uuid ORDER BY id LIMIT 1
-      ON CONFLICT (kind, target_id, agent_scope_id, combination_id, rollout_id, image_id) WHERE resolved_at IS NULL DO UPDATE SET cause = excluded.cause RETURNING id)
+      ON CONFLICT (kind, target_id, agent_scope_id, combination_id, rollout_id, image_id, pool_id) WHERE resolved_at IS NULL DO UPDATE SET cause = excluded.cause RETURNING id)
     INSERT INTO changes (topic, key) SELECT 'findings', id::text FROM opened`;
   await recordChanges(tx, [{ topic: "agent", key: agentId }]);
 }

@@ -60,7 +60,7 @@ export const FINDING_CATEGORIES = [
 ] as const satisfies readonly DriftCategory[];
 export type FindingCategory = (typeof FINDING_CATEGORIES)[number];
 
-/** Disagreements that are not about one combination of facts: an agent, the ledger, a rollout. */
+/** Disagreements that are not about one combination of facts: an agent, the ledger, a rollout, a pool. */
 export const OTHER_FINDING_KINDS = [
   "silent",
   "ledger-refused",
@@ -69,6 +69,8 @@ export const OTHER_FINDING_KINDS = [
   "partial-rollout",
   "contested",
   "flapping",
+  "pool-shrunk",
+  "pool-below-minimum",
 ] as const;
 export type OtherFindingKind = (typeof OTHER_FINDING_KINDS)[number];
 
@@ -84,6 +86,8 @@ const OTHER_KIND_SEVERITY: Record<OtherFindingKind, Severity> = {
   "partial-rollout": "drift",
   contested: "drift",
   flapping: "drift",
+  "pool-shrunk": "warning",
+  "pool-below-minimum": "drift",
 };
 
 const RANK: ReadonlyMap<string, number> = new Map(DRIFT_CATEGORIES.map((category, index) => [category, index]));

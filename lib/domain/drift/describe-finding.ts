@@ -16,7 +16,7 @@ export interface FindingFacts {
   assignedVersion: string | null;
   /** The environments that the running release is approved for. */
   approvedFor: readonly string[];
-  /** The agent or host that it is about, where it is about one. */
+  /** The agent, host or pool that it is about, where it is about one. */
   agent: string | null;
   /** Paths that were changed, or what else the runtime said. */
   detail: string | null;
@@ -76,6 +76,10 @@ export function titleOfFinding(facts: Pick<FindingFacts, "kind" | "service" | "e
       return `Something else keeps changing ${service}${where}`;
     case "flapping":
       return `${service} comes and goes${where}`;
+    case "pool-shrunk":
+      return facts.agent === null ? `Pools lost half of their agents${where}` : `${capitalise(facts.agent)} lost half of its agents`;
+    case "pool-below-minimum":
+      return facts.agent === null ? `Pools have too few agents${where}` : `${capitalise(facts.agent)} has too few agents`;
     default:
       return facts.kind satisfies never;
   }
@@ -133,6 +137,10 @@ export function describeFinding(facts: FindingFacts): string {
       return `It was put back twice and changed again${facts.detail === null ? "" : ` by ${facts.detail}`}. Plumbline does not fight longer.`;
     case "flapping":
       return `What is found here comes and goes${facts.detail === null ? "" : `: ${facts.detail}`}. It counts once until it was quiet for half an hour.`;
+    case "pool-shrunk":
+      return `Half of its agents stopped reporting within five minutes${facts.detail === null ? "" : `: ${facts.detail}`}.`;
+    case "pool-below-minimum":
+      return `Fewer agents report than it should have at least${facts.detail === null ? "" : `: ${facts.detail}`}. No other one took their place.`;
     default:
       return facts.kind satisfies never;
   }

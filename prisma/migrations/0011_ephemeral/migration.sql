@@ -32,6 +32,7 @@ BEGIN
 END $$;
 DROP INDEX findings_open_once;
 CREATE UNIQUE INDEX findings_open_once ON findings (kind, target_id, agent_scope_id, combination_id, rollout_id, image_id, pool_id) NULLS NOT DISTINCT WHERE resolved_at IS NULL;
+CREATE INDEX findings_pool ON findings (pool_id) WHERE pool_id IS NOT NULL AND resolved_at IS NULL;
 
 -- ---------------------------------------------------------------------------------------------
 -- Environments that are there as long as something reports for them.

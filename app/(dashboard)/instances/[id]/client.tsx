@@ -56,9 +56,15 @@ function Instance({ instance }: { instance: InstanceDetail }) {
         }
         parts={describeInstance(instance)}
         sub={
-          <>
-            Last report <Age at={instance.lastReportAt} suffix="ago" />; unchanged since <Timestamp at={instance.factsSince} />.
-          </>
+          instance.ended ? (
+            <>
+              Last seen <Timestamp at={instance.ended.at} />. What follows is of then.
+            </>
+          ) : (
+            <>
+              Last report <Age at={instance.lastReportAt} suffix="ago" />; unchanged since <Timestamp at={instance.factsSince} />.
+            </>
+          )
         }
       />
       {instance.freshness === "fresh" ? null : <StateView kind="stale" since={instance.lastReportAt} body={instance.freshness === "silent" ? "Its agent is silent: what runs now is unknown." : "Its agent is late."} />}

@@ -8,16 +8,28 @@ import type { Tone } from "@/components/ui/tone";
 import type { VerdictPart } from "@/components/ui/verdict";
 import type { InstanceDetail } from "@/lib/contract/fleet";
 
-/** Silence outweighs what was last known. */
+/** Silence outweighs what was last known, and what is over is no news. */
 export function toneOfInstance(instance: InstanceDetail): Tone {
+  if (instance.ended) return "neutral";
   return instance.freshness === "silent" ? "unknown" : toneOfSeverity(instance.severity);
 }
+
+/** How an instance ended, by the word in its last span. */
+const ENDS: Record<string, string> = {
+  exited: "it exited",
+  gone: "its host does not list it any more",
+  left: "its host left the fleet",
+  vanished: "its host fell silent and is gone",
+  "re-enrolled": "its host was enrolled again",
+  revoked: "its agent was revoked",
+};
 
 /** What this instance runs, held against what is assigned. */
 export function describeInstance(instance: InstanceDetail): VerdictPart[] {
   const tone = toneOfInstance(instance);
   const key = { strong: instance.key };
   const runs = instance.running.version ?? "bytes that no release names";
+  if (instance.ended) return [{ shape: "neutral" }, key, ` is not there any more: ${ENDS[instance.ended.reason] ?? "its facts ended"}. It last ran ${runs}.`];
   if (instance.freshness === "silent") return [{ shape: "unknown" }, key, ` is silent. It last ran ${runs}; what runs now is unknown.`];
   const worst = instance.categories.filter((category) => category !== "in-sync");
   const ill: VerdictPart[] = instance.health === "unhealthy" ? [" ", { shape: "alert" }, "It is unhealthy."] : [];
@@ -35,14 +47,15 @@ function toneOfHealth(span: InstanceDetail["lane"][number], assigned: string | n
   return assigned !== null && span.digest !== null && span.digest !== assigned ? "drift" : "match";
 }
 
-/** The last 24 hours, ending now (epoch ms). A gap stays a gap; after the last report nothing is known. */
+/** The last 24 hours, ending now (epoch ms), or with what has ended. A gap stays a gap; after the last report nothing is known. */
 export function toInstanceLane(instance: InstanceDetail, nowMs: number): { from: number; to: number; segments: LaneSegment[] } {
-  const from = nowMs - DAY_MS;
+  const end = instance.ended ? toMs(instance.ended.at) : nowMs;
+  const from = end - DAY_MS;
   const until = instance.freshness === "silent" ? toMs(instance.lastReportAt) : nowMs;
   const assigned = instance.assigned?.digest ?? null;
   return {
     from,
-    to: nowMs,
+    to: end,
     segments: instance.lane
       .map((span): LaneSegment => {
         const words = [span.state === "running" ? null : span.state, span.health === "unhealthy" ? "unhealthy" : null, span.endReason].filter(Boolean).join(", ");
