@@ -2,7 +2,7 @@ import { z } from "zod";
 import { DRIFT_CATEGORIES, FINDING_KINDS, SEVERITIES } from "@/lib/domain/drift/categories";
 import { FRESHNESS } from "@/lib/domain/fleet/freshness";
 import { HEALTH, INSTANCE_STATES } from "@/lib/domain/fleet/health";
-import { AUTHORITIES, ROLLOUT_KINDS } from "@/lib/domain/rollout/statuses";
+import { AUTHORITIES, ROLLOUT_KINDS, TARGET_KINDS } from "@/lib/domain/rollout/statuses";
 import { count, cursor, digest, instant, limit, name, page, shortText, uuid } from "./primitives";
 import { pinRef, releaseRef } from "./rollouts";
 
@@ -214,6 +214,8 @@ export const serviceDto = z.strictObject({
       oldestReportAt: instant.nullable(),
     }),
   ),
+  /** Runs that are over, counted by target and bytes, the latest first. */
+  runs: z.array(z.strictObject({ target: z.string(), agent: z.string(), kind: z.enum(TARGET_KINDS), environment: z.string(), digest: digest.nullable(), version: z.string().nullable(), runs: count, failed: count, firstAt: instant, lastAt: instant, lastExit: z.int().nullable() })).max(50),
   /** Per environment, who was assigned when, newest first. */
   history: z.array(z.strictObject({ environment: z.string(), partition: z.string(), at: instant, kind: z.enum(ROLLOUT_KINDS), version: z.string().nullable(), rollout: uuid, number: z.int(), status: z.string() })).max(200),
 });

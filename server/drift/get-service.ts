@@ -8,6 +8,7 @@ import { externalSql } from "@/server/authority/authority-sql";
 import { loadPins, refOfPin } from "@/server/policies/list-pins";
 import { pinnedSql } from "@/server/policies/pin-sql";
 import { digestOfImage, environmentDtoOf, readEnvironments, readImages, readReleases, refOf } from "./read-references";
+import { readRuns } from "./read-runs";
 
 type PlaceRow = {
   environment_id: string; partition: string; release_id: string | null; entry_seq: bigint | null; revision: bigint | null; updated_at: Date | null; external: boolean; assigned_by: string | null;
@@ -30,7 +31,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   const serviceId = known?.id ?? null;
   const environments = (await readEnvironments(db)).filter((environment) => visibleTo(ctx, "fleet.read", { service: name, environment: environment.name }));
   const environmentIds = environments.map(({ id }) => id);
-  const [places, running, history] = await Promise.all([
+  const [places, running, history, runs] = await Promise.all([
     db.$queryRaw<PlaceRow[]>`
       SELECT p.environment_id::text, p.name::text AS partition, a.release_id::text, a.entry_seq, a.revision, a.updated_at, ${externalSql("p.service_id", "p.environment_id", "p.name")} AS external, coalesce(by.display_name, 'Plumbline') AS assigned_by,
         p.selector, n.id::text AS pin_id, h.entry_seq AS hold_entry, h.release_id::text AS hold_release_id, h.created_at AS hold_at, hb.display_name AS hold_by, r.id::text AS rollout_id, r.number, r.kind, t.verified, t.total
@@ -50,8 +51,9 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
     db.$queryRaw<{ environment_id: string; partition: string; at: Date; kind: RolloutKind; version: string | null; rollout: string; number: bigint; status: string }[]>`
       SELECT r.environment_id::text, r.partition::text, r.created_at AS at, r.kind, v.version, r.id::text AS rollout, r.number, r.status FROM rollouts r LEFT JOIN releases v ON v.id = r.to_release_id
       WHERE r.service_id = ${serviceId}::uuid AND r.environment_id = ANY(${environmentIds}::uuid[]) ORDER BY r.number DESC LIMIT ${MOST_HISTORY}`,
+    readRuns(db, name, environmentIds),
   ]);
-  if (!known && running.length === 0) throw notFound("service");
+  if (!known && running.length === 0 && runs.length === 0) throw notFound("service");
   const releases = await readReleases(db, [...places.flatMap((place) => [place.release_id, place.hold_release_id]), ...running.map((row) => row.running_release_id)]);
   const images = await readImages(db, running.map((row) => row.image_id));
   const pins = new Map((await loadPins(db, { ids: places.flatMap((place) => place.pin_id ?? []) })).map((pin) => [pin.id, refOfPin(pin)]));
@@ -94,6 +96,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
         };
       });
     }),
+    runs,
     history: history.map((row) => ({
       environment: environments.find(({ id }) => id === row.environment_id)?.name ?? "", partition: row.partition, at: row.at.toISOString(), kind: row.kind, version: row.version, rollout: row.rollout, number: Number(row.number), status: row.status,
     })),

@@ -14,6 +14,7 @@ import { AppError } from "@/server/errors";
 import { diffInstances, diffTargets, readInstancesOf, readTargets, type KnownTarget, type RunningInstance, type TouchedInstance } from "./diff-facts";
 import { mapContainer, repositoriesOf, type LedgerNames, type Mapped } from "./mapping-rules";
 import { keyIn, type ReportingScope, type ScopedReport } from "./reporting-scope";
+import { rollUpRuns, type EndedRun } from "./roll-up-runs";
 import { storeImages } from "./store-images";
 import { endInstances, insertInstances, updateInstances, type EndedInstance, type PlacedInstance } from "./write-instances";
 
@@ -50,8 +51,11 @@ export async function applyReports(tx: Tx, reports: readonly ScopedReport[], { d
       const last = exited.get(keyIn(scopeId, key));
       return { id, reason: last ? "exited" : "gone", lastExit: last?.lastExit ?? null };
     });
-  await insertEvents(tx, reports);
-  if (targetDiff.changed.length + targetDiff.goneIds.length + diff.touched.length + ended.length === 0) return { createdCombinations: [] };
+  const runs = await insertEvents(tx, reports);
+  if (targetDiff.changed.length + targetDiff.goneIds.length + diff.touched.length + ended.length === 0) {
+    await rollUpRuns(tx, runs);
+    return { createdCombinations: [] };
+  }
 
   const endedIds = new Set(ended.map(({ id }) => id));
   const targets = await storeTargets(tx, reports, { names, now, touched: diff.touched, targetDiff });
@@ -78,6 +82,7 @@ export async function applyReports(tx: Tx, reports: readonly ScopedReport[], { d
   const presenceIds = [...targetDiff.changed.flatMap((row) => targets.get(keyIn(row.scope_id, row.key))?.id ?? []), ...targetDiff.goneIds];
   await refreshDeviating(tx, { targetIds, combinationIds: [...new Set(moves.map(({ combinationId }) => combinationId))], presenceIds, now });
   await recordFleetChanges(tx, [...moves.map(({ combinationId }) => combinationId), ...rows.map(({ combinationId }) => combinationId)], [...targets.values()]);
+  await rollUpRuns(tx, runs);
   await observeTargets(tx, targetIds, { now });
   return { createdCombinations: placed.created };
 }
@@ -316,15 +321,23 @@ async function recordFleetChanges(tx: Tx, combinationIds: readonly bigint[], tar
     FROM unnest(${targets.map(({ mapped }) => mapped.serviceId)}::uuid[], ${targets.map(({ mapped }) => mapped.serviceName)}::text[], ${targets.map(({ mapped }) => mapped.environmentId)}::uuid[]) n(service_id, service_name, environment_id)`;
 }
 
-/** What agents' journals tell of the time between reports enters history once; it never changes the present. */
-async function insertEvents(tx: Tx, reports: readonly ScopedReport[]): Promise<void> {
-  const events = reports.flatMap(({ scope, report }) => report.events.map((event) => ({ ...event, agentId: scope.agentId })));
-  if (events.length === 0) return;
-  await tx.$executeRaw`
-    INSERT INTO events (agent_id, event_id, at, target_key, instance_key, kind, digest, by, detail)
+/** What agents' journals tell of the time between reports enters history once; it never changes the present. @returns the runs whose end is new */
+async function insertEvents(tx: Tx, reports: readonly ScopedReport[]): Promise<EndedRun[]> {
+  const events = reports.flatMap(({ scope, report }) => report.events.map((event) => ({ ...event, agentId: scope.agentId, scopeId: scope.id })));
+  if (events.length === 0) return [];
+  const added = await tx.$queryRaw<{ agent_id: string; event_id: string; stored: boolean }[]>`
+    INSERT INTO events AS x (agent_id, event_id, at, target_key, instance_key, kind, digest, by, detail)
     SELECT e.agent_id, e.id, e.at, e.target, e.instance, e.kind, e.digest, e.by, e.detail::jsonb
     FROM unnest(${events.map(({ agentId }) => agentId)}::uuid[], ${events.map(({ id }) => id)}::text[], ${events.map(({ at }) => new Date(at))}::timestamptz[], ${events.map(({ target }) => target)}::text[], ${events.map(({ instance }) => instance ?? null)}::text[],
       ${events.map(({ kind }) => kind)}::text[], ${events.map(({ digest }) => digest ?? null)}::text[], ${events.map(({ by }) => by ?? null)}::text[], ${events.map(({ detail }) => JSON.stringify(detail))}::text[])
       e(agent_id, id, at, target, instance, kind, digest, by, detail)
-    ORDER BY e.agent_id, e.id ON CONFLICT DO NOTHING`;
+    ORDER BY e.agent_id, e.id ON CONFLICT DO NOTHING
+    RETURNING x.agent_id::text, x.event_id, EXISTS (SELECT FROM instances i JOIN agent_scopes s ON s.id = i.agent_scope_id WHERE s.agent_id = x.agent_id AND i.key = x.instance_key) AS stored`;
+  const byId = new Map(events.map((event) => [`${event.agentId} ${event.id}`, event]));
+  return added.flatMap(({ agent_id, event_id, stored }): EndedRun[] => {
+    const event = byId.get(`${agent_id} ${event_id}`);
+    if (event?.kind !== "stop") return [];
+    const { exitCode } = event.detail;
+    return [{ scopeId: event.scopeId, target: event.target, digest: event.digest ?? "", at: new Date(event.at), exitCode: typeof exitCode === "number" && Number.isInteger(exitCode) && Math.abs(exitCode) < 2 ** 31 ? exitCode : null, seen: stored }];
+  });
 }

@@ -63,6 +63,10 @@ export function adviseFinding(kind: DriftCategory | FindingKind, facts: AdviceFa
       return "Something else manages it: change the version there, or take it off that tool.";
     case "flapping":
       return `Look for what starts and stops it: plumbline journal ${place}. Two tools that disagree, or a copy that crashes, look like this.`;
+    case "pool-shrunk":
+      return "Look at what makes its hosts: an autoscaler, a zone, a spot market. What ran there is gone, not drifted.";
+    case "pool-below-minimum":
+      return "Start more of its hosts, or change the minimum: plumbline pool set POOL --min-agents N.";
     default:
       return null;
   }

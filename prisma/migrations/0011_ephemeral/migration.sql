@@ -63,10 +63,11 @@ ALTER TABLE environments
 CREATE INDEX environments_previews ON environments (preview_rule_id) WHERE kind = 'preview' AND retired_at IS NULL;
 
 -- ---------------------------------------------------------------------------------------------
--- Runs that were over when they were told of: one row per target and bytes, however many there were.
+-- Runs of jobs and one-shots, and of whatever was over before it was seen: one row per target and bytes, however many there were.
 CREATE TABLE run_rollups (
   target_id bigint NOT NULL REFERENCES targets (id),
-  digest digest_text NOT NULL,
+  -- Of the image that ran; empty where the runtime did not tell it.
+  digest text NOT NULL,
   runs bigint NOT NULL DEFAULT 0 CHECK (runs >= 0),
   -- Ended with anything but 0.
   failed bigint NOT NULL DEFAULT 0 CHECK (failed >= 0),

@@ -30,6 +30,7 @@ import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { postJson, putJson } from "@/lib/queries/api-client";
 import { freezesQuery, instancesQuery, serviceQuery, strategiesQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
+import { Runs } from "./runs";
 import { serviceParams } from "./search-params";
 import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHistoryLane, toInstanceRow } from "./to-service";
 import type { Chosen, ServiceEnvironment } from "./to-service";
@@ -95,6 +96,7 @@ function Service({ service }: { service: ServiceDto }) {
       )}
       <Lanes service={service} />
       <Instances service={service} />
+      <Runs service={service} />
       {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
       {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}

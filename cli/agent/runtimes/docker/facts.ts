@@ -18,11 +18,17 @@ export function ownName(name: string): string {
   return name.replace(/^\//, "").replace(ASIDE, "");
 }
 
-/** Compose's `project/service`, else the container's name. */
+/** Compose's `project/service`, else the container's name. All that `compose run` starts of a service is one target of its own. */
 export function targetKey(name: string, labels: Record<string, string>): string {
   const project = labels["com.docker.compose.project"];
   const service = labels["com.docker.compose.service"];
-  return project && service ? `${project}/${service}` : ownName(name);
+  if (!project || !service) return ownName(name);
+  return isOneOff(labels) ? `${project}/${service}/run` : `${project}/${service}`;
+}
+
+/** Whether `compose run` started it: beside the service's copies, for one command. */
+export function isOneOff(labels: Record<string, string>): boolean {
+  return labels["com.docker.compose.oneoff"]?.toLowerCase() === "true";
 }
 
 /** The labels that say whose a workload is; no others travel. */

@@ -8,7 +8,7 @@ import type { CoverageError, Observation, ObservedInstance, ReportedEvent, Repor
 import { filterChanges } from "./changed-paths";
 import type { Engine } from "./engine";
 import type { EngineEvent, InspectedContainer, ListedContainer } from "./engine-types";
-import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, isRunning, ownName, targetKey, whyNotReplaceable } from "./facts";
+import { allowedLabels, engineTime, instanceHealth, instanceState, isAside, isOneOff, isRunning, ownName, targetKey, whyNotReplaceable } from "./facts";
 import { collectImageDigests } from "./image-digests";
 import { managerOf, readWatchtower } from "./managers";
 import type { Watchtower } from "./managers";
@@ -157,7 +157,7 @@ export class ContainerObserver {
         reference: inspected.Config.Image ?? "",
         canAct: false,
         reason: whyNotReplaceable(inspected, labels, [], this.pods.get(container.Id) ?? null) ?? undefined,
-        wants: state !== "exited" || (policy !== "" && policy !== "no"),
+        wants: !isOneOff(labels) && (state !== "exited" || (policy !== "" && policy !== "no")),
         networkOf: networkMode.startsWith("container:") ? networkMode.slice("container:".length) : null,
       },
       watchtower: readWatchtower(inspected),
@@ -294,6 +294,13 @@ export class ContainerObserver {
     clearInterval(tick);
   }
 
+  /** A digest of the image that a container ran, by its id or by the reference that an event names: what was over soon was never looked at. */
+  private digestOf(name: string | undefined): string | undefined {
+    if (name === undefined) return undefined;
+    const image = (this.images.get(name) ?? [...this.images.values()].find((one) => one.image.reference === name))?.image;
+    return (image?.digests.find(({ repository }) => repository !== undefined) ?? image?.digests[0])?.digest;
+  }
+
   private onEvent(event: EngineEvent, watcher: Watcher): void {
     const action = event.Action ?? event.status ?? "";
     if (event.Type === "image") {
@@ -321,7 +328,8 @@ export class ContainerObserver {
       if (kind === "stop" && !Number.isNaN(exitCode)) detail.exitCode = exitCode;
       // Only the program: arguments may hold secrets.
       if (ran !== undefined) detail.command = ran.split(" ")[0]?.slice(0, 200) ?? "";
-      watcher.event({ id: eventId(event, action, id), at, target: key.slice(0, 400), instance: id, kind, detail });
+      const digest = kind === "stop" ? this.digestOf(known?.instance.image ?? attributes.image) : undefined;
+      watcher.event({ id: eventId(event, action, id), at, target: key.slice(0, 400), instance: id, kind, ...(digest === undefined ? {} : { digest }), detail });
     }
     watcher.changed();
   }
