@@ -7,6 +7,7 @@ import { registerDeploymentCommands } from "./commands/deployment";
 import { registerDoctorCommand } from "./commands/doctor";
 import { registerGateCommand } from "./commands/gate";
 import { registerLedgerCommands } from "./commands/ledger";
+import { registerMappingCommands } from "./commands/mapping";
 import { registerPartitionCommands } from "./commands/partition";
 import { registerPolicyCommands } from "./commands/policy";
 import { registerPoolCommands } from "./commands/pool";
@@ -22,6 +23,7 @@ const clients = [
   registerReleaseCommands,
   registerRolloutCommands,
   registerPolicyCommands,
+  registerMappingCommands,
   registerPartitionCommands,
   registerStatusCommand,
   registerGateCommand,

@@ -1,6 +1,7 @@
 import type { DriftCategory, FindingKind, Severity } from "@/lib/domain/drift/categories";
 import { severityOf } from "@/lib/domain/drift/categories";
 import type { ShapeKind } from "@/components/ui/status-shape";
+import { formatCount } from "@/components/ui/format";
 import { toneOfSeverity } from "@/components/ui/tone";
 import type { Tone } from "@/components/ui/tone";
 
@@ -30,6 +31,7 @@ const AFTER_COUNT: Record<Condition, string> = {
   "will-revert": "will be reverted",
   "tag-moved": "tag moved",
   "not-adopted": "not adopted",
+  ignored: "ignored",
   "in-transition": "rolling",
   "in-sync": "as assigned",
   silent: "silent",
@@ -91,4 +93,12 @@ export function rankSeverity(severity: Severity): number {
 /** `1 instance`, `9 instances`. Counts are written elsewhere with their separators. */
 export function plural(count: number, singular: string, many = `${singular}s`): string {
   return count === 1 ? singular : many;
+}
+
+/** What runs and is nobody's, in a sentence or two; empty where everything is somebody's. */
+export function describeUnjudged({ unmapped, ignored, rules }: { unmapped: number; ignored: number; rules: number }): string {
+  return [
+    ...(unmapped > 0 ? [`${formatCount(unmapped)} ${plural(unmapped, "instance belongs", "instances belong")} to no known service.`] : []),
+    ...(ignored > 0 ? [`${formatCount(ignored)} ${plural(ignored, "instance is", "instances are")} ignored by ${formatCount(rules)} ${plural(rules, "rule")}.`] : []),
+  ].join(" ");
 }

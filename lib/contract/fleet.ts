@@ -52,7 +52,8 @@ export const matrixDto = z.strictObject({
   environments: z.array(environmentDto),
   /** Worst first, then by name; at most 500 services. */
   rows: z.array(matrixRow),
-  totals: z.strictObject({ instances: count, inSync: count, silent: count, deviating: count, unmapped: count, agents: count, silentAgents: count }),
+  rowsInAll: count,
+  totals: z.strictObject({ instances: count, inSync: count, silent: count, deviating: count, unmapped: count, ignored: count, ignoringRules: count, agents: count, silentAgents: count }),
   coverage: z.strictObject({ complete: z.boolean(), scopes: count, incomplete: count }),
   /** The newest signed checkpoint, how many agents hold one that it extends, and in words why nothing newer is signed. */
   ledger: z.strictObject({ size: z.int(), root: z.string().nullable(), heldBy: count, agents: count, fault: z.string().nullable() }),
@@ -130,6 +131,10 @@ export const findingsDto = z.strictObject({
   total: count,
   instances: count,
   checkedInstances: count,
+  /** Instances that nothing maps to a service; they are one line, and no finding. */
+  unmapped: count,
+  /** What rules ignore: no finding, and never uncounted. */
+  ignored: z.strictObject({ instances: count, rules: count }),
   groups: z.array(findingGroup).max(200),
   /** What a waiver in force excuses; not in `total` and `instances`. */
   waived: z.array(findingGroup).max(200),

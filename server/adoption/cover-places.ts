@@ -1,6 +1,6 @@
 import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
 import type { Tx } from "@/server/db";
-import { keyOfRow, type CombinationRow } from "@/server/drift/combination";
+import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "@/server/drift/combination";
 import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
@@ -31,8 +31,7 @@ export async function coverTargets(tx: Tx, { seq, at }: Entry): Promise<number> 
  */
 export async function moveInstances(tx: Tx, { seq, at }: Entry): Promise<number> {
   const groups = await tx.$queryRaw<Group[]>`
-    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
-      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, a.release_id::text, declared.digest AS declared
+    SELECT DISTINCT ${COMBINATION_COLUMNS}, a.release_id::text, declared.digest AS declared
     FROM assignments a JOIN combinations c ON c.service_id = a.service_id AND c.environment_id = a.environment_id AND c.partition = a.partition AND c.desired_kind = 'none'
     JOIN instances i ON i.combination_id = c.id JOIN targets t ON t.id = i.target_id
     LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true

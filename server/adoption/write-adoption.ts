@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { AdoptionReceipt } from "@/lib/contract/adoption";
 import type { AdoptedArtifact } from "@/lib/domain/drift/plan-adoption";
-import { normalizeRepository } from "@/lib/domain/fleet/map-facts";
+import { normalizeRepository } from "@/lib/domain/fleet/repository";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
-import { remapCombinations } from "@/server/drift/adopt-service";
 import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
+import { remapCombinations } from "@/server/mapping/remap-combinations";
 import { coverTargets, moveInstances, refreshPlaces } from "./cover-places";
 import type { Adoptable } from "./read-adoption";
 

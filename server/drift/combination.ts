@@ -1,3 +1,5 @@
+import { Prisma } from "@/server/db";
+
 /** One distinct set of facts that instances share, and what their target should run: the key of a verdict. */
 export type CombinationKey = {
   /** A name of no service in the ledger stays text; null where nothing says. */
@@ -14,13 +16,20 @@ export type CombinationKey = {
   mutated: boolean;
   settingsDigest: string | null;
   declaredMatches: boolean | null;
+  /** The rule by which nobody judges it; it then has no service and nothing is wanted. */
+  ignoredBy: string | null;
 };
+
+/** The key of what a rule ignores: which bytes run, where, and by which rule. Nothing is wanted of it. */
+export function ignoredKey(key: CombinationKey): CombinationKey {
+  return { ...key, serviceName: null, serviceId: null, desiredKind: "none", desiredReleaseId: null, unexpected: false, declaredMatches: null };
+}
 
 /** The unique columns as one text, to group by. The service's id follows from its name. */
 export function combinationText(key: CombinationKey): string {
   return JSON.stringify([
     key.serviceName, key.environmentId, key.partition, key.component, key.imageId.toString(), key.desiredKind,
-    key.desiredReleaseId, key.unexpected, key.mutated, key.settingsDigest, key.declaredMatches,
+    key.desiredReleaseId, key.unexpected, key.mutated, key.settingsDigest, key.declaredMatches, key.ignoredBy,
   ]);
 }
 
@@ -39,7 +48,12 @@ export type CombinationRow = {
   mutated: boolean;
   settings_digest: string | null;
   declared_matches: boolean | null;
+  ignored_by: string | null;
 };
+
+/** These columns of `combinations c`, for a SELECT. */
+export const COMBINATION_COLUMNS = Prisma.sql`c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
+  c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, c.ignored_by`;
 
 export function keyOfRow(row: CombinationRow): CombinationKey {
   return {
@@ -55,6 +69,7 @@ export function keyOfRow(row: CombinationRow): CombinationKey {
     mutated: row.mutated,
     settingsDigest: row.settings_digest,
     declaredMatches: row.declared_matches,
+    ignoredBy: row.ignored_by,
   };
 }
 

@@ -16,7 +16,7 @@ type Row = {
   id: bigint; service_id: string | null; environment_id: string; partition: string; component: string; image_id: bigint; desired_kind: "none" | "nothing" | "release"; desired_release_id: string | null; unexpected: boolean;
   settings_digest: string | null; declared_matches: boolean | null; categories: DriftCategory[]; running_release_id: string | null; instances: number; silent: number; waived: string[];
 };
-type SampleRow = { combination_id: bigint; instance: string; container: string; target: string; labels: Record<string, string>; containers: number; agent: string; region: string | null; pool: string; environments: string[]; mutated: { count: number; paths: string[] } | null };
+type SampleRow = { combination_id: bigint; instance: string; container: string; target: string; namespace: string | null; labels: Record<string, string>; containers: number; agent: string; region: string | null; pool: string; environments: string[]; mutated: { count: number; paths: string[] } | null };
 type ImageRow = { id: bigint; digests: ReportedDigest[]; reference: string | null };
 type ReleaseRow = { id: string; service: string; version: string; artifact_id: string; environment_id: string; approvals: number; adopted: boolean; recalled: boolean };
 type PlaceRow = { environment_id: string; partition: string; version: string; entry_seq: bigint; updated_at: Date; by: string; authority: string };
@@ -111,7 +111,7 @@ function describeCalm(kind: DriftCategory): string {
 /** By what the first sample became what it is: the facts that its agent reported, held against today's rules. */
 function explainSample(names: LedgerNames, { row, sample, image, service, environment }: { row: Row; sample: SampleRow | undefined; image: ImageRow | undefined; service: string; environment: string }): DoctorCase["mapping"] {
   if (!sample) return [];
-  const facts = { container: sample.container, labels: sample.labels, containersInTarget: Math.max(1, sample.containers), repositories: image ? repositoriesOf(image) : [] };
+  const facts = { container: sample.container, labels: sample.labels, containersInTarget: Math.max(1, sample.containers), repositories: image ? repositoriesOf(image) : [], origin: { image: image?.reference ?? null, target: sample.target, namespace: sample.namespace, agent: sample.agent, pool: sample.pool } };
   const mapped = mapFacts(facts, { ...names, environments: sample.environments });
   const input: MappingFacts = {
     facts,
@@ -126,7 +126,7 @@ function explainSample(names: LedgerNames, { row, sample, image, service, enviro
 
 function readSamples(db: Db, combinationIds: readonly bigint[]): Promise<SampleRow[]> {
   return db.$queryRaw<SampleRow[]>`
-    SELECT c.id AS combination_id, i.key AS instance, i.component AS container, t.key AS target, t.labels, jsonb_array_length(t.components) AS containers, a.name AS agent, coalesce(i.region, a.region) AS region, p.name::text AS pool,
+    SELECT c.id AS combination_id, i.key AS instance, i.component AS container, t.key AS target, t.namespace, t.labels, jsonb_array_length(t.components) AS containers, a.name AS agent, coalesce(i.region, a.region) AS region, p.name::text AS pool,
       ARRAY(SELECT e.name::text FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id ORDER BY e.ordinal) AS environments, i.mutated
     FROM unnest(${combinationIds}::bigint[]) c(id)
     JOIN LATERAL (SELECT x.* FROM instances x WHERE x.combination_id = c.id ORDER BY x.id LIMIT ${SAMPLES}) i ON true

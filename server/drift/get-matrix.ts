@@ -12,7 +12,7 @@ const MOST_ROWS = 500;
 export async function getMatrix({ ctx, now = new Date() }: { ctx: Ctx; now?: Date }): Promise<MatrixDto> {
   authorise(ctx, "fleet.read");
   const environments = await readEnvironments(ctx.db);
-  const [{ cells, unmapped }, reporting, checkpoint] = await Promise.all([readCells(ctx, environments), readReporting(ctx), readNewestCheckpoint(ctx.db)]);
+  const [{ cells, unmapped, ignored }, reporting, checkpoint] = await Promise.all([readCells(ctx, environments), readReporting(ctx), readNewestCheckpoint(ctx.db)]);
   const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
   const byService = new Map<string, Cell[]>();
   for (const cell of cells) byService.set(cell.service, [...(byService.get(cell.service) ?? []), cell]);
@@ -28,12 +28,15 @@ export async function getMatrix({ ctx, now = new Date() }: { ctx: Ctx; now?: Dat
     asOf: now.toISOString(),
     environments: environments.filter(({ name }) => visibleTo(ctx, "fleet.read", { environment: name })).map(environmentDtoOf),
     rows: rows.slice(0, MOST_ROWS),
+    rowsInAll: rows.length,
     totals: {
-      instances: sum((cell) => cell.instances) + unmapped,
+      instances: sum((cell) => cell.instances) + unmapped + ignored.instances,
       inSync: sum((cell) => cell.inSync),
       silent: sum((cell) => cell.silent),
       deviating: sum((cell) => cell.deviating),
       unmapped,
+      ignored: ignored.instances,
+      ignoringRules: ignored.rules,
       agents: reporting.agents,
       silentAgents: reporting.silent_agents,
     },

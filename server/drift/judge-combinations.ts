@@ -40,7 +40,7 @@ function judge(key: CombinationKey, view: LedgerView): Verdict {
     recalled: row.recalled,
   }));
   const categories = classifyCombination(
-    { component: key.component, image, mutated: key.mutated, settingsDigest: key.settingsDigest, declaredMatches: key.declaredMatches, tagMoved: false },
+    { component: key.component, ignored: key.ignoredBy !== null, image, mutated: key.mutated, settingsDigest: key.settingsDigest, declaredMatches: key.declaredMatches, tagMoved: false },
     {
       service: key.serviceId === null ? null : { id: key.serviceId },
       releases,
@@ -49,7 +49,7 @@ function judge(key: CombinationKey, view: LedgerView): Verdict {
       activeRollout: view.activeRollouts.has(placeText(key)),
     },
   );
-  return { categories, runningReleaseId: runningRelease(key, releases) };
+  return { categories, runningReleaseId: key.ignoredBy === null ? runningRelease(key, releases) : null };
 }
 
 function desiredFor(key: CombinationKey, view: LedgerView): Desired {

@@ -27,7 +27,7 @@ const ROWS_IN_ALL = 600;
 export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx; input: Query; now?: Date }): Promise<FindingsDto> {
   authorise(ctx, "findings.read", { ...(input.service !== undefined && { service: input.service }), ...(input.environment !== undefined && { environment: input.environment }) });
   const environments = await readEnvironments(ctx.db);
-  const [{ cells, unmapped }, rows, moving] = await Promise.all([readCells(ctx, environments, input), readGroups(ctx, input), readInTransition(ctx)]);
+  const [{ cells, unmapped, ignored }, rows, moving] = await Promise.all([readCells(ctx, environments, input), readGroups(ctx, input), readInTransition(ctx)]);
   const groups = mergeByCause(rows.filter((row) => isVisible(ctx, row)));
   groups.sort((a, b) => SEVERITIES.indexOf(severityOf(a.kind)) - SEVERITIES.indexOf(severityOf(b.kind)) || b.instances - a.instances || (keyOf(a) < keyOf(b) ? -1 : 1));
   const counting = groups.filter(({ waived }) => !waived);
@@ -46,7 +46,9 @@ export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx;
     total: counting.reduce((sum, group) => sum + group.findings, 0),
     // What deviates in two ways is one instance.
     instances: counting.reduce((sum, group) => sum + group.counted_here, 0),
-    checkedInstances: cells.reduce((sum, cell) => sum + cell.instances - cell.silent, 0) + (input.service === undefined && input.environment === undefined ? unmapped : 0),
+    checkedInstances: cells.reduce((sum, cell) => sum + cell.instances - cell.silent, 0) + unmapped,
+    unmapped,
+    ignored,
     groups: dtos.filter(({ waived }) => !waived).map(({ group }) => group),
     waived: dtos.filter(({ waived }) => waived).map(({ group }) => group),
     inTransition: moving.filter((row) => visibleTo(ctx, "findings.read", row) && (input.service === undefined || input.service === row.service) && (input.environment === undefined || input.environment === row.environment)),

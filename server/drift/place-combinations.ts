@@ -1,5 +1,5 @@
 import type { Db, Tx } from "@/server/db";
-import { combinationText, keyOfRow, type CombinationKey, type CombinationRow } from "./combination";
+import { COMBINATION_COLUMNS, combinationText, keyOfRow, type CombinationKey, type CombinationRow } from "./combination";
 import { judgeCombinations } from "./judge-combinations";
 
 export type PlacedCombinations = { idOf: (key: CombinationKey) => bigint; created: bigint[] };
@@ -43,17 +43,17 @@ export async function placeCombinations(tx: Tx, keys: readonly CombinationKey[],
 async function find(tx: Tx, keys: readonly CombinationKey[], into: Map<string, bigint>): Promise<void> {
   if (keys.length === 0) return;
   const rows = await tx.$queryRaw<CombinationRow[]>`
-    SELECT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
-      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches
+    SELECT ${COMBINATION_COLUMNS}
     FROM unnest(${keys.map((key) => key.imageId)}::bigint[], ${keys.map((key) => key.environmentId)}::uuid[], ${keys.map((key) => key.serviceName)}::text[],
       ${keys.map((key) => key.partition)}::text[], ${keys.map((key) => key.component)}::text[], ${keys.map((key) => key.desiredKind)}::text[],
       ${keys.map((key) => key.desiredReleaseId)}::uuid[], ${keys.map((key) => key.unexpected)}::boolean[], ${keys.map((key) => key.mutated)}::boolean[],
-      ${keys.map((key) => key.settingsDigest)}::text[], ${keys.map((key) => key.declaredMatches)}::boolean[])
-      k(image_id, environment_id, service_name, partition, component, desired_kind, desired_release_id, unexpected, mutated, settings_digest, declared_matches)
+      ${keys.map((key) => key.settingsDigest)}::text[], ${keys.map((key) => key.declaredMatches)}::boolean[], ${keys.map((key) => key.ignoredBy)}::text[])
+      k(image_id, environment_id, service_name, partition, component, desired_kind, desired_release_id, unexpected, mutated, settings_digest, declared_matches, ignored_by)
     JOIN combinations c ON c.image_id = k.image_id AND c.environment_id = k.environment_id AND c.service_name IS NOT DISTINCT FROM k.service_name
       AND c.partition = k.partition AND c.component = k.component AND c.desired_kind = k.desired_kind
       AND c.desired_release_id IS NOT DISTINCT FROM k.desired_release_id AND c.unexpected = k.unexpected AND c.mutated = k.mutated
-      AND c.settings_digest IS NOT DISTINCT FROM k.settings_digest AND c.declared_matches IS NOT DISTINCT FROM k.declared_matches`;
+      AND c.settings_digest IS NOT DISTINCT FROM k.settings_digest AND c.declared_matches IS NOT DISTINCT FROM k.declared_matches
+      AND c.ignored_by IS NOT DISTINCT FROM k.ignored_by`;
   for (const row of rows) into.set(combinationText(keyOfRow(row)), row.id);
 }
 
@@ -61,16 +61,16 @@ async function insert(tx: Tx, keys: readonly CombinationKey[]): Promise<bigint[]
   const verdicts = await judgeCombinations(tx, keys);
   const rows = await tx.$queryRaw<{ id: bigint }[]>`
     INSERT INTO combinations (service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
-      unexpected, mutated, settings_digest, declared_matches, categories, running_release_id)
+      unexpected, mutated, settings_digest, declared_matches, ignored_by, categories, running_release_id)
     SELECT service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
-      unexpected, mutated, settings_digest, declared_matches, string_to_array(categories, ','), running
+      unexpected, mutated, settings_digest, declared_matches, ignored_by, string_to_array(categories, ','), running
     FROM unnest(${keys.map((key) => key.serviceName)}::text[], ${keys.map((key) => key.serviceId)}::uuid[], ${keys.map((key) => key.environmentId)}::uuid[],
       ${keys.map((key) => key.partition)}::text[], ${keys.map((key) => key.component)}::text[], ${keys.map((key) => key.imageId)}::bigint[],
       ${keys.map((key) => key.desiredKind)}::text[], ${keys.map((key) => key.desiredReleaseId)}::uuid[], ${keys.map((key) => key.unexpected)}::boolean[],
       ${keys.map((key) => key.mutated)}::boolean[], ${keys.map((key) => key.settingsDigest)}::text[], ${keys.map((key) => key.declaredMatches)}::boolean[],
-      ${verdicts.map(({ categories }) => categories.join(","))}::text[], ${verdicts.map(({ runningReleaseId }) => runningReleaseId)}::uuid[])
+      ${keys.map((key) => key.ignoredBy)}::text[], ${verdicts.map(({ categories }) => categories.join(","))}::text[], ${verdicts.map(({ runningReleaseId }) => runningReleaseId)}::uuid[])
       k(service_name, service_id, environment_id, partition, component, image_id, desired_kind, desired_release_id,
-        unexpected, mutated, settings_digest, declared_matches, categories, running)
+        unexpected, mutated, settings_digest, declared_matches, ignored_by, categories, running)
     ON CONFLICT DO NOTHING RETURNING id`;
   return rows.map(({ id }) => id);
 }

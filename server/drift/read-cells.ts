@@ -5,6 +5,7 @@ import type { Ctx } from "@/server/context";
 import { pinnedSql } from "@/server/policies/pin-sql";
 import { waiverSql } from "@/server/policies/waiver-sql";
 import type { KnownEnvironment } from "./read-references";
+import { readUnjudged } from "./read-unjudged";
 
 /** `waived`: it deviates only in ways that a waiver in force excuses. */
 export type CellCategory = DriftCategory | "silent" | "waived";
@@ -34,13 +35,13 @@ export type Cell = {
 /** The part of a cell that one partition is. */
 export type CellPartition = Pick<Cell, "instances" | "categories"> & { releaseId: string | null; rolling: boolean; pin: { reason: string | null; until: Date | null } | null };
 
-type CountRow = { service: string | null; service_id: string | null; environment_id: string; partition: string; worst: DriftCategory | "waived"; silent: boolean; instances: number; unhealthy: number; oldest: Date; newest: Date };
+type CountRow = { service: string; service_id: string | null; environment_id: string; partition: string; worst: DriftCategory | "waived"; silent: boolean; instances: number; unhealthy: number; oldest: Date; newest: Date };
 type PlaceRow = {
   service: string; service_id: string; environment_id: string; partition: string; assigned: boolean; release_id: string | null; held: boolean;
   rollout_id: string | null; number: bigint | null; kind: RolloutKind | null; verified: number | null; total: number | null; pinned: boolean; pin_reason: string | null; pin_until: Date | null;
 };
 
-export type Cells = { cells: Cell[]; /** Instances of which nothing says whose they are. */ unmapped: number };
+export type Cells = { cells: Cell[]; /** Instances of which nothing says whose they are. */ unmapped: number; /** What rules ignore, and how many rules do. */ ignored: { instances: number; rules: number } };
 
 /**
  * The present by service and environment, from the counters: nothing is counted instance by instance. Only what the
@@ -50,7 +51,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
   const { db } = ctx;
   const service = filter.service ?? null;
   const environmentId = filter.environment === undefined ? null : (environments.find(({ name }) => name === filter.environment)?.id ?? "00000000-0000-0000-0000-000000000000");
-  const [counts, places, missing] = await Promise.all([
+  const [counts, places, missing, unjudged] = await Promise.all([
     db.$queryRaw<CountRow[]>`
       WITH counted AS (
         SELECT k.combination_id, s.freshness = 'silent' AS silent, sum(k.instances)::int AS instances, sum(k.unhealthy)::int AS unhealthy, min(s.last_report_at) AS oldest, max(s.last_report_at) AS newest
@@ -60,7 +61,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
       FROM counted k JOIN combinations c ON c.id = k.combination_id
       LEFT JOIN (SELECT service_id, environment_id, partition::text AS partition, array_agg(category) AS categories FROM waivers WHERE ended_seq IS NULL AND expires_at > clock_timestamp() GROUP BY 1, 2, 3) w
         ON w.service_id = c.service_id AND w.environment_id = c.environment_id AND w.partition = c.partition
-      WHERE (${service}::text IS NULL OR c.service_name = ${service}) AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)
+      WHERE c.service_name IS NOT NULL AND (${service}::text IS NULL OR c.service_name = ${service}) AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)
       GROUP BY 1, 2, 3, 4, 5, 6`,
     db.$queryRaw<PlaceRow[]>`
       SELECT s.name::text AS service, s.id::text AS service_id, p.environment_id::text, p.name::text AS partition, a.entry_seq IS NOT NULL AS assigned, a.release_id::text, h.id IS NOT NULL AS held,
@@ -78,6 +79,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
     db.$queryRaw<{ service: string; environment_id: string; partition: string; copies: number }[]>`
       SELECT f.service_name AS service, f.environment_id::text, coalesce(f.partition, 'default') AS partition, sum(f.count)::int AS copies FROM findings f
       WHERE f.resolved_at IS NULL AND f.kind = 'missing' AND f.service_name IS NOT NULL AND ${waiverSql("f", "f.kind")} IS NULL AND (${service}::text IS NULL OR f.service_name = ${service}) GROUP BY 1, 2, 3`,
+    filter.service === undefined ? readUnjudged(ctx, db, environments.filter(({ id }) => environmentId === null || id === environmentId)) : null,
   ]);
 
   const byId = new Map(environments.map((environment) => [environment.id, environment]));
@@ -90,7 +92,6 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
     cells.set(key, cell);
     return cell;
   };
-  let unmapped = 0;
   for (const row of places) {
     const cell = cellOf(row.service, row.service_id, row.environment_id);
     if (!cell) continue;
@@ -101,10 +102,6 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
     Object.assign(partitionOf(cell, row.partition), { releaseId: row.release_id, rolling: row.rollout_id !== null, pin: row.pinned ? { reason: row.pin_reason, until: row.pin_until } : null });
   }
   for (const row of counts) {
-    if (row.service === null) {
-      if (visibleTo(ctx, "fleet.read", { environment: byId.get(row.environment_id)?.name ?? "" })) unmapped += row.instances;
-      continue;
-    }
     const cell = cellOf(row.service, row.service_id, row.environment_id);
     if (cell) addCounts(cell, row);
   }
@@ -114,7 +111,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
     addCategory(cell, "missing", row.copies);
     addCategory(partitionOf(cell, row.partition), "missing", row.copies);
   }
-  return { cells: [...cells.values()], unmapped };
+  return { cells: [...cells.values()], unmapped: unjudged?.unmapped ?? 0, ignored: { instances: unjudged?.ignored ?? 0, rules: unjudged?.byRule.size ?? 0 } };
 }
 
 function partitionOf(cell: Cell, name: string): CellPartition {

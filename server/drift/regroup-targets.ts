@@ -1,7 +1,7 @@
 import { assignedArtifacts } from "@/lib/domain/drift/classify";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Db, Tx } from "@/server/db";
-import { desiredOf, keyOfRow, type CombinationRow } from "./combination";
+import { COMBINATION_COLUMNS, desiredOf, keyOfRow, type CombinationRow } from "./combination";
 import { moveCounts } from "./move-counts";
 import { placeCombinations } from "./place-combinations";
 import { refreshTargetFindings } from "./refresh-findings";
@@ -19,8 +19,7 @@ export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now
   await lockVerdicts(tx);
   // A mesh proxy beside the service is judged against its own owner, whatever its target should run.
   const groups = await tx.$queryRaw<Group[]>`
-    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
-      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches,
+    SELECT DISTINCT ${COMBINATION_COLUMNS},
       d.target_id IS NOT NULL AS covered, d.release_id::text, declared.digest AS declared,
       EXISTS (SELECT FROM assignments a WHERE a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition AND a.release_id IS NOT NULL) AS assigned
     FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id LEFT JOIN target_desired d ON d.target_id = t.id

@@ -1,7 +1,7 @@
 import { opensFinding, type DriftCategory } from "@/lib/domain/drift/categories";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
-import { keyOfRow, type CombinationRow } from "./combination";
+import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "./combination";
 import { judgeCombinations } from "./judge-combinations";
 import { refreshTargetFindings } from "./refresh-findings";
 
@@ -31,8 +31,7 @@ export async function rejudgeCombinations(tx: Tx, where: RejudgeWhere, { now }: 
   await lockVerdicts(tx);
   const { serviceId = null, environmentId = null, partition = null, artifactIds = null, imageIds = null, combinationIds = null } = where;
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
-      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, c.categories, c.running_release_id::text
+    SELECT ${COMBINATION_COLUMNS}, c.categories, c.running_release_id::text
     FROM combinations c
     WHERE (${serviceId}::uuid IS NULL OR c.service_id = ${serviceId}::uuid)
       AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)

@@ -1,18 +1,21 @@
 import type { InventoryReport } from "@/lib/contract/agent";
 import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
 import { trackShortSince } from "@/lib/domain/drift/judge-target";
+import type { ContainerOrigin } from "@/lib/domain/fleet/map-facts";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import type { Db, Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
-import { desiredOf, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
+import { desiredOf, ignoredKey, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
 import { moveCounts, type CountMove } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
+import { readAssignments } from "@/server/drift/read-assignments";
 import { loadDeclared } from "@/server/drift/regroup-targets";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { observeTargets } from "@/server/rollouts/observe-targets";
 import { AppError } from "@/server/errors";
 import { diffInstances, diffTargets, readInstancesOf, readTargets, type KnownTarget, type RunningInstance, type TouchedInstance } from "./diff-facts";
-import { mapContainer, repositoriesOf, type LedgerNames, type Mapped } from "./mapping-rules";
+import { boundNames } from "./bound-names";
+import { chooseOwn, isLookedInside, mapContainer, repositoriesOf, type ExplainedMapping, type LedgerNames, type Mapped } from "./mapping-rules";
 import { keyIn, type ReportingScope, type ScopedReport } from "./reporting-scope";
 import { rollUpRuns, type EndedRun } from "./roll-up-runs";
 import { storeImages } from "./store-images";
@@ -23,10 +26,11 @@ export type Applied = { createdCombinations: bigint[] };
 export type ApplyOptions = { db: Db; names: LedgerNames; now: Date };
 
 type ReportedTarget = InventoryReport["targets"][number];
+type ReportedImage = InventoryReport["images"][number];
 type TargetDiff = Awaited<ReturnType<typeof diffTargets>>;
 
 /** A target as it is now, with where it belongs. */
-type CurrentTarget = { id: bigint | null; scope: ReportingScope; key: string; labels: Record<string, string>; components: readonly { name: string; declared?: string | null }[]; covered: boolean; mapped: Mapped };
+type CurrentTarget = { id: bigint | null; scope: ReportingScope; key: string; namespace: string | null; labels: Record<string, string>; components: readonly { name: string; declared?: string | null }[]; covered: boolean; mapped: Mapped };
 /** By `keyIn`. */
 type CurrentTargets = ReadonlyMap<string, CurrentTarget>;
 
@@ -115,8 +119,8 @@ async function storeTargets(
 
   for (const row of await readTargets(tx, touched.filter(({ scopeId, targetKey }) => !known.has(keyIn(scopeId, targetKey))).map(({ scopeId, targetKey }) => ({ scopeId, key: targetKey })))) {
     result.set(keyIn(row.scope_id, row.key), {
-      id: row.id, scope: scopeOf(row.scope_id).scope, key: row.key, labels: row.labels, components: row.components, covered: row.covered,
-      mapped: { serviceName: row.service_name, serviceId: row.service_id, environmentId: row.environment_id, partition: row.partition, component: "" },
+      id: row.id, scope: scopeOf(row.scope_id).scope, key: row.key, namespace: row.namespace, labels: row.labels, components: row.components, covered: row.covered,
+      mapped: { serviceName: row.service_name, serviceId: row.service_id, environmentId: row.environment_id, partition: row.partition, component: "", ignoredBy: null },
     });
   }
   const orphan = touched.find(({ scopeId, targetKey }) => !known.has(keyIn(scopeId, targetKey)) && !result.has(keyIn(scopeId, targetKey)));
@@ -126,44 +130,59 @@ async function storeTargets(
   if (known.size === 0) return result;
 
   const reported = new Map(reports.flatMap(({ scope, report }) => report.targets.map((target) => [keyIn(scope.id, target.key), target] as const)));
-  const firstOf = findFirstContainers(reports, known);
+  const containersOf = findContainers(reports, known);
   const changed = [...known].flatMap(([key, row]): ChangedTarget[] => {
     const target = reported.get(key);
     if (!target) return [];
     const { scope } = scopeOf(row.scope_id);
-    const first = firstOf.get(key);
-    const mapped = mapContainer(names, scope.environments, {
-      container: first?.component ?? target.components[0]?.name ?? "main",
-      labels: target.labels,
-      containersInTarget: 1,
-      repositories: first?.repositories ?? [],
-      decided: row.covered ? { serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? DEFAULT_PARTITION } : null,
+    const containers = containersOf.get(key) ?? [];
+    const decided = row.covered ? { serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? DEFAULT_PARTITION } : null;
+    const map = (container: string, image: ReportedImage | undefined): ExplainedMapping =>
+      mapContainer(names, scope.environments, {
+        container,
+        labels: target.labels,
+        containersInTarget: 1,
+        repositories: image ? repositoriesOf(image) : [],
+        origin: originOf(scope, { key: row.key, namespace: target.namespace ?? null }, image?.reference ?? null),
+        decided,
+      });
+    const own = containers.map(({ container, image }) => {
+      const mapped = map(container, image);
+      return { container, looksInside: isLookedInside(names, mapped), mapped };
     });
+    const mapped = chooseOwn(own) ?? map(target.components[0]?.name ?? "main", undefined);
     // A delta shows some of the containers; what all of them said stays until the labels change.
-    const keeps = row.id !== null && !row.relabelled && row.service_name !== null && (first === undefined || target.components.length > 1);
+    const keeps = row.id !== null && !row.relabelled && row.service_name !== null && (containers.length === 0 || target.components.length > 1);
     return [{ row, scope, target, mapped: keeps ? { ...mapped, serviceName: row.service_name, serviceId: row.service_id, partition: row.partition ?? mapped.partition } : mapped }];
   });
   const ids = await upsertTargets(tx, changed, reports, now);
   for (const { row, scope, target, mapped } of changed) {
     const key = keyIn(row.scope_id, row.key);
-    result.set(key, { id: ids.get(key) ?? null, scope, key: row.key, labels: target.labels, components: target.components, covered: row.covered, mapped });
+    result.set(key, { id: ids.get(key) ?? null, scope, key: row.key, namespace: target.namespace ?? null, labels: target.labels, components: target.components, covered: row.covered, mapped });
   }
   const fresh = changed.filter(({ row }) => row.id === null || row.gone).flatMap(({ row, mapped }) => (mapped.serviceId === null ? [] : (ids.get(keyIn(row.scope_id, row.key)) ?? [])));
   if (fresh.length > 0) await admitTargets(tx, fresh, { now });
   return result;
 }
 
-/** A target without labels is called what its first container is. */
-function findFirstContainers(reports: readonly ScopedReport[], wanted: ReadonlyMap<string, unknown>): Map<string, { component: string; repositories: string[] }> {
-  const firstOf = new Map<string, { component: string; image: InventoryReport["images"][number] | undefined }>();
+/** The containers of these targets, each with an image: whose a target is follows from them. */
+function findContainers(reports: readonly ScopedReport[], wanted: ReadonlyMap<string, unknown>): Map<string, { container: string; image: ReportedImage | undefined }[]> {
+  const found = new Map<string, Map<string, ReportedImage | undefined>>();
   for (const { scope, report } of reports) {
     for (const { target, component, image } of report.instances) {
       const key = keyIn(scope.id, target);
-      const first = firstOf.get(key);
-      if (wanted.has(key) && (!first || component < first.component)) firstOf.set(key, { component, image: report.images[image] });
+      if (!wanted.has(key)) continue;
+      const own = found.get(key) ?? new Map<string, ReportedImage | undefined>();
+      if (!own.has(component)) own.set(component, report.images[image]);
+      found.set(key, own);
     }
   }
-  return new Map([...firstOf].map(([key, { component, image }]) => [key, { component, repositories: image ? repositoriesOf(image) : [] }]));
+  return new Map([...found].map(([key, own]) => [key, [...own].map(([container, image]) => ({ container, image }))]));
+}
+
+/** Where a container was found, as rules see it. */
+function originOf({ agent, pool }: ReportingScope, { key, namespace }: { key: string; namespace: string | null }, image: string | null): ContainerOrigin {
+  return { image, target: key, namespace, agent, pool };
 }
 
 type ChangedTarget = { row: KnownTarget; scope: ReportingScope; target: ReportedTarget; mapped: Mapped };
@@ -238,7 +257,7 @@ async function keysOf(
   const imageIds = [...new Set(touched.map(({ facts }) => facts.imageId))];
   const images = imageIds.length === 0 ? [] : await tx.$queryRaw<{ id: bigint; digests: { repository: string | null }[]; reference: string | null }[]>`
     SELECT id, digests, reference FROM images WHERE id = ANY(${imageIds}::bigint[])`;
-  const repositories = new Map(images.map((image) => [image.id, repositoriesOf(image)]));
+  const imageOf = new Map(images.map((image) => [image.id, { repositories: repositoriesOf(image), reference: image.reference }]));
   const memo = new Map<string, Mapped>();
   const mapped = touched.map((one): Mapped => {
     const target = targetOf(one);
@@ -247,12 +266,14 @@ async function keysOf(
       container: one.facts.container,
       labels: target.labels,
       containersInTarget: Math.max(1, target.components.length),
-      repositories: repositories.get(one.facts.imageId) ?? [],
+      repositories: imageOf.get(one.facts.imageId)?.repositories ?? [],
+      origin: originOf(target.scope, target, imageOf.get(one.facts.imageId)?.reference ?? null),
       decided: target.covered ? target.mapped : null,
     });
     memo.set(key, found);
     return found;
   });
+  await boundNames(tx, touched, mapped);
   const foreign = touched.flatMap((one, at) => {
     const place = mapped[at];
     return place && place.serviceId !== null && place.serviceId !== targetOf(one).mapped.serviceId ? [place] : [];
@@ -271,7 +292,7 @@ async function keysOf(
   return wanted.map(({ desired: here, declared, place }, at): CombinationKey => {
     const facts = touched[at]?.facts;
     if (!facts) throw new Error("an instance lost its facts");
-    return {
+    const key: CombinationKey = {
       serviceName: place.serviceName,
       serviceId: place.serviceId,
       environmentId: place.environmentId,
@@ -284,19 +305,10 @@ async function keysOf(
       mutated: (facts.mutated?.count ?? 0) > 0,
       settingsDigest: facts.settingsDigest,
       declaredMatches: matches(declared, here.desiredReleaseId, place.component),
+      ignoredBy: place.ignoredBy,
     };
+    return place.ignoredBy === null ? key : ignoredKey(key);
   });
-}
-
-/** What is assigned to services whose containers run in other services' targets: a mesh proxy, a log shipper. */
-async function readAssignments(tx: Tx, places: readonly Mapped[]): Promise<(place: Mapped) => DesiredHere> {
-  if (places.length === 0) return () => desiredOf(null, false);
-  const rows = await tx.$queryRaw<{ service_id: string; environment_id: string; partition: string; release_id: string | null }[]>`
-    SELECT service_id::text, environment_id::text, partition::text, release_id::text FROM assignments WHERE service_id = ANY(${[...new Set(places.flatMap(({ serviceId }) => serviceId ?? []))]}::uuid[])`;
-  return (place) => {
-    const row = rows.find((one) => one.service_id === place.serviceId && one.environment_id === place.environmentId && one.partition === place.partition);
-    return desiredOf(row ? { releaseId: row.release_id } : null, false);
-  };
 }
 
 /** Findings of the targets where something deviates, deviated, or may be missing; a fleet in sync costs one query. */

@@ -63,7 +63,7 @@ export async function diffTargets(tx: Tx, reports: readonly ScopedReport[]): Pro
   const keys = of(({ key }) => key);
   const changed = listed.length === 0 ? [] : await tx.$queryRaw<KnownTarget[]>`
     /* prepared: report-diff-targets */ SELECT t.id, r.scope_id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.partition::text,
-      coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb, true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
+      coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb OR t.namespace IS DISTINCT FROM r.namespace, true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
     FROM unnest(${scopeIds}::bigint[], ${keys}::text[], ${of(({ kind }) => kind)}::text[], ${of(({ namespace }) => namespace ?? null)}::text[],
       ${of(({ labels }) => JSON.stringify(labels))}::text[], ${of(({ components }) => JSON.stringify(components))}::text[], ${of(({ desired }) => desired)}::int[],
       ${of(({ ready }) => ready ?? null)}::int[], ${of(({ managedBy }) => jsonOf(managedBy))}::text[], ${of(({ canAct }) => canAct)}::boolean[],
@@ -165,14 +165,14 @@ function factsOf(instance: ReportedInstance, imageId: bigint): InstanceFacts {
   };
 }
 
-type StoredTarget = { id: bigint; scope_id: bigint; key: string; labels: Record<string, string>; components: { name: string; declared?: string | null }[]; service_name: string | null; service_id: string | null; environment_id: string; partition: string; covered: boolean };
+type StoredTarget = { id: bigint; scope_id: bigint; key: string; namespace: string | null; labels: Record<string, string>; components: { name: string; declared?: string | null }[]; service_name: string | null; service_id: string | null; environment_id: string; partition: string; covered: boolean };
 
 /** Stored targets by scope and key; those that are not there are left out, and so are targets that are gone. */
 export async function readTargets(tx: Tx, wanted: readonly { scopeId: bigint; key: string }[]): Promise<StoredTarget[]> {
   const once = [...new Map(wanted.map((one) => [keyIn(one.scopeId, one.key), one])).values()];
   if (once.length === 0) return [];
   return tx.$queryRaw<StoredTarget[]>`
-    /* prepared: report-read-targets */ SELECT t.id, t.agent_scope_id AS scope_id, t.key, t.labels, t.components, t.service_name::text, t.service_id::text, t.environment_id::text, t.partition::text,
+    /* prepared: report-read-targets */ SELECT t.id, t.agent_scope_id AS scope_id, t.key, t.namespace, t.labels, t.components, t.service_name::text, t.service_id::text, t.environment_id::text, t.partition::text,
       EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
     FROM unnest(${once.map(({ scopeId }) => scopeId)}::bigint[], ${once.map(({ key }) => key)}::text[]) n(scope_id, key)
     JOIN targets t ON t.agent_scope_id = n.scope_id AND t.key = n.key AND t.gone_at IS NULL`;

@@ -5,6 +5,9 @@ import type { ReportableEnvironment } from "./mapping-rules";
 export type ReportingScope = {
   id: bigint;
   agentId: string;
+  /** The names of the agent and of its pool, for rules. */
+  agent: string;
+  pool: string;
   /** When it was last heard before this report; null for the first time. */
   heardAt: Date | null;
   environments: readonly ReportableEnvironment[];

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { InventoryReport } from "@/lib/contract/agent";
 import { isLocalRepository } from "@/lib/domain/fleet/digests";
-import { normalizeRepository } from "@/lib/domain/fleet/map-facts";
+import { normalizeRepository } from "@/lib/domain/fleet/repository";
 import type { Db, Tx } from "@/server/db";
 import { repositoriesOf } from "./mapping-rules";
 

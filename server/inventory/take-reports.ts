@@ -16,6 +16,8 @@ export type Taken = { outcomes: Outcome[]; createdCombinations: bigint[]; ledger
 type ScopeRow = {
   ord: number;
   desired_version: bigint;
+  agent: string;
+  pool: string;
   agent_state: string;
   allowed: boolean;
   environments: ReportableEnvironment[];
@@ -66,7 +68,7 @@ export async function takeReports(tx: Tx, db: Db, incoming: readonly Incoming[])
   const ledgerSize = head?.size ?? 0n;
   const reports = accepted.map(({ incoming: { agentId, report }, row }, at) => ({
     report,
-    scope: { id: scopeIds[at] ?? 0n, agentId, heardAt: row.last_report_at, environments: row.environments, live: { targets: row.live_targets, instances: row.live_instances } },
+    scope: { id: scopeIds[at] ?? 0n, agentId, agent: row.agent, pool: row.pool, heardAt: row.last_report_at, environments: row.environments, live: { targets: row.live_targets, instances: row.live_instances } },
   }));
   const names = await loadLedgerNames(db, tx, ledgerSize);
   const { createdCombinations } = await applyReports(tx, reports, { db, names, now });
@@ -94,8 +96,12 @@ function decide(report: InventoryReport, row: ScopeRow): { duplicate: boolean; o
   return { duplicate: false, opens };
 }
 
-/** Taken in one order, so that two batches never wait for each other. */
+/**
+ * Taken in one order, so that two batches never wait for each other. Whoever changes the mapping waits for reports that are
+ * being taken by the old one, and they for it.
+ */
 async function lockScopes(tx: Tx, incoming: readonly Incoming[]): Promise<void> {
+  await tx.$executeRaw`/* prepared: report-mapping */ SELECT pg_advisory_xact_lock_shared(hashtextextended('plumbline.mapping', 0))`;
   await tx.$executeRaw`
     /* prepared: report-lock */ SELECT pg_advisory_xact_lock(k.id) FROM (
       SELECT DISTINCT hashtextextended(name, 0) AS id FROM unnest(${incoming.map(({ agentId, report }) => `plumbline.report:${agentId}:${report.scope}`)}::text[]) n(name) ORDER BY 1) k`;
@@ -104,7 +110,7 @@ async function lockScopes(tx: Tx, incoming: readonly Incoming[]): Promise<void> 
 /** By the report's place; agents that are retired or revoked are left out. */
 async function readScopes(tx: Tx, incoming: readonly Incoming[]): Promise<Map<number, ScopeRow>> {
   const rows = await tx.$queryRaw<ScopeRow[]>`
-    /* prepared: report-scopes */ SELECT n.ord::int, a.desired_version, a.state AS agent_state, n.scope = ANY(p.scopes) AS allowed,
+    /* prepared: report-scopes */ SELECT n.ord::int, a.desired_version, a.name AS agent, p.name::text AS pool, a.state AS agent_state, n.scope = ANY(p.scopes) AS allowed,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) ORDER BY e.ordinal), '[]') FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id) AS environments,
       s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.closed_at AS boot_closed_at,
       (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND n.whole) AS live_targets,

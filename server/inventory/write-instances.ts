@@ -27,7 +27,7 @@ export async function updateInstances(tx: Tx, rows: readonly PlacedInstance[], n
     ), judged AS MATERIALIZED (
       SELECT n.*, CASE
         WHEN o.image_id <> n.image_id THEN 'image'
-        WHEN p.service_name IS DISTINCT FROM c.service_name OR p.environment_id <> c.environment_id OR p.partition <> c.partition OR p.component <> c.component THEN 'mapping'
+        WHEN p.service_name IS DISTINCT FROM c.service_name OR p.environment_id <> c.environment_id OR p.partition <> c.partition OR p.component <> c.component OR p.ignored_by IS DISTINCT FROM c.ignored_by THEN 'mapping'
         WHEN o.restarts <> n.restarts OR o.started_at IS DISTINCT FROM n.started_at THEN 'restart'
         WHEN o.state <> n.state THEN 'state'
         WHEN o.health <> n.health THEN 'health'

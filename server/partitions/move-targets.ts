@@ -1,10 +1,10 @@
 import type { Tx } from "@/server/db";
-import { remapCombinations } from "@/server/drift/adopt-service";
-import { keyOfRow, type CombinationRow } from "@/server/drift/combination";
+import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "@/server/drift/combination";
 import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { lockVerdicts } from "@/server/drift/rejudge";
+import { remapCombinations } from "@/server/mapping/remap-combinations";
 import type { Site } from "./read-partitions";
 
 type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
@@ -35,8 +35,7 @@ export async function moveTargets(tx: Tx, { service, environment }: Site, moves:
 /** Points the instances of moved targets to the combinations of their new partition. Instances are never read one by one. */
 async function moveInstances(tx: Tx, { service, environment }: Site, ids: readonly bigint[], now: Date): Promise<void> {
   const groups = await tx.$queryRaw<(CombinationRow & { target_partition: string })[]>`
-    SELECT DISTINCT c.id, c.service_name, c.service_id::text, c.environment_id::text, c.partition, c.component, c.image_id, c.desired_kind,
-      c.desired_release_id::text, c.unexpected, c.mutated, c.settings_digest, c.declared_matches, t.partition::text AS target_partition
+    SELECT DISTINCT ${COMBINATION_COLUMNS}, t.partition::text AS target_partition
     FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id
     WHERE t.id = ANY(${ids}::bigint[]) AND c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND c.partition <> t.partition`;
   if (groups.length === 0) return;

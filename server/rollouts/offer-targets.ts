@@ -16,7 +16,10 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   await lockScopes(tx, rolloutId, throughWave);
   const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
-      SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id, (r.executor_id IS NULL AND r.origin = 'plumbline')::int AS step
+      SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id,
+        -- A target that was another service's before has no row of its past here, and its agent started what it was told then.
+        CASE WHEN r.executor_id IS NOT NULL OR r.origin <> 'plumbline' THEN 0 WHEN coalesce(own.generation, 0) > 0 THEN 1
+          ELSE 1 + coalesce((SELECT max(past.generation) FROM rollout_targets past WHERE past.target_id = rt.target_id), 0) END AS step
       FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id LEFT JOIN target_desired own ON own.target_id = rt.target_id
       WHERE rt.rollout_id = ${rolloutId}::uuid
         AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int)

@@ -46,7 +46,7 @@ describe("whyNotWaive", () => {
 });
 
 it("says what is waived, and never calls it clear", () => {
-  const none = { asOf: AT, total: 0, instances: 0, checkedInstances: 12, groups: [], waived: [group()], inTransition: [] };
+  const none = { asOf: AT, total: 0, instances: 0, checkedInstances: 12, unmapped: 0, ignored: { instances: 0, rules: 0 }, groups: [], waived: [group()], inTransition: [] };
   expect(describeDrift(none)).toEqual([{ strong: "Nothing counts." }, " 12 instances checked.", " 1 cause is waived."]);
   expect(describeDrift({ ...none, waived: [] })).toEqual([{ strong: "All clear." }, " 12 instances checked."]);
 });

@@ -31,7 +31,8 @@ function fleet(rows: MatrixDto["rows"], over: Partial<MatrixDto["totals"]> = {},
     asOf: AT,
     environments: [environment("dev", 0), environment("staging", 1), environment("production", 2)],
     rows,
-    totals: { instances: 10, inSync: 10, silent: 0, deviating: 0, unmapped: 0, agents: 2, silentAgents: 0, ...over },
+    rowsInAll: rows.length,
+    totals: { instances: 10, inSync: 10, silent: 0, deviating: 0, unmapped: 0, ignored: 0, ignoringRules: 0, agents: 2, silentAgents: 0, ...over },
     coverage,
     ledger: { size: 4, root: null, heldBy: 0, agents: 0, fault: null },
   };
@@ -74,6 +75,9 @@ describe("describeTotals and describeCoverage", () => {
   it("say how much deviates and what is covered", () => {
     const dto = fleet([row("catalog", [recalled, cell({ environment: "dev" })])], { instances: 214, inSync: 10, unmapped: 1, silentAgents: 1 }, { complete: false, scopes: 40, incomplete: 2 });
     expect(describeTotals(dto)).toBe("1 of 2 deviate; 10 of 214 instances run as assigned. 1 instance belongs to no known service.");
+    const ignoring = fleet([row("catalog", [cell()])], { instances: 14, unmapped: 1_200, ignored: 3, ignoringRules: 2 });
+    expect(describeTotals(ignoring)).toBe("0 of 1 deviate; 10 of 14 instances run as assigned. 1,200 instances belong to no known service. 3 instances are ignored by 2 rules.");
+    expect(describeTotals({ ...ignoring, rowsInAll: 9_000 })).toContain("The worst 1 of 9,000 services are shown.");
     expect(describeCoverage(dto)).toBe("Coverage: 1 of 2 agents heard, 2 of 40 scopes incomplete.");
     expect(describeCoverage(fleet([]))).toBe("Coverage: 2 of 2 agents heard, all 2 scopes complete.");
     expect(describeCoverage(fleet([], { agents: 0 }))).toBe("Coverage: no agent reports.");

@@ -1,4 +1,4 @@
-import { conditionVerb, conditionWord, plural, rankSeverity } from "@/app/(dashboard)/words";
+import { conditionVerb, conditionWord, describeUnjudged, plural, rankSeverity } from "@/app/(dashboard)/words";
 import { formatCount } from "@/components/ui/format";
 import { toneOfSeverity } from "@/components/ui/tone";
 import type { VerdictPart } from "@/components/ui/verdict";
@@ -68,9 +68,12 @@ export function describeFleet(dto: MatrixDto): VerdictPart[] {
 export function describeTotals(dto: MatrixDto): string {
   const cells = dto.rows.reduce((sum, row) => sum + row.cells.length, 0);
   const deviating = listDeviating(dto).length;
-  const { inSync, instances, unmapped } = dto.totals;
-  const unmappedWords = unmapped > 0 ? ` ${formatCount(unmapped)} ${plural(unmapped, "instance belongs", "instances belong")} to no known service.` : "";
-  return `${formatCount(deviating)} of ${formatCount(cells)} deviate; ${formatCount(inSync)} of ${formatCount(instances)} instances run as assigned.${unmappedWords}`;
+  const { inSync, instances, unmapped, ignored, ignoringRules } = dto.totals;
+  return [
+    `${formatCount(deviating)} of ${formatCount(cells)} deviate; ${formatCount(inSync)} of ${formatCount(instances)} instances run as assigned.`,
+    ...(dto.rowsInAll > dto.rows.length ? [`The worst ${formatCount(dto.rows.length)} of ${formatCount(dto.rowsInAll)} services are shown.`] : []),
+    describeUnjudged({ unmapped, ignored, rules: ignoringRules }),
+  ].join(" ").trim();
 }
 
 /** Where findings are recorded and nobody is told; empty when every environment enforces. */

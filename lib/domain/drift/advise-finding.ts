@@ -47,6 +47,8 @@ export function adviseFinding(kind: DriftCategory | FindingKind, facts: AdviceFa
       return "Deploy by digest, or register what the tag names now.";
     case "not-adopted":
       return `Nothing judges it yet. Register a release of it, or adopt what runs: plumbline adopt --service ${service}.`;
+    case "ignored":
+      return "Nothing: a mapping rule says that nobody judges it. plumbline mapping show names the rule and its reason.";
     case "in-transition":
       return "Nothing: a rollout is on its way.";
     case "silent":

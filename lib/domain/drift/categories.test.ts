@@ -17,6 +17,7 @@ describe("categories", () => {
   it("opens no finding for what is neutral, rolling or right", () => {
     expect(DRIFT_CATEGORIES.filter((category) => !opensFinding(category))).toEqual([
       "not-adopted",
+      "ignored",
       "in-transition",
       "in-sync",
     ]);

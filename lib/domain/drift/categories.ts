@@ -18,6 +18,7 @@ export const DRIFT_CATEGORIES = [
   "will-revert",
   "tag-moved",
   "not-adopted",
+  "ignored",
   "in-transition",
   "in-sync",
 ] as const;
@@ -38,11 +39,12 @@ const CATEGORY_SEVERITY: Record<DriftCategory, Severity> = {
   "will-revert": "warning",
   "tag-moved": "warning",
   "not-adopted": "neutral",
+  ignored: "neutral",
   "in-transition": "rolling",
   "in-sync": "match",
 };
 
-/** The categories that open a finding. `not-adopted`, `in-transition` and `in-sync` never do. */
+/** The categories that open a finding. `not-adopted`, `ignored`, `in-transition` and `in-sync` never do. */
 export const FINDING_CATEGORIES = [
   "unknown-artifact",
   "unverifiable",

@@ -52,6 +52,7 @@ function classify({ context, facts }: Pick<Case, "facts" | "context">): DriftCat
   return classifyCombination(
     {
       component: "main",
+      ignored: false,
       image: runs("art41"),
       mutated: false,
       settingsDigest: null,
@@ -79,6 +80,7 @@ const CASES: Case[] = [
     context: { releases: [r40, r41] },
     expected: ["in-sync"],
   },
+  { name: "what a rule ignores, whatever it is", facts: { ignored: true, mutated: true, image: image("unknown") }, context: { recalledArtifacts: recalled("art41") }, expected: ["ignored"] },
   { name: "nothing registered", facts: { image: image("unknown") }, context: { releases: [] }, expected: ["unknown-artifact"] },
   { name: "no digest", facts: { image: image("none") }, context: { releases: [] }, expected: ["unverifiable"] },
   { name: "built on the host", facts: { image: image("local") }, context: { releases: [] }, expected: ["unverifiable"] },

@@ -5,6 +5,8 @@ import type { ResolvedImage } from "@/lib/domain/drift/resolve-image";
 /** What was observed of all instances that share one set of facts. */
 export interface CombinationFacts {
   component: string;
+  /** A rule says that nobody judges it. */
+  ignored: boolean;
   image: ResolvedImage;
   /** Changed in place after start, ignored paths already left out. */
   mutated: boolean;
@@ -105,10 +107,11 @@ function compareOrder(own: readonly CandidateRelease[], desired: DesiredRelease)
 
 /**
  * All categories that hold for one combination of facts, worst first; never empty. Exactly `["in-sync"]` when the
- * assigned artifact runs and nothing else is to be said. A service that is not in the ledger is only ever
- * `not-adopted`, save that a recall holds everywhere. `missing` is said of targets, see judge-target.
+ * assigned artifact runs and nothing else is to be said, `["ignored"]` where a rule says so. A service that is not in the
+ * ledger is only ever `not-adopted`, save that a recall holds everywhere. `missing` is said of targets, see judge-target.
  */
 export function classifyCombination(facts: CombinationFacts, context: ClassifyContext): DriftCategory[] {
+  if (facts.ignored) return ["ignored"];
   const found: DriftCategory[] = [];
   if (runsRecalled(facts, context)) found.push("recalled");
   const { service, desired } = context;

@@ -1,14 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { mapFacts, type ContainerFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
+import { compileRuleSet } from "@/lib/domain/fleet/mapping-rules";
 import { causesOfMapping, explainMapping, type Belongs, type MappingFacts } from "./explain-mapping";
 
 const rules: MappingRules = {
+  decided: compileRuleSet({ rules: [{ name: "tenants", match: { namespace: "tenants" }, set: { service: "payments", environment: "production", partition: "eu", component: "worker" } }], aliases: {} }),
   environments: ["staging", "production"],
   ownersOf: (repository) => (repository === "registry.test/acme/pay" ? [{ service: "payments", component: "main" }] : []),
   componentsOf: (service) => (service === "payments" ? ["main", "worker"] : []),
   partitionsOf: (service) => (service === "payments" ? [{ name: "eu", selector: { region: "eu-*" } }] : []),
 };
-const facts = (changes: Partial<ContainerFacts> = {}): ContainerFacts => ({ container: "app", labels: {}, containersInTarget: 1, repositories: ["registry.test/acme/pay"], ...changes });
+const facts = (changes: Partial<ContainerFacts> = {}): ContainerFacts => ({ container: "app", labels: {}, containersInTarget: 1, repositories: ["registry.test/acme/pay"], origin: { image: null, target: "web", namespace: null, agent: "host-a", pool: "hosts" }, ...changes });
 const question = (of: ContainerFacts, belongs: Partial<Belongs> = {}, environments = rules.environments): MappingFacts => {
   const mapped = mapFacts(of, { ...rules, environments });
   return { facts: of, mapped, belongs: { service: mapped.service, environment: mapped.environment ?? environments.at(-1) ?? "", partition: mapped.partition, component: mapped.component, ...belongs }, environments, pool: "hosts" };
@@ -43,8 +45,7 @@ describe("explainMapping", () => {
     expect(sentences(question(facts({ repositories: ["nginx"] }))).slice(2)).toEqual(["Partition default: no selector of another one matches.", "Component main: no release names a component app."]);
   });
   it("names the rule where one decided", () => {
-    const by = { by: "rule", rule: "tenants" } as const;
-    const lines = explainMapping(question(facts()), { service: by, environment: by, partition: by, component: by });
-    expect(lines.map(({ sentence }) => sentence)).toEqual(["Service payments, by the mapping rule tenants.", "Environment production, by the mapping rule tenants.", "Partition default, by the mapping rule tenants.", "Component main, by the mapping rule tenants."]);
+    const origin = { image: null, target: "web", namespace: "tenants", agent: "host-a", pool: "hosts" };
+    expect(sentences(question(facts({ origin })))).toEqual(["Service payments, by the mapping rule tenants.", "Environment production, by the mapping rule tenants.", "Partition eu, by the mapping rule tenants.", "Component worker, by the mapping rule tenants."]);
   });
 });

@@ -1,14 +1,7 @@
-import { DEFAULT_COMPONENT, DEFAULT_PARTITION, sanitizeName } from "@/lib/domain/fleet/names";
-import { COMPOSE_SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, SERVICE_LABEL, type ContainerFacts, type MappedFacts, type MappingSource } from "@/lib/domain/fleet/map-facts";
+import { DEFAULT_COMPONENT, DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
+import { COMPOSE_SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, SERVICE_LABEL, type ContainerFacts, type MappedFacts, type MappingReason } from "@/lib/domain/fleet/map-facts";
 
 export type MappingField = "service" | "environment" | "partition" | "component";
-
-/** What decided a field: a rule by its name, something that the facts say, an earlier decision, or that nothing says anything. */
-export interface MappingCause {
-  by: MappingSource | "rule" | "environment-label" | "only-environment" | "most-protected" | "selector" | "container-name" | "only-component" | "decision" | "nothing";
-  /** The rule's name where a rule decided. */
-  rule: string | null;
-}
 
 /** Where a container belongs now. */
 export interface Belongs {
@@ -29,19 +22,19 @@ export interface MappingFacts {
 }
 
 /** For each field what decided it. */
-export function causesOfMapping({ facts, mapped, belongs, environments }: MappingFacts): Record<MappingField, MappingCause> {
-  const by = (cause: MappingCause["by"]): MappingCause => ({ by: cause, rule: null });
-  const labelled = sanitizeName(facts.labels[ENVIRONMENT_LABEL]);
+export function causesOfMapping({ mapped, belongs }: MappingFacts): Record<MappingField, MappingReason> {
+  const by = (cause: MappingReason["by"]): MappingReason => ({ by: cause, rule: null });
+  const { because } = mapped;
   return {
-    service: by(mapped.service === belongs.service ? (mapped.source ?? "nothing") : "decision"),
-    environment: by(labelled === belongs.environment && mapped.environment === belongs.environment ? "environment-label" : environments.length === 1 ? "only-environment" : "most-protected"),
-    partition: by(belongs.partition === DEFAULT_PARTITION ? "nothing" : mapped.partition === belongs.partition ? "selector" : "decision"),
-    component: by(belongs.component === facts.container ? "container-name" : belongs.component === DEFAULT_COMPONENT ? "nothing" : mapped.source === "registered-repository" ? "registered-repository" : "only-component"),
+    service: mapped.service === belongs.service ? because.service : by("decision"),
+    environment: mapped.environment === belongs.environment ? because.environment : by("most-protected"),
+    partition: mapped.partition === belongs.partition ? because.partition : by("decision"),
+    component: mapped.component === belongs.component ? because.component : by(belongs.component === DEFAULT_COMPONENT ? "nothing" : "only-component"),
   };
 }
 
 /** One line for each field: what it is, and what made it so. */
-export function explainMapping(input: MappingFacts, causes: Readonly<Record<MappingField, MappingCause>>): { field: MappingField; value: string | null; by: MappingCause["by"]; sentence: string }[] {
+export function explainMapping(input: MappingFacts, causes: Readonly<Record<MappingField, MappingReason>>): { field: MappingField; value: string | null; by: MappingReason["by"]; sentence: string }[] {
   const { belongs } = input;
   return [
     { field: "service", value: belongs.service, by: causes.service.by, sentence: explainService(input, causes.service) },
@@ -51,9 +44,9 @@ export function explainMapping(input: MappingFacts, causes: Readonly<Record<Mapp
   ];
 }
 
-const LABELS: Partial<Record<MappingCause["by"], string>> = { label: SERVICE_LABEL, "kubernetes-name": KUBERNETES_NAME_LABEL, "compose-service": COMPOSE_SERVICE_LABEL };
+const LABELS: Partial<Record<MappingReason["by"], string>> = { label: SERVICE_LABEL, "kubernetes-name": KUBERNETES_NAME_LABEL, "compose-service": COMPOSE_SERVICE_LABEL };
 
-function explainService({ facts, mapped, belongs }: MappingFacts, { by, rule }: MappingCause): string {
+function explainService({ facts, mapped, belongs }: MappingFacts, { by, rule }: MappingReason): string {
   const service = belongs.service ?? "none";
   const label = LABELS[by];
   if (label !== undefined) return `Service ${service}, by the label ${label}=${facts.labels[label] ?? ""}.`;
@@ -75,7 +68,7 @@ function explainService({ facts, mapped, belongs }: MappingFacts, { by, rule }: 
   }
 }
 
-function explainEnvironment({ facts, belongs, environments, pool }: MappingFacts, { by, rule }: MappingCause): string {
+function explainEnvironment({ facts, belongs, environments, pool }: MappingFacts, { by, rule }: MappingReason): string {
   const { environment } = belongs;
   switch (by) {
     case "rule":
@@ -92,7 +85,7 @@ function explainEnvironment({ facts, belongs, environments, pool }: MappingFacts
   }
 }
 
-function explainPartition({ belongs }: MappingFacts, { by, rule }: MappingCause): string {
+function explainPartition({ belongs }: MappingFacts, { by, rule }: MappingReason): string {
   const { partition } = belongs;
   switch (by) {
     case "rule":
@@ -106,7 +99,7 @@ function explainPartition({ belongs }: MappingFacts, { by, rule }: MappingCause)
   }
 }
 
-function explainComponent({ facts, belongs }: MappingFacts, { by, rule }: MappingCause): string {
+function explainComponent({ facts, belongs }: MappingFacts, { by, rule }: MappingReason): string {
   const { component } = belongs;
   switch (by) {
     case "rule":

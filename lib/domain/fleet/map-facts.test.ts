@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ContainerFacts, MappedFacts, MappingRules } from "@/lib/domain/fleet/map-facts";
+import { mapFacts, type ContainerFacts, type MappedFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
+import { compileRuleSet, EMPTY_RULE_SET } from "@/lib/domain/fleet/mapping-rules";
 import type { PartitionRule } from "@/lib/domain/fleet/partitions";
-import { mapFacts, nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/map-facts";
+import { nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/repository";
 
 const OWNERS: Record<string, { service: string; component: string }[]> = {
   "registry.example/pay/payments": [{ service: "payments", component: "main" }],
@@ -16,6 +17,7 @@ const PARTITIONS: PartitionRule[] = [
 ];
 
 const rules: MappingRules = {
+  decided: compileRuleSet(EMPTY_RULE_SET),
   environments: ["production"],
   ownersOf: (repository) => OWNERS[repository] ?? [],
   componentsOf: (service) => COMPONENTS[service] ?? [],
@@ -27,6 +29,7 @@ const facts = (changes: Partial<ContainerFacts> = {}): ContainerFacts => ({
   labels: {},
   containersInTarget: 1,
   repositories: [],
+  origin: { image: null, target: "web", namespace: null, agent: "host-a", pool: "hosts" },
   ...changes,
 });
 const PAYMENTS = "registry.example/pay/payments";

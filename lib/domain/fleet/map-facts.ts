@@ -1,6 +1,8 @@
 import { matchesGlob } from "@/lib/domain/access/glob";
+import type { CompiledRule, CompiledRuleSet, RuleFacts, SetField } from "@/lib/domain/fleet/mapping-rules";
 import { DEFAULT_COMPONENT, DEFAULT_PARTITION, isName, sanitizeName } from "@/lib/domain/fleet/names";
 import { choosePartition, type PartitionRule } from "@/lib/domain/fleet/partitions";
+import { nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/repository";
 
 /** Label, and prefix of the annotation per container, by which people say whose a container is. */
 export const SERVICE_LABEL = "plumbline.service";
@@ -18,10 +20,16 @@ export interface ContainerFacts {
   containersInTarget: number;
   /** Every repository that the image is known by on the host, as the runtime wrote them. */
   repositories: readonly string[];
+  /** Where it was found. Only rules look at it. */
+  origin: ContainerOrigin;
 }
+
+export type ContainerOrigin = Pick<RuleFacts, "image" | "target" | "namespace" | "agent" | "pool">;
 
 /** What the ledger and the pool know. Lookups are functions so that the caller decides how to load. */
 export interface MappingRules {
+  /** What people decided about the mapping; it goes before everything that labels and images say. */
+  decided: CompiledRuleSet;
   /** The environments (names or patterns) that the agent's pool may report. */
   environments: readonly string[];
   /** The services, and their components, that a repository is registered for, by `normalizeRepository`. */
@@ -32,8 +40,9 @@ export interface MappingRules {
   partitionsOf: (service: string, environment: string) => readonly PartitionRule[];
 }
 
-/** By which rule the service was found. */
+/** How the service was found. */
 export const MAPPING_SOURCES = [
+  "rule",
   "annotation",
   "label",
   "kubernetes-name",
@@ -43,6 +52,9 @@ export const MAPPING_SOURCES = [
 ] as const;
 export type MappingSource = (typeof MAPPING_SOURCES)[number];
 
+/** What decided a field: a rule, something that the facts say, or that nothing said anything. */
+export type MappingReason = { by: MappingSource | "environment-label" | "only-environment" | "most-protected" | "selector" | "container-name" | "only-component" | "decision" | "nothing"; rule: string | null };
+
 /** Names, not rows: an unknown name stays text. Null where nothing says. */
 export interface MappedFacts {
   service: string | null;
@@ -50,41 +62,48 @@ export interface MappedFacts {
   environment: string | null;
   partition: string;
   component: string;
+  /** The rule that says that nobody judges it; it then has no service. */
+  ignored: { rule: string; reason: string } | null;
+  /** For each field what decided it, to explain a mapping. */
+  because: Readonly<Record<SetField, MappingReason>>;
 }
 
-/**
- * A repository in its full form: `nginx` and `docker.io/nginx` are `docker.io/library/nginx`. Tag and digest are cut.
- * Used to look names up; which bytes run is never decided by it.
- */
-export function normalizeRepository(reference: string): string {
-  const beforeDigest = reference.trim().split("@", 1)[0] ?? "";
-  const slash = beforeDigest.lastIndexOf("/");
-  const colon = beforeDigest.indexOf(":", slash + 1);
-  const name = (colon === -1 ? beforeDigest : beforeDigest.slice(0, colon)).toLowerCase();
-  const [head = "", ...rest] = name.split("/");
-  const hasHost = rest.length > 0 && (head.includes(".") || head.includes(":") || head === "localhost");
-  const host = hasHost ? head : "docker.io";
-  const path = hasHost ? rest.join("/") : name;
-  return host === "docker.io" && !path.includes("/") ? `docker.io/library/${path}` : `${host}/${path}`;
+type Found<T> = { value: T; because: MappingReason };
+
+function byRule<T>(value: T, rule: CompiledRule): Found<T> {
+  return { value, because: { by: "rule", rule: rule.name } };
 }
 
-/** The last segment of a repository as a name: what an unlabelled container is probably called. */
-export function nameFromRepository(reference: string): string | null {
-  return sanitizeName(normalizeRepository(reference).split("/").at(-1));
+function by<T>(value: T, how: MappingReason["by"]): Found<T> {
+  return { value, because: { by: how, rule: null } };
 }
 
-function mapService(facts: ContainerFacts, rules: MappingRules): Pick<MappedFacts, "service" | "source"> {
-  const repositories = facts.repositories.map(normalizeRepository);
-  const owners = repositories.flatMap((repository) => [...rules.ownersOf(repository)]);
-  // An inherited label speaks for a container only if the service owns its image, or names it as a component: else a
-  // mesh proxy in the pod of payments would be judged as payments.
-  const appliesTo = (service: string): boolean =>
-    facts.containersInTarget <= 1 ||
-    owners.some((owner) => owner.service === service) ||
-    rules.componentsOf(service).includes(facts.container);
+/** A container, the rules that match it in their order, and what is known of its image. */
+interface Question {
+  facts: ContainerFacts;
+  found: RuleFacts;
+  matching: readonly CompiledRule[];
+  owners: readonly { service: string; component: string }[];
+  rules: MappingRules;
+}
 
+type Service = { service: string | null; source: MappingSource | null; ignored: MappedFacts["ignored"]; rule: string | null };
+
+function mapService({ facts, found, matching, owners, rules }: Question): Service {
+  // What is said of the whole target speaks for a container among several only if the service owns its image, or names it
+  // as a component: else a mesh proxy in the pod of payments would be judged as payments.
+  const claims = (service: string): boolean => facts.containersInTarget <= 1 || owners.some((owner) => owner.service === service) || rules.componentsOf(service).includes(facts.container);
+  // A rule may name a service of which nothing is registered yet: it has no image that would say otherwise.
+  const isUnregistered = (service: string): boolean => owners.length === 0 && rules.componentsOf(service).length === 0;
+
+  for (const rule of matching) {
+    if (rule.ignore !== null) return { service: null, source: null, ignored: { rule: rule.name, reason: rule.ignore }, rule: rule.name };
+    const service = rule.valueOf("service", found);
+    if (service !== null && (rule.looksInside || claims(service) || isUnregistered(service))) return { service, source: "rule", ignored: null, rule: rule.name };
+  }
+  const is = (service: string, source: MappingSource): Service => ({ service, source, ignored: null, rule: null });
   const annotated = sanitizeName(facts.labels[`${SERVICE_LABEL}/${facts.container}`]);
-  if (annotated) return { service: annotated, source: "annotation" };
+  if (annotated) return is(annotated, "annotation");
   const labels: readonly (readonly [string, MappingSource])[] = [
     [SERVICE_LABEL, "label"],
     [KUBERNETES_NAME_LABEL, "kubernetes-name"],
@@ -92,59 +111,101 @@ function mapService(facts: ContainerFacts, rules: MappingRules): Pick<MappedFact
   ];
   for (const [label, source] of labels) {
     const service = sanitizeName(facts.labels[label]);
-    if (service && appliesTo(service)) return { service, source };
+    if (service && claims(rules.decided.aliasOf(service))) return is(service, source);
   }
   const owner = owners[0];
-  if (owner) return { service: owner.service, source: "registered-repository" };
+  if (owner) return is(owner.service, "registered-repository");
   // Sorted, because a runtime lists the names of one image in no order that means anything.
-  const service = repositories
+  const service = found.repositories
     .toSorted()
     .map(nameFromRepository)
     .find((name) => name !== null);
-  return service ? { service, source: "repository-name" } : { service: null, source: null };
+  return service ? is(service, "repository-name") : { service: null, source: null, ignored: null, rule: null };
 }
 
-function mapEnvironment(labels: ContainerFacts["labels"], allowed: readonly string[]): string | null {
+function isAllowed(allowed: readonly string[], environment: string): boolean {
+  return allowed.some((pattern) => matchesGlob(pattern, environment));
+}
+
+function mapEnvironment({ facts: { labels }, found, matching, rules: { environments: allowed } }: Question): Found<string | null> {
+  for (const rule of matching) {
+    const environment = rule.valueOf("environment", found);
+    if (environment !== null && isAllowed(allowed, environment)) return byRule(environment, rule);
+  }
   const labelled = sanitizeName(labels[ENVIRONMENT_LABEL]);
-  if (labelled && allowed.some((pattern) => matchesGlob(pattern, labelled))) return labelled;
+  if (labelled && isAllowed(allowed, labelled)) return by(labelled, "environment-label");
   const [only, ...others] = allowed;
-  return only !== undefined && others.length === 0 && isName(only) ? only : null;
+  return only !== undefined && others.length === 0 && isName(only) ? by(only, "only-environment") : by(null, "nothing");
 }
 
-function mapComponent(facts: ContainerFacts, service: string | null, rules: MappingRules): string {
-  if (service === null) return DEFAULT_COMPONENT;
+function mapComponent({ facts, found, matching, owners, rules }: Question, service: string | null): Found<string> {
+  if (service === null) return by(DEFAULT_COMPONENT, "nothing");
+  for (const rule of matching) {
+    const component = rule.valueOf("component", found);
+    if (component !== null && (rule.looksInside || facts.containersInTarget <= 1)) return byRule(component, rule);
+  }
   const components = rules.componentsOf(service);
-  if (components.includes(facts.container)) return facts.container;
-  const byRepository = facts.repositories
-    .flatMap((repository) => [...rules.ownersOf(normalizeRepository(repository))])
-    .find((owner) => owner.service === service);
-  if (byRepository) return byRepository.component;
-  return components.length === 1 ? (components[0] ?? DEFAULT_COMPONENT) : DEFAULT_COMPONENT;
+  if (components.includes(facts.container)) return by(facts.container, "container-name");
+  const byRepository = owners.find((owner) => owner.service === service);
+  if (byRepository) return by(byRepository.component, "registered-repository");
+  const [only] = components;
+  return components.length === 1 && only !== undefined ? by(only, "only-component") : by(DEFAULT_COMPONENT, "nothing");
 }
 
-function mapPartition(
-  labels: ContainerFacts["labels"],
-  service: string | null,
-  environment: string | null,
-  rules: MappingRules,
-): string {
-  if (service === null || environment === null) return DEFAULT_PARTITION;
-  return choosePartition(labels, rules.partitionsOf(service, environment));
+function mapPartition({ facts: { labels }, found, matching, rules }: Question, service: string | null, environment: string | null): Found<string> {
+  if (service === null) return by(DEFAULT_PARTITION, "nothing");
+  for (const rule of matching) {
+    const partition = rule.valueOf("partition", found);
+    if (partition !== null) return byRule(partition, rule);
+  }
+  if (environment === null) return by(DEFAULT_PARTITION, "nothing");
+  const partition = choosePartition(labels, rules.partitionsOf(service, environment));
+  return by(partition, partition === DEFAULT_PARTITION ? "nothing" : "selector");
+}
+
+/** The rules that match, in their order. The first that sets a field decides it. */
+export function listMatching(facts: ContainerFacts, { rules }: CompiledRuleSet): CompiledRule[] {
+  const found = toRuleFacts(facts);
+  return rules.filter((rule) => rule.matches(found));
+}
+
+function toRuleFacts({ container, labels, repositories, origin }: ContainerFacts): RuleFacts {
+  return { container, labels, repositories: repositories.map(normalizeRepository), ...origin };
 }
 
 /**
- * Maps what an agent said to service, environment, partition and component, in the default order: annotation per
- * container and label `plumbline.service`, `app.kubernetes.io/name`, compose service, registered repository,
- * repository's last segment. The environment is taken from a label only within the pool's own.
+ * Maps what an agent said to service, environment, partition and component. Each field is decided by the first rule that
+ * matches and sets it; else in the default order: annotation per container and label `plumbline.service`,
+ * `app.kubernetes.io/name`, compose service, registered repository, repository's last segment. The environment is taken from
+ * a rule or a label only within the pool's own. A rule that ignores stands where one that sets the service would: the first
+ * of both decides.
  */
 export function mapFacts(facts: ContainerFacts, rules: MappingRules): MappedFacts {
-  const { service, source } = mapService(facts, rules);
-  const environment = mapEnvironment(facts.labels, rules.environments);
+  const found = toRuleFacts(facts);
+  const question: Question = {
+    facts,
+    found,
+    matching: rules.decided.rules.filter((rule) => rule.matches(found)),
+    owners: found.repositories.flatMap((repository) => [...rules.ownersOf(repository)]),
+    rules,
+  };
+  const { service: named, source, ignored, rule } = mapService(question);
+  const service = named === null ? null : rules.decided.aliasOf(named);
+  const environment = mapEnvironment(question);
+  const partition = mapPartition(question, service, environment.value);
+  const component = mapComponent(question, service);
   return {
     service,
     source,
-    environment,
-    partition: mapPartition(facts.labels, service, environment, rules),
-    component: mapComponent(facts, service, rules),
+    environment: environment.value,
+    partition: partition.value,
+    component: component.value,
+    ignored,
+    because: {
+      service: rule === null ? { by: source ?? "nothing", rule } : { by: "rule", rule },
+      environment: environment.because,
+      partition: partition.because,
+      component: component.because,
+    },
   };
 }

@@ -44,6 +44,8 @@ import * as partitions from "../partitions/route";
 import * as partitionsPreview from "../partitions/preview/route";
 import * as pins from "../pins/route";
 import * as pinsEnd from "../pins/end/route";
+import * as mapping from "../mapping/route";
+import * as mappingPreview from "../mapping/preview/route";
 import * as pools from "../pools/route";
 import * as poolsPool from "../pools/[pool]/route";
 import * as poolsPoolClose from "../pools/[pool]/close/route";
@@ -122,6 +124,8 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/partitions/preview", handlers: partitionsPreview },
   { path: "/api/v1/pins", handlers: pins },
   { path: "/api/v1/pins/end", handlers: pinsEnd },
+  { path: "/api/v1/mapping", handlers: mapping },
+  { path: "/api/v1/mapping/preview", handlers: mappingPreview },
   { path: "/api/v1/pools", handlers: pools },
   { path: "/api/v1/pools/{pool}", handlers: poolsPool },
   { path: "/api/v1/pools/{pool}/close", handlers: poolsPoolClose },
