@@ -38,6 +38,7 @@ export const keys = {
   pools: ["settings", "pools"] as const,
   freezes: ["settings", "freezes"] as const,
   strategies: ["settings", "strategies"] as const,
+  mapping: ["settings", "mapping"] as const,
   executors: ["settings", "executors"] as const,
   holds: ["settings", "holds"] as const,
   waivers: ["settings", "waivers"] as const,

@@ -8,6 +8,7 @@ import type { ReleaseDto } from "@/lib/contract/releases";
 import type { GroupDto, GroupPreview, RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
 import type { FreezeDto } from "@/lib/contract/freezes";
 import type { HoldDto, StandingRecall, WaiverDto } from "@/lib/contract/policies";
+import type { MappingDto } from "@/lib/contract/mapping";
 import type { StrategyDto } from "@/lib/contract/strategies";
 import type { PoolDto, SessionDto, TokenDto } from "@/lib/contract/access";
 import { getJson } from "./api-client";
@@ -85,6 +86,8 @@ export const holdsQuery = () => queryOptions({ queryKey: keys.holds, queryFn: ({
 export const waiversQuery = () => queryOptions({ queryKey: keys.waivers, queryFn: ({ signal }) => getJson<Page<WaiverDto>>("waivers", {}, signal) });
 
 export const recallsQuery = () => queryOptions({ queryKey: keys.recalls, queryFn: ({ signal }) => getJson<Page<StandingRecall>>("recalls", {}, signal) });
+
+export const mappingQuery = () => queryOptions({ queryKey: keys.mapping, queryFn: ({ signal }) => getJson<MappingDto>("mapping", {}, signal) });
 
 export const strategiesQuery = () => queryOptions({ queryKey: keys.strategies, queryFn: ({ signal }) => getJson<Page<StrategyDto>>("strategies", {}, signal) });
 

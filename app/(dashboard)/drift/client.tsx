@@ -9,6 +9,7 @@ import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { ConnectHost } from "@/app/(dashboard)/connect-host";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
+import { Unjudged } from "@/app/(dashboard)/unjudged";
 import { conditionWord, plural } from "@/app/(dashboard)/words";
 import { CauseGroup } from "@/components/drift/cause-group";
 import { FindingsTable } from "@/components/drift/findings-table";
@@ -129,6 +130,7 @@ function Drift({ dto }: { dto: FindingsDto }) {
       )}
       <NotAdopted matrix={matrix} environment={filter.environment} service={filter.service} />
       <Waived groups={dto.waived} />
+      <Unjudged unmapped={dto.unmapped} ignored={dto.ignored.instances} rules={dto.ignored.rules} />
       {waiving ? <Waive group={waiving} onClose={() => setWaiving(null)} /> : null}
       {acting ? <Reconverge {...acting} onClose={() => setActing(null)} /> : null}
     </>

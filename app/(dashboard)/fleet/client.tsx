@@ -7,6 +7,7 @@ import { useQueryStates } from "nuqs";
 import { ConnectHost } from "@/app/(dashboard)/connect-host";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
+import { Unjudged } from "@/app/(dashboard)/unjudged";
 import { Matrix } from "@/components/fleet/matrix";
 import { Age } from "@/components/ui/age";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -97,6 +98,7 @@ function Fleet({ dto }: { dto: MatrixDto }) {
           ) : (
             <Matrix environments={environments} rows={rows} onRollBack={rollBack} searchId={SEARCH_ID} />
           )}
+          <Unjudged unmapped={dto.totals.unmapped} ignored={dto.totals.ignored} rules={dto.totals.ignoringRules} />
           <MapSection />
         </>
       )}

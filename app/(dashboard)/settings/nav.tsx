@@ -5,6 +5,7 @@ import { usePathname } from "next/navigation";
 
 const PAGES = [
   { href: "/settings", name: "General" },
+  { href: "/settings/mapping", name: "Mapping" },
   { href: "/settings/strategies", name: "Strategies" },
   { href: "/settings/freezes", name: "Freezes" },
   { href: "/settings/notifications", name: "Notifications" },
