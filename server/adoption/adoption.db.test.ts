@@ -231,6 +231,35 @@ describe("what is left out", () => {
   });
 });
 
+describe("who acts in the same moment", () => {
+  it.each([1, 2, 3])("reports, and is missed by nobody (%i)", async () => {
+    const [early, late] = await Promise.all([0, 1].map(() => Promise.all([1, 2, 3, 4].map(() => FakeAgent.make(test, "production")))));
+    for (const agent of early ?? []) await agent.report({ key: "app", service, image: v1 });
+    const { revision } = await preview();
+    const reports = [...(late ?? []), ...(early ?? [])].map((agent) => agent.report({ key: "app", service, image: v1 }));
+    await Promise.all([adopt({ service }, ctx, revision), ...reports]);
+    expect(await verdicts()).toEqual({ "in-sync": 8 });
+    const [strays] = await test.db.$queryRaw<{ n: number }[]>`
+      SELECT count(*)::int AS n FROM targets t LEFT JOIN target_desired d ON d.target_id = t.id WHERE t.service_name = ${service} AND (t.service_id IS NULL OR d.release_id IS NULL)`;
+    expect(strays?.n).toBe(0);
+  });
+
+  it.each([1, 2, 3])("promotes: one decision stands, and the other is told or follows (%i)", async () => {
+    await registerVersion(ctx, service, "1.0.0");
+    await registerVersion(ctx, service, "2.0.0");
+    const agent = await FakeAgent.make(test, "staging");
+    await agent.report({ key: "app", service, image: v1 });
+    const { revision } = await preview();
+    const promoted = promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "staging", partition: "default", version: "2.0.0", strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
+    const [adopted] = await Promise.all([refusal(adopt({ service }, ctx, revision)), promoted]);
+    expect(adopted === null || adopted.kind === "conflict").toBe(true);
+    const rows = await test.db.$queryRaw<{ version: string; from: string | null }[]>`
+      SELECT r.version, f.version AS from FROM assignments a JOIN releases r ON r.id = a.release_id JOIN services s ON s.id = a.service_id
+      JOIN rollouts ro ON ro.service_id = s.id LEFT JOIN releases f ON f.id = ro.from_release_id WHERE s.name = ${service}`;
+    expect(rows).toEqual([{ version: "2.0.0", from: adopted === null ? "1.0.0" : null }]);
+  });
+});
+
 describe("a refusal", () => {
   it("names what changed since the preview, and writes nothing", async () => {
     const agent = await FakeAgent.make(test, "production");
@@ -261,6 +290,20 @@ describe("a refusal", () => {
     expect(await refusal(adopt({ service }, staging))).toMatchObject({ kind: "forbidden" });
     expect((await preview({ service }, staging)).places).toEqual([]);
     expect(await refusal(preview({ environment: "nowhere" }))).toMatchObject({ kind: "not-found" });
+  });
+
+  it("meets more than one adoption holds, and says how to do it in parts", async () => {
+    const agent = await FakeAgent.make(test, "dev");
+    const names = Array.from({ length: 2_001 }, (_, at) => `${service}-${at}`);
+    await agent.report(...names.map((name) => ({ key: name, service: name, image: v1 })));
+    const seen = await preview({ environment: "dev" });
+    expect(seen).toMatchObject({ refusal: expect.stringContaining("more than the 2000 that one adoption takes"), totals: { services: 2_001 } });
+    expect(seen.places).toHaveLength(200);
+    const [before] = await test.db.$queryRaw<{ size: bigint }[]>`SELECT size FROM ledger_head`;
+    expect(await refusal(adopt({ environment: "dev" }, ctx, seen.revision))).toMatchObject({ kind: "unprocessable", type: "too-many" });
+    expect(await test.db.$queryRaw`SELECT size FROM ledger_head`).toEqual([before]);
+    expect(await adopt({ service: names[0] ?? "" })).toMatchObject({ services: 1 });
+    await agent.report();
   });
 
   it("by the database: nobody approves without four eyes who adopts nothing", async () => {
