@@ -58,6 +58,11 @@ describe("plumbline gate", () => {
     expect(printed).toBe("payments 1.2.0 may be deployed to production.\n");
     expect(asked).toEqual([`/api/v1/gate?service=payments&environment=production&partition=default&digest=${encodeURIComponent(digest)}`]);
   });
+  it("says of what was adopted that nobody vouched for it", async () => {
+    answers = [{ ...open, adopted: true }];
+    expect(await run("gate", "payments", "production", digest)).toBeUndefined();
+    expect(printed).toBe("payments 1.2.0 may be deployed to production. It was adopted as it ran, without evidence.\n");
+  });
   it("exits 3 with every reason when it may not", async () => {
     answers = [shut];
     expect(await run("gate", "payments", "production", digest, "--partition", "acme")).toBe(3);

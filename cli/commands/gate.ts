@@ -26,6 +26,6 @@ export function registerGateCommand(program: Command): void {
 export function describeGate(gate: GateDto): string[] {
   const what = gate.version === null ? gate.digest : `${gate.service} ${gate.version}`;
   const where = gate.partition === "default" ? gate.environment : `${gate.environment}, partition ${gate.partition}`;
-  if (gate.allowed) return [`${what} may be deployed to ${where}.`];
+  if (gate.allowed) return [`${what} may be deployed to ${where}.${gate.adopted ? " It was adopted as it ran, without evidence." : ""}`];
   return [`${what} may not be deployed to ${where}:`, ...gate.reasons.map(({ sentence }) => `  - ${sentence}`)];
 }

@@ -11,6 +11,8 @@ export const gateDto = z.strictObject({
   digest: z.string(),
   /** The release that the digest stands for here; null when it is none of this service's. */
   version: z.string().nullable(),
+  /** Stands where that release was adopted as it ran: nobody vouched for it. */
+  adopted: z.literal(true).optional(),
   /** Empty when it is allowed. */
   reasons: z.array(z.strictObject({ reason: z.string(), sentence: z.string() })),
   asOf: instant,

@@ -18,6 +18,7 @@ import { withdrawApproval } from "@/server/releases/withdraw-approval";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { previewRollout } from "@/server/rollouts/preview-rollout";
 import { promoteRelease } from "@/server/rollouts/promote-release";
+import { readGate } from "@/server/rollouts/read-gate";
 import { startRollback } from "@/server/rollouts/start-rollback";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { fakeImage, FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fake-fleet";
@@ -112,6 +113,7 @@ describe("adopting what runs", () => {
     expect(release).toMatchObject({ adopted: true });
     expect(release?.approvals.find(({ environment }) => environment === "guarded")).toEqual({ environment: "guarded", standing: 0, required: 2, approved: true, adopted: true });
     expect(release?.approvals.find(({ environment }) => environment === "staging")).toMatchObject({ adopted: false });
+    expect(await readGate({ ctx, input: { service, environment: "guarded", partition: "default", digest: v1.config } })).toMatchObject({ allowed: true, adopted: true });
     const withdrawn = await withdrawApproval({ ctx, input: { service, version: release?.version ?? "", environment: "guarded", reason: "nobody knows it" } });
     expect(withdrawn).toMatchObject({ approved: false, adopted: false });
     expect(await verdicts()).toEqual({ unapproved: 1 });

@@ -4,6 +4,7 @@ import { decideGate } from "@/lib/domain/rollout/gate";
 import { explainReason } from "@/lib/domain/rollout/reasons";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
+import { adoptedMark } from "@/server/drift/read-references";
 import { pinnedSql } from "@/server/policies/pin-sql";
 import { readFreeze } from "@/server/policies/read-freeze";
 import { readReleasesHere } from "./read-decision";
@@ -43,6 +44,7 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
     partition: input.partition,
     digest: input.digest,
     version: verdict.version,
+    ...adoptedMark(here.find(({ version }) => version === verdict.version)?.adopted),
     reasons: verdict.ok ? [] : verdict.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
     asOf: now.toISOString(),
   };
