@@ -35,7 +35,7 @@ export class SimulatedRuntime implements Runtime {
       targets.push({
         key: target.key,
         kind: "service",
-        labels: { "plumbline.service": target.service, ...(target.environment === "" ? {} : { "plumbline.environment": target.environment }) },
+        labels: { "plumbline.service": target.service, ...(target.region === "" ? {} : { region: target.region }), ...(target.environment === "" ? {} : { "plumbline.environment": target.environment }) },
         components: [{ name: "main" }],
         desired: target.instances.length,
         ready: target.instances.length,
