@@ -40,10 +40,10 @@ function registerAnnouncements(program: Command): void {
     .option("--partition <name>", "a partition of the environment", "default")
     .option("--tool <name>", "who deploys, as people call it, such as \"Argo CD\"")
     .option("--by <who>", "who started it there")
-    .option("--url <url>", "where it can be watched")
+    .option("--link <url>", "where it can be watched")
     .action(async (service: string, environment: string, release: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Common & { status: string; id: string; partition: string; tool?: string; by?: string; url?: string }>();
-      const body = { service, environment, partition: options.partition, ...readRelease(release), status: options.status, externalId: options.id, tool: options.tool, by: options.by, url: options.url };
+      const options = command.optsWithGlobals<Common & { status: string; id: string; partition: string; tool?: string; by?: string; link?: string }>();
+      const body = { service, environment, partition: options.partition, ...readRelease(release), status: options.status, externalId: options.id, tool: options.tool, by: options.by, url: options.link };
       const announced = await createClient(options).post<AnnouncementDto>("deployments", body);
       print(options.json, announced, [announced.sentence, ...(announced.rollout ? [`  follow it: plumbline rollout watch ${announced.rollout.id}`] : [])]);
     });
