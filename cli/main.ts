@@ -6,6 +6,7 @@ import { registerAdoptCommand } from "./commands/adopt";
 import { registerDeploymentCommands } from "./commands/deployment";
 import { registerDoctorCommand } from "./commands/doctor";
 import { registerGateCommand } from "./commands/gate";
+import { registerJournalCommand } from "./commands/journal";
 import { registerLedgerCommands } from "./commands/ledger";
 import { registerMappingCommands } from "./commands/mapping";
 import { registerPartitionCommands } from "./commands/partition";
@@ -30,6 +31,7 @@ const clients = [
   registerDeploymentCommands,
   registerAdoptCommand,
   registerDoctorCommand,
+  registerJournalCommand,
   registerLedgerCommands,
   registerAdminCommands,
   registerPoolCommands,

@@ -31,6 +31,7 @@ export const keys = {
   releases: (service: string | null) => ["releases", service] as const,
   /** Refetched when somebody asks: what a person decides on does not change while it is read. */
   adoption: (scope: { environment: string | null; service: string | null }) => ["adoption", scope] as const,
+  journal: (filter: { service?: string | null; environment?: string | null; instance?: string | null }) => ["journal", filter] as const,
   agents: ["agents"] as const,
   checkpoint: ["ledger", "checkpoint"] as const,
   environments: ["settings", "environments"] as const,
@@ -52,8 +53,8 @@ export const keys = {
 /** Beginnings of keys that a change of a topic makes stale. */
 export const STALE_BY_TOPIC: Record<string, readonly (readonly string[])[]> = {
   fleet: [["fleet"]],
-  findings: [["findings"], ["fleet", "matrix"], ["settings", "waivers"]],
-  rollout: [["rollouts"], ["fleet", "matrix"], ["fleet", "service"]],
+  findings: [["findings"], ["journal"], ["fleet", "matrix"], ["settings", "waivers"]],
+  rollout: [["rollouts"], ["journal"], ["fleet", "matrix"], ["fleet", "service"]],
   release: [["releases"], ["fleet", "service"], ["settings", "recalls"]],
   assignment: [["fleet", "matrix"], ["fleet", "service"], ["rollouts", "preview"], ["settings", "holds"]],
   agent: [["agents"], ["fleet", "matrix"]],

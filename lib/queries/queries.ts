@@ -3,6 +3,7 @@ import type { AdoptionPreview } from "@/lib/contract/adoption";
 import type { ChannelDto, DeliveryDto } from "@/lib/contract/notifications";
 import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
+import type { JournalItem } from "@/lib/contract/journal";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
 import type { GroupDto, GroupPreview, RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
@@ -45,6 +46,16 @@ export const instancesQuery = (filter: { service?: string | null; environment?: 
 
 export const instanceQuery = (id: string) =>
   queryOptions({ queryKey: keys.instance(id), queryFn: ({ signal }) => getJson<InstanceDetail>(`instances/${id}`, {}, signal) });
+
+/** What happened in the last day, newest first. A quiet place says nothing by itself, so it is asked now and then. */
+export const journalQuery = (filter: { service?: string | null; environment?: string | null; instance?: string | null }) =>
+  infiniteQueryOptions({
+    queryKey: keys.journal(filter),
+    queryFn: ({ signal, pageParam }) => getJson<Page<JournalItem>>("journal", { ...filter, limit: 30, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.nextCursor,
+    refetchInterval: 20_000,
+  });
 
 export const rolloutsQuery = (filter: { service?: string | null; status?: string | null }) =>
   queryOptions({ queryKey: keys.rollouts(filter), queryFn: ({ signal }) => getJson<Page<RolloutDto>>("rollouts", filter, signal) });

@@ -123,7 +123,8 @@ function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> 
 
 const eventDetail = z.object({ by: z.string().nullable(), reason: z.string().nullable(), message: z.string().nullable(), targets: z.number(), from: z.string(), wave: z.number(), how: z.enum(["observed", "announced"]) }).partial().catch({});
 
-function describeEvent({ kind, key, agent, detail }: { kind: string; key: string | null; agent: string | null; detail: unknown }): string {
+/** What a step of a rollout was, in a sentence. */
+export function describeEvent({ kind, key, agent, detail }: { kind: string; key: string | null; agent: string | null; detail: unknown }): string {
   const { by, reason, targets, message, wave, how } = eventDetail.parse(detail);
   const where = key === null ? "a target" : `${key} on ${agent ?? "a host that left"}`;
   switch (kind) {

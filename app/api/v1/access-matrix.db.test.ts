@@ -66,6 +66,7 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/instances": { ask: "instances.read" },
   "GET /api/v1/instances/{id}": { ask: "instances.read" },
   "POST /api/v1/invitations": { ask: "users.invite", body: { name: "Ada", email: "ada@example.org", role: "viewer" } },
+  "GET /api/v1/journal": { ask: "instances.read", query: "service=payments&environment=staging" },
   "GET /api/v1/ledger/checkpoint": { ask: "ledger.read" },
   "GET /api/v1/ledger/entries": { ask: "ledger.read" },
   "GET /api/v1/ledger/export": { ask: "ledger.export" },

@@ -35,5 +35,6 @@ CREATE TABLE finding_notices (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON finding_notices TO plumbline_app;
 
--- What happened at one place within a time, whichever of its targets.
-CREATE INDEX events_at ON events (agent_id, at);
+-- What happened at one place: its targets, those that are gone too, and the times in which their agents were silent.
+CREATE INDEX targets_name ON targets (service_name, environment_id);
+CREATE INDEX findings_scope ON findings (agent_scope_id, since) WHERE agent_scope_id IS NOT NULL;

@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { Journal } from "@/app/(dashboard)/journal";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { NO_EVIDENCE } from "@/app/(dashboard)/words";
 import { toFindingRow } from "@/app/(dashboard)/drift/to-drift";
@@ -9,7 +10,6 @@ import { FindingsTable } from "@/components/drift/findings-table";
 import { InstanceLane } from "@/components/instances/instance-lane";
 import { RawReport } from "@/components/instances/raw-report";
 import { SideBySide } from "@/components/instances/side-by-side";
-import { EventList } from "@/components/rollouts/event-list";
 import { Age } from "@/components/ui/age";
 import { useNow } from "@/components/ui/clock";
 import { DigestStripe } from "@/components/ui/digest-stripe";
@@ -20,7 +20,7 @@ import { Timestamp } from "@/components/ui/timestamp";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
 import type { InstanceDetail } from "@/lib/contract/fleet";
 import { instanceQuery } from "@/lib/queries/queries";
-import { describeInstance, describeLastExit, describeMutated, toInstanceEvents, toInstanceLane, toneOfInstance } from "./to-instance";
+import { describeInstance, describeLastExit, describeMutated, toInstanceLane, toneOfInstance } from "./to-instance";
 
 export function InstancePage({ id }: { id: string }) {
   const query = useQuery(instanceQuery(id));
@@ -35,7 +35,6 @@ function Instance({ instance }: { instance: InstanceDetail }) {
   const now = Math.floor(useNow() / 60_000) * 60_000 + 60_000;
   const { assigned, running } = instance;
   const differs = assigned?.digest !== running.digest;
-  const events = toInstanceEvents(instance);
   const serviceHref = instance.service ? `/services/${encodeURIComponent(instance.service)}?environment=${encodeURIComponent(instance.environment)}` : null;
   return (
     <>
@@ -110,10 +109,7 @@ function Instance({ instance }: { instance: InstanceDetail }) {
       ) : null}
       <InstanceLane {...toInstanceLane(instance, now)} />
       <div className="two-columns">
-        <section aria-label="Events">
-          <SectionHead title="Events" note="as the agent told them" end="UTC" />
-          {events.length > 0 ? <EventList label="Events" events={events} /> : <StateView kind="empty" title="No event was reported." />}
-        </section>
+        <Journal filter={{ instance: instance.id }} note="the last 24 hours" names={false} />
         <section aria-label="Digests">
           <SectionHead title="Digests" note="all names of these bytes" />
           <Table label="Digests" dense>

@@ -1,8 +1,6 @@
 import { conditionVerb, conditionWord } from "@/app/(dashboard)/words";
 import type { LaneSegment } from "@/components/charts/lane";
-import type { EventRow } from "@/components/rollouts/event-list";
 import { formatCount, formatDateTime, toMs } from "@/components/ui/format";
-import type { ShapeKind } from "@/components/ui/status-shape";
 import { toneOfSeverity } from "@/components/ui/tone";
 import type { Tone } from "@/components/ui/tone";
 import type { VerdictPart } from "@/components/ui/verdict";
@@ -70,24 +68,6 @@ export function toInstanceLane(instance: InstanceDetail, nowMs: number): { from:
       })
       .filter((segment) => toMs(segment.to) > from),
   };
-}
-
-const EVENT_SHAPE: Record<string, ShapeKind> = { start: "flag", stop: "cross", restart: "rolling", oom: "alert", exec: "arrow", settings: "drift", declared: "flag" };
-const EVENT_WORD: Record<string, string> = { start: "Started", stop: "Stopped", restart: "Restarted", oom: "Killed: out of memory", exec: "A command was run inside", settings: "Settings changed", declared: "Declared" };
-
-/** Events as the agent told them, newest first. */
-export function toInstanceEvents(instance: InstanceDetail): EventRow[] {
-  return instance.events.map((event, index) => {
-    const late = toMs(event.learnedAt) - toMs(event.at) > 60_000 ? `learned ${formatDateTime(event.learnedAt)} UTC` : null;
-    const facts = Object.entries(event.detail).flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : []));
-    return {
-      key: `${event.at} ${event.kind} ${index}`,
-      at: event.at,
-      shape: EVENT_SHAPE[event.kind] ?? "neutral",
-      text: `${EVENT_WORD[event.kind] ?? event.kind}${event.by ? `, by ${event.by}` : ""}`,
-      detail: [...facts, late].filter(Boolean).join(", ") || undefined,
-    };
-  });
 }
 
 /** `exit 137, out of memory`. */

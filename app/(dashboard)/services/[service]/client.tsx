@@ -7,6 +7,7 @@ import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
+import { Journal } from "@/app/(dashboard)/journal";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
 import { rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
@@ -97,6 +98,7 @@ function Service({ service }: { service: ServiceDto }) {
       <Lanes service={service} />
       <Instances service={service} />
       <Runs service={service} />
+      <PlaceJournal service={service} />
       {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
       {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}
@@ -255,6 +257,14 @@ function Lanes({ service }: { service: ServiceDto }) {
     const lane = toHistoryLane(service, row.environment.name, row.partition, now);
     return lane ? <HistoryLane key={`${row.environment.name}/${row.partition}`} environment={row.environment.name} {...lane} /> : null;
   });
+}
+
+/** What happened in the chosen environment, else in the last one. */
+function PlaceJournal({ service }: { service: ServiceDto }) {
+  const [{ environment }] = useQueryStates(serviceParams);
+  const last = service.environments.toSorted((a, b) => b.environment.ordinal - a.environment.ordinal)[0]?.environment.name;
+  const shown = service.environments.some((row) => row.environment.name === environment) ? environment : last;
+  return shown ? <Journal filter={{ service: service.name, environment: shown }} note={`${shown}, the last 24 hours`} names /> : null;
 }
 
 function Instances({ service }: { service: ServiceDto }) {

@@ -35,6 +35,7 @@ import * as executorsId from "../executors/[id]/route";
 import * as executorsIdTest from "../executors/[id]/test/route";
 import * as holdsLift from "../holds/lift/route";
 import * as invitations from "../invitations/route";
+import * as journal from "../journal/route";
 import * as ledgerCheckpoint from "../ledger/checkpoint/route";
 import * as ledgerEntries from "../ledger/entries/route";
 import * as ledgerExport from "../ledger/export/route";
@@ -115,6 +116,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/executors/{id}/test", handlers: executorsIdTest },
   { path: "/api/v1/holds/lift", handlers: holdsLift },
   { path: "/api/v1/invitations", handlers: invitations },
+  { path: "/api/v1/journal", handlers: journal },
   { path: "/api/v1/ledger/checkpoint", handlers: ledgerCheckpoint },
   { path: "/api/v1/ledger/entries", handlers: ledgerEntries },
   { path: "/api/v1/ledger/export", handlers: ledgerExport },

@@ -366,6 +366,8 @@ function reportedKind(action: string): ReportedEvent["kind"] | null {
   if (action === "die" || action === "died") return "stop";
   if (action === "restart") return "restart";
   if (action === "oom") return "oom";
+  // Its limits or its restart policy: all else of how it runs needs a new container.
+  if (action === "update") return "settings";
   if (action === "exec" || action.startsWith("exec_create")) return "exec";
   return null;
 }

@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import type { JournalItem } from "@/lib/contract/journal";
+import { toJournalRows } from "./to-journal";
+
+const item = (changes: Partial<JournalItem> = {}): JournalItem => ({ at: "2026-11-26T02:03:11.000Z", source: "event", kind: "restart", sentence: "restarted (exit 137)", by: null, subject: { instance: "b".repeat(64), target: "payments", agent: "eu-1" }, until: null, learnedAt: "2026-11-26T02:03:12.000Z", learnedLater: false, rollout: null, entry: null, ...changes });
+const row = (changes: Partial<JournalItem>, names = true) => toJournalRows([item(), item(changes)], { names })[1];
+
+describe("toJournalRows", () => {
+  it.each<[string, Partial<JournalItem>, object]>([
+    ["names a container by its first digits", {}, { text: "bbbbbbbbbbbb on eu-1: restarted (exit 137)", shape: "rolling", detail: undefined }],
+    ["names a target where the key is long", { subject: { instance: "x".repeat(40), target: "payments", agent: "eu-1" } }, { text: "payments on eu-1: restarted (exit 137)" }],
+    ["says what was learned later", { learnedAt: "2026-11-26T02:07:11.000Z", learnedLater: true }, { detail: "learned 4 min later" }],
+    ["says the day of another day", { at: "2026-11-25T23:00:00.000Z" }, { detail: "Wed 25 Nov" }],
+    ["names the entry of a decision", { source: "decision", kind: "hold-placed", sentence: "hold placed by Ada", subject: null, entry: 7 }, { text: "Hold placed by Ada", detail: "entry 7", shape: "person" }],
+    ["does not name an agent twice", { source: "silence", kind: "silent", sentence: "eu-1 was last heard", subject: { instance: null, target: null, agent: "eu-1" } }, { text: "eu-1 was last heard", shape: "unknown" }],
+  ])("%s", (_, changes, expected) => {
+    expect(row(changes)).toMatchObject(expected);
+  });
+  it("leaves out the name where the page says it", () => {
+    expect(row({}, false)).toMatchObject({ text: "Restarted (exit 137)" });
+  });
+});
