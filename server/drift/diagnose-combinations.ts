@@ -6,6 +6,7 @@ import { explainCombination, isAmiss, type CombinationStory, type ExplainedRelea
 import { causesOfMapping, explainMapping, type MappingFacts } from "@/lib/domain/drift/explain-mapping";
 import { resolveImage, type ReportedDigest } from "@/lib/domain/drift/resolve-image";
 import { mapFacts } from "@/lib/domain/fleet/map-facts";
+import { externalSql } from "@/server/authority/authority-sql";
 import type { Db } from "@/server/db";
 import { readLedgerNames, repositoriesOf, type LedgerNames } from "@/server/inventory/mapping-rules";
 import { waiverSql } from "@/server/policies/waiver-sql";
@@ -157,7 +158,7 @@ async function readDesired(db: Db, ids: readonly string[]): Promise<Map<string, 
 
 function readPlaces(db: Db, serviceIds: readonly string[]): Promise<PlaceRow[]> {
   return db.$queryRaw<PlaceRow[]>`
-    SELECT a.environment_id::text, a.partition::text, r.version, a.entry_seq, a.updated_at, coalesce(by.display_name, 'Plumbline') AS by, a.authority
+    SELECT a.environment_id::text, a.partition::text, r.version, a.entry_seq, a.updated_at, coalesce(by.display_name, 'Plumbline') AS by, CASE WHEN ${externalSql("a.service_id", "a.environment_id", "a.partition")} THEN 'external' ELSE 'plumbline' END AS authority
     FROM assignments a JOIN releases r ON r.id = a.release_id LEFT JOIN ledger_entries l ON l.seq = a.entry_seq LEFT JOIN actors by ON by.id = l.actor_id
     WHERE a.service_id = ANY(${serviceIds}::uuid[])`;
 }

@@ -92,7 +92,7 @@ async function findAnnounced(tx: Tx, place: KnownPlace, { version, digest, commi
     SELECT r.id::text, r.version, r.service_id = ${place.service.id}::uuid AS own, s.name::text AS service FROM releases r JOIN services s ON s.id = r.service_id
     WHERE (${digest ?? null}::text IS NOT NULL AND r.id IN (SELECT c.release_id FROM artifact_digests d JOIN release_components c ON c.artifact_id = d.artifact_id WHERE d.digest = ${digest ?? null}))
       OR (${commit ?? null}::text IS NOT NULL AND r.service_id = ${place.service.id}::uuid AND r.commits ->> 'head' = ${commit ?? null})
-    ORDER BY r.entry_seq DESC LIMIT 200`;
+    ORDER BY r.registered_order DESC LIMIT 200`;
   const own = rows.filter((row) => row.own);
   const [foreign] = rows;
   if (own.length === 0) throw refusal([foreign ? { reason: "wrong-service", version: foreign.version, service: foreign.service } : { reason: "release-unknown" }]);

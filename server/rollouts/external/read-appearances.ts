@@ -40,7 +40,7 @@ export function readWatched(db: Db | Tx, { changedSince = null, place = null }: 
       SELECT DISTINCT service_id, environment_id FROM changes
       WHERE at >= ${changedSince ?? new Date(8.64e15)}::timestamptz AND topic IN ('fleet', 'assignment', 'release', 'settings', 'rollout')),
     places AS MATERIALIZED (SELECT DISTINCT service_id, environment_id FROM authorities WHERE authority = 'external')
-    SELECT p.service_id::text, s.name::text AS service, p.environment_id::text, e.name::text AS environment, p.name::text AS partition, a.release_id::text AS assigned_id, ar.entry_seq AS registered,
+    SELECT p.service_id::text, s.name::text AS service, p.environment_id::text, e.name::text AS environment, p.name::text AS partition, a.release_id::text AS assigned_id, ar.registered_order AS registered,
       r.id::text AS rollout_id, r.origin, r.status, r.created_at AS rollout_at, r.from_release_id::text AS from_id,
       CASE WHEN greatest(a.updated_at, r.created_at) > au.decided_at THEN greatest(a.updated_at, r.created_at) END AS since
     FROM places x JOIN partitions p ON p.service_id = x.service_id AND p.environment_id = x.environment_id
@@ -84,7 +84,7 @@ export async function readAppearances(db: Db | Tx, places: readonly WatchedPlace
     judged AS (
       SELECT y.*, t.id, y.since IS NULL OR y.at > y.since AS is_new,
         -- It counts where it stayed, and where an older one left no copy of the assigned one beside it.
-        y.at <= ${new Date(now.getTime() - APPEARED_FOR_MS)}::timestamptz AND (rel.entry_seq > ass.entry_seq OR ass.id IS NULL
+        y.at <= ${new Date(now.getTime() - APPEARED_FOR_MS)}::timestamptz AND (rel.registered_order > ass.registered_order OR ass.id IS NULL
           OR NOT EXISTS (SELECT FROM instances o JOIN combinations oc ON oc.id = o.combination_id WHERE o.target_id = t.id AND o.state <> 'exited' AND oc.running_release_id = y.assigned_id)) AS counts,
         EXISTS (SELECT FROM spans b JOIN combinations bc ON bc.id = b.combination_id
           WHERE b.service_name = y.service AND b.environment_id = y.environment_id AND tstzrange(b.started_at, b.ended_at) && tstzrange(y.at - ${REPLACED_WITHIN}::interval, y.at, '[]') AND b.ended_at >= y.at - ${REPLACED_WITHIN}::interval
@@ -94,12 +94,12 @@ export async function readAppearances(db: Db | Tx, places: readonly WatchedPlace
             AND b.target_id = t.id AND bc.running_release_id = y.release_id) AS restarted,
         y.at <= ${new Date(now.getTime() - APPEARANCE_GRACE_MS)}::timestamptz AND NOT EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.resolved_at IS NULL) AS unexplained
       FROM copies y JOIN targets t ON t.id = y.target_id JOIN releases rel ON rel.id = y.release_id LEFT JOIN releases ass ON ass.id = y.assigned_id)
-    SELECT j.place, j.release_id::text, rel.entry_seq AS registered,
+    SELECT j.place, j.release_id::text, rel.registered_order AS registered,
       EXISTS (SELECT FROM rollouts o WHERE o.service_id = j.service_id AND o.environment_id = j.environment_id AND o.partition = j.partition AND (o.to_release_id = j.release_id OR o.from_release_id = j.release_id)) AS assigned_before,
       (count(*) FILTER (WHERE is_new AND counts AND (replaced OR j.since IS NULL)))::int AS moved, (count(*) FILTER (WHERE is_new AND counts AND NOT replaced AND NOT restarted AND j.since IS NOT NULL))::int AS fresh,
       coalesce((array_agg(j.id) FILTER (WHERE unexplained))[1:500], '{}') AS unexplained
     FROM judged j JOIN releases rel ON rel.id = j.release_id
-    GROUP BY j.place, j.release_id, rel.entry_seq, j.service_id, j.environment_id, j.partition`;
+    GROUP BY j.place, j.release_id, rel.registered_order, j.service_id, j.environment_id, j.partition`;
   const found = new Map<number, Appearance[]>();
   for (const row of rows) {
     const appearance = { releaseId: row.release_id, registeredSeq: Number(row.registered), moved: row.moved, fresh: row.fresh, assignedBefore: row.assigned_before, unexplained: row.unexplained };
