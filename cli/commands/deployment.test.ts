@@ -1,5 +1,7 @@
+import { Command } from "commander";
 import { expect, it } from "vitest";
-import { describeAuthority, readRelease } from "./deployment";
+import { addClientOptions } from "@/cli/client";
+import { describeAuthority, readRelease, registerDeploymentCommands } from "./deployment";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -17,4 +19,10 @@ it.each<[Parameters<typeof describeAuthority>[0], string]>([
   [{ service: "payments", environment: "staging", partition: "eu", authority: "plumbline", entry: null, at: null }, "Plumbline decides about payments in staging, partition eu"],
 ])("says who decides", (decided, sentence) => {
   expect(describeAuthority(decided)).toBe(sentence);
+});
+
+it("leaves the options of every command their meaning", () => {
+  const program = new Command();
+  registerDeploymentCommands(program);
+  expect(() => program.commands.forEach(addClientOptions)).not.toThrow();
 });
