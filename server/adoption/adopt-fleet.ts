@@ -29,6 +29,8 @@ export async function adoptFleet({ ctx, input }: { ctx: Ctx; input: z.output<typ
     ctx.db,
     async (tx) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.adoption', 0))`;
+      // Whose a container is stays what the preview said: rules and names change before or after.
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.mapping', 0))`;
       const seen = await readAdoption(tx, input);
       refuseMoved(input.revision, seen.plan);
       await lockPlaces(tx, seen);

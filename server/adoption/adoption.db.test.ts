@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { adoptionQuery, adoptionRequest } from "@/lib/contract/adoption";
 import { desiredQuery, type InventoryReportInput } from "@/lib/contract/agent";
+import { putMappingRequest } from "@/lib/contract/mapping";
 import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { verifyDesired } from "@/lib/domain/ledger/desired-state";
 import { parseEntry, readAdoption } from "@/lib/domain/ledger/entry";
@@ -11,6 +12,8 @@ import { waitDesired } from "@/server/desired/wait-desired";
 import { getService } from "@/server/drift/get-service";
 import { serverVkey } from "@/server/ledger/signing-key";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { getMapping } from "@/server/mapping/get-mapping";
+import { putMapping } from "@/server/mapping/put-mapping";
 import { approveRelease } from "@/server/releases/approve-release";
 import { listReleases } from "@/server/releases/list-releases";
 import { recallRelease } from "@/server/releases/recall-release";
@@ -233,6 +236,26 @@ describe("what is left out", () => {
   });
 });
 
+describe("what rules say", () => {
+  it("divides a place, and takes what nobody judges out of it", async () => {
+    const agent = await FakeAgent.make(test, "production");
+    const mapping = await getMapping({ ctx });
+    const rules = [
+      { name: "ours-eu", match: { labels: { "plumbline.service": `${service}-eu` } }, set: { service, partition: "eu" } },
+      { name: "theirs", match: { labels: { "plumbline.service": `${service}-proxy` } }, ignore: "not ours" },
+    ];
+    await putMapping({ ctx, input: putMappingRequest.parse({ set: { rules, aliases: {} }, version: mapping.version, reason: "because" }) });
+    await agent.report({ key: "app", service, image: v1 }, { key: "eu", service: `${service}-eu`, image: v2 }, { key: "proxy", service: `${service}-proxy`, image: v2 });
+    const seen = await preview({ environment: "production" });
+    const own = seen.places.filter((place) => place.service === service);
+    expect(own.map(({ partition, components }) => [partition, components[0]?.digest])).toEqual([["default", v1.digest], ["eu", v2.digest]]);
+    expect(seen.leftOut).toContainEqual(expect.objectContaining({ reason: "ignored", service: null }));
+    await adopt();
+    expect(await verdicts()).toEqual({ "in-sync": 2 });
+    await putMapping({ ctx, input: putMappingRequest.parse({ set: { rules: [], aliases: {} }, version: mapping.version + 1, reason: "tidy" }) });
+  });
+});
+
 describe("who acts in the same moment", () => {
   it.each([1, 2, 3])("reports, and is missed by nobody (%i)", async () => {
     const [early, late] = await Promise.all([0, 1].map(() => Promise.all([1, 2, 3, 4].map(() => FakeAgent.make(test, "production")))));
@@ -295,17 +318,18 @@ describe("a refusal", () => {
   });
 
   it("meets more than one adoption holds, and says how to do it in parts", async () => {
-    const agent = await FakeAgent.make(test, "dev");
-    const names = Array.from({ length: 2_001 }, (_, at) => `${service}-${at}`);
-    await agent.report(...names.map((name) => ({ key: name, service: name, image: v1 })));
+    // More than one host may make up.
+    const agents = await Promise.all([0, 1, 2, 3, 4].map(() => FakeAgent.make(test, "dev")));
+    const nameOf = (at: number, nth: number): string => `${service}-${at}-${nth}`;
+    for (const [at, agent] of agents.entries()) await agent.report(...Array.from({ length: 401 }, (_, nth) => ({ key: nameOf(at, nth), service: nameOf(at, nth), image: v1 })));
     const seen = await preview({ environment: "dev" });
-    expect(seen).toMatchObject({ refusal: expect.stringContaining("more than the 2000 that one adoption takes"), totals: { services: 2_001 } });
+    expect(seen).toMatchObject({ refusal: expect.stringContaining("more than the 2000 that one adoption takes"), totals: { services: 2_005 } });
     expect(seen.places).toHaveLength(200);
     const [before] = await test.db.$queryRaw<{ size: bigint }[]>`SELECT size FROM ledger_head`;
     expect(await refusal(adopt({ environment: "dev" }, ctx, seen.revision))).toMatchObject({ kind: "unprocessable", type: "too-many" });
     expect(await test.db.$queryRaw`SELECT size FROM ledger_head`).toEqual([before]);
-    expect(await adopt({ service: names[0] ?? "" })).toMatchObject({ services: 1 });
-    await agent.report();
+    expect(await adopt({ service: nameOf(0, 0) })).toMatchObject({ services: 1 });
+    for (const agent of agents) await agent.report();
   });
 
   it("by the database: nobody approves without four eyes who adopts nothing", async () => {

@@ -20,7 +20,7 @@ export type Adoptable = {
   environmentIds: ReadonlyMap<string, string>;
 };
 
-type GroupRow = { service: string | null; service_id: string | null; environment: string; partition: string; component: string; container: string; image_id: bigint; instances: number; mutated: number; heard: number; silent: number };
+type GroupRow = { service: string | null; ignored: boolean; service_id: string | null; environment: string; partition: string; component: string; container: string; image_id: bigint; instances: number; mutated: number; heard: number; silent: number };
 type ReleaseRow = { id: string; service: string; version: string; registered_order: bigint; recalled: boolean; components: { name: string; artifactId: string }[]; approved_in: string[]; withdrawn_in: string[] };
 
 /**
@@ -38,7 +38,7 @@ export async function readAdoption(db: Db | Tx, scope: AdoptionScope): Promise<A
   const groups = rows.map((row): ObservedGroup => {
     const byContainer = row.service_id === null && row.component === DEFAULT_COMPONENT && row.service !== null && several.has(row.service);
     const component = byContainer ? (sanitizeName(row.container) ?? DEFAULT_COMPONENT) : row.component;
-    return { service: row.service, environment: row.environment, partition: row.partition, component, image: row.image_id.toString(), instances: row.instances, mutated: row.mutated, heard: row.heard, silent: row.silent };
+    return { service: row.service, ignored: row.ignored, environment: row.environment, partition: row.partition, component, image: row.image_id.toString(), instances: row.instances, mutated: row.mutated, heard: row.heard, silent: row.silent };
   });
   const services = [...new Set(rows.flatMap(({ service }) => service ?? []))];
   const known = await db.$queryRaw<{ id: string; name: string }[]>`SELECT id::text, name::text FROM services WHERE name = ANY(${services}::text[])`;
@@ -72,13 +72,13 @@ export function explainUnadoptable({ places, leftOut }: AdoptionPlan): string | 
 /** Copies that no decision covers, by what they show. */
 async function readGroups(db: Db | Tx, { environment = null, service = null }: { environment?: string | null | undefined; service?: string | null | undefined }): Promise<GroupRow[]> {
   const rows = await db.$queryRaw<GroupRow[]>`
-    SELECT c.service_name AS service, c.service_id::text, e.name::text AS environment, c.partition::text, c.component::text, i.component AS container, c.image_id,
+    SELECT c.service_name AS service, c.service_id::text, e.name::text AS environment, c.partition::text, c.component::text, i.component AS container, c.image_id, c.ignored_by IS NOT NULL AS ignored,
       count(*)::int AS instances, (count(*) FILTER (WHERE c.mutated))::int AS mutated,
       (count(*) FILTER (WHERE i.state <> 'exited' AND s.freshness <> 'silent'))::int AS heard, (count(*) FILTER (WHERE i.state <> 'exited' AND s.freshness = 'silent'))::int AS silent
     FROM combinations c JOIN environments e ON e.id = c.environment_id AND e.retired_at IS NULL
     JOIN instances i ON i.combination_id = c.id JOIN agent_scopes s ON s.id = i.agent_scope_id
     WHERE c.desired_kind = 'none' AND (${environment}::text IS NULL OR e.name = ${environment}::text) AND (${service}::text IS NULL OR c.service_name = ${service}::text)
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     LIMIT ${MOST_GROUPS + 1}`;
   if (rows.length > MOST_GROUPS) {
     throw new AppError("unprocessable", `More than ${MOST_GROUPS} kinds of copies run here, too many to plan at once. Name an environment or a service.`, { type: "too-many" });

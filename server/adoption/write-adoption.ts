@@ -55,10 +55,14 @@ async function storeServices(tx: Tx, { adoptable, ids, seq }: Adoption): Promise
   await tx.$executeRaw`
     INSERT INTO partitions (service_id, environment_id, name)
     SELECT s, e.id, 'default' FROM unnest(${fresh.map(([, id]) => id)}::uuid[]) s, environments e WHERE e.retired_at IS NULL`;
+  // Rules may put copies into partitions that nobody declared; they come after those that somebody did.
   await tx.$executeRaw`
-    INSERT INTO partitions (service_id, environment_id, name)
-    SELECT DISTINCT * FROM unnest(${plan.places.map(({ service }) => ids.services.get(service) ?? null)}::uuid[], ${plan.places.map(({ environment }) => environmentIds.get(environment) ?? null)}::uuid[],
-      ${plan.places.map(({ partition }) => partition)}::text[]) ON CONFLICT DO NOTHING`;
+    INSERT INTO partitions AS p (service_id, environment_id, name, ordinal)
+    SELECT n.service_id, n.environment_id, n.name, CASE WHEN n.name = 'default' THEN 0 ELSE
+      coalesce((SELECT max(o.ordinal) FROM partitions o WHERE o.service_id = n.service_id AND o.environment_id = n.environment_id), 0) + row_number() OVER (PARTITION BY n.service_id, n.environment_id ORDER BY n.name) END
+    FROM unnest(${plan.places.map(({ service }) => ids.services.get(service) ?? null)}::uuid[], ${plan.places.map(({ environment }) => environmentIds.get(environment) ?? null)}::uuid[],
+      ${plan.places.map(({ partition }) => partition)}::text[]) n(service_id, environment_id, name)
+    ON CONFLICT (service_id, environment_id, name) DO NOTHING`;
 }
 
 type NewArtifact = Exclude<AdoptedArtifact, { known: string }>;

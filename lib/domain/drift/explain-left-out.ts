@@ -29,6 +29,8 @@ export function explainLeftOut(reason: LeftOutReason): string {
       return "Its copies are stopped: nothing of it runs.";
     case "no-service":
       return "Nothing says which service it belongs to. Label it, or write a mapping rule.";
+    case "ignored":
+      return "A mapping rule says that nobody judges it.";
     default:
       return reason satisfies never;
   }

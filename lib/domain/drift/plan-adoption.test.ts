@@ -12,7 +12,7 @@ const config = (hex: string): ReportedDigest => ({ digest: sha(hex), kind: "conf
 const image = (digests: ReportedDigest[], tag: string | null = null): ObservedImage => ({ digests, reference: tag === null ? null : `${REPOSITORY}:${tag}` });
 const group = (image: string, more: Partial<ObservedGroup> = {}): ObservedGroup => {
   const instances = more.instances ?? 1;
-  return { service: "payments", environment: "production", partition: "default", component: "main", image, instances, mutated: 0, heard: instances, silent: 0, ...more };
+  return { service: "payments", ignored: false, environment: "production", partition: "default", component: "main", image, instances, mutated: 0, heard: instances, silent: 0, ...more };
 };
 const plan = (groups: ObservedGroup[], images: Record<string, ObservedImage>, more: Partial<AdoptionFacts> & { aliases?: Record<string, string[]> } = {}) =>
   planAdoption({
@@ -101,8 +101,8 @@ describe("what is assigned", () => {
     expect(reasons(result)).toEqual([["mutated", 1]]);
   });
 
-  it("leaves out what belongs to no service", () => {
-    expect(reasons(plan([group("a", { service: null })], { a: image([index("1")]) }))).toEqual([["no-service", 1]]);
+  it("leaves out what belongs to no service, and what nobody judges", () => {
+    expect(reasons(plan([group("a", { service: null }), group("a", { service: null, ignored: true })], { a: image([index("1")]) }))).toEqual([["no-service", 1], ["ignored", 1]]);
   });
 
   it("has a component for each kind of container", () => {

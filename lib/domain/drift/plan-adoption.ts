@@ -19,12 +19,15 @@ export const LEFT_OUT_REASONS = [
   "silent",
   "stopped",
   "no-service",
+  "ignored",
 ] as const;
 export type LeftOutReason = (typeof LEFT_OUT_REASONS)[number];
 
 /** Copies of one container that show the same image at one place. */
 export interface ObservedGroup {
   service: string | null;
+  /** A rule says that nobody judges it. */
+  ignored: boolean;
   environment: string;
   partition: string;
   /** The component that they count for, or would. */
@@ -155,7 +158,8 @@ export function planAdoption(facts: AdoptionFacts): AdoptionPlan {
     const identity = identityOf(group.image);
     if ("key" in identity) fleetwide.set(identity.key, (fleetwide.get(identity.key) ?? 0) + group.heard);
     const decided = facts.decided.get(placeText(group));
-    if (group.service === null) leave(group, "no-service");
+    if (group.ignored) leave(group, "ignored");
+    else if (group.service === null) leave(group, "no-service");
     else if (decided) leave(group, decided);
     else {
       const place = { service: group.service, environment: group.environment, partition: group.partition };
