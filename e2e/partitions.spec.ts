@@ -64,8 +64,8 @@ async function expectGood(page: Page): Promise<void> {
 }
 
 async function choose(page: Page, place: string, item: string): Promise<void> {
-  await page.getByRole("button", { name: `More for ${place}`, exact: true }).click();
-  await page.getByRole("menuitem", { name: item, exact: true }).click();
+  await page.getByLabel(`More for ${place}`, { exact: true }).click();
+  await page.getByRole("button", { name: item, exact: true }).click();
 }
 
 test("a service is divided by region, after a look at what it does, and nothing starts to differ", async ({ page }) => {

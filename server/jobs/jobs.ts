@@ -1,6 +1,7 @@
 import { runChecks } from "@/server/executors/run-checks";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { sendDeliveries } from "@/server/outbound/deliver";
+import { settlePartitions } from "@/server/partitions/settle-partitions";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { followDeployers } from "@/server/rollouts/external/follow-deployers";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
@@ -26,6 +27,7 @@ export const jobs: readonly Job[] = [
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "watch-pools", everyMs: 5_000, leased: true, run: (app) => watchPools(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
+  { name: "settle-partitions", everyMs: 30_000, leased: true, run: (app) => settlePartitions(app) },
   { name: "notify-findings", everyMs: 2_000, leased: true, run: notifyFindings() },
   { name: "watch-policies", everyMs: 2_000, leased: true, run: watchPolicies() },
   { name: "ensure-span-partitions", everyMs: 12 * 60 * MINUTE_MS, leased: true, run: ensureSpanPartitions },

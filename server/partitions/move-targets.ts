@@ -33,7 +33,7 @@ export async function moveTargets(tx: Tx, { service, environment }: Site, moves:
 }
 
 /** Points the instances of moved targets to the combinations of their new partition. Instances are never read one by one. */
-async function moveInstances(tx: Tx, { service, environment }: Site, ids: readonly bigint[], now: Date): Promise<void> {
+export async function moveInstances(tx: Tx, { service, environment }: Site, ids: readonly bigint[], now: Date): Promise<void> {
   const groups = await tx.$queryRaw<(CombinationRow & { target_partition: string })[]>`
     SELECT DISTINCT ${COMBINATION_COLUMNS}, t.partition::text AS target_partition
     FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id

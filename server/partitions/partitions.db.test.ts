@@ -21,6 +21,7 @@ import { fakeImage, FakeAgent, registerVersion, type FakeImage, type FakeTarget 
 import { listPartitions } from "./list-partitions";
 import { previewPartitions } from "./preview-partitions";
 import { putPartitions } from "./put-partitions";
+import { settlePartitions } from "./settle-partitions";
 
 let test: TestApp;
 let ctx: Ctx;
@@ -119,6 +120,25 @@ describe("declaring partitions", () => {
     await runs({}, [{ key: "acme-2", service, image: image("1.0.0"), labels: { tenant: "acme" } }]);
     expect(await targetsBy()).toMatchObject({ "acme-2": "acme", acme: "acme" });
     expect((await list()).partitions[0]).toMatchObject({ name: "acme", targets: 2 });
+  });
+
+  it("puts right what a report says that began before and came after", async () => {
+    await put(byTenant("acme"));
+    const [{ seq } = { seq: 0n }] = await test.db.$queryRaw<{ seq: bigint }[]>`SELECT entry_seq AS seq FROM target_desired d JOIN targets t ON t.id = d.target_id WHERE t.key = 'acme' AND t.service_name = ${service}`;
+    // As such a report leaves it: in the old partition, held to the old partition's entry.
+    await test.db.$executeRaw`UPDATE targets SET partition = 'default' WHERE key = 'acme' AND service_name = ${service}`;
+    await test.db.$executeRaw`UPDATE target_desired SET entry_seq = 0 WHERE target_id = (SELECT id FROM targets WHERE key = 'acme' AND service_name = ${service})`;
+    await test.db.$executeRaw`
+      UPDATE instances SET combination_id = (SELECT c.id FROM combinations c WHERE c.service_name = ${service} AND c.partition = 'default' AND c.desired_kind = 'release' AND c.image_id = instances.image_id AND c.environment_id = (SELECT id FROM environments WHERE name = ${environment}) LIMIT 1)
+      WHERE target_id = (SELECT id FROM targets WHERE key = 'acme' AND service_name = ${service})`;
+    await settlePartitions(test.app);
+    expect(await targetsBy()).toMatchObject({ acme: "acme", bolt: "default" });
+    const [row] = await test.db.$queryRaw<{ entry_seq: bigint; partition: string }[]>`
+      SELECT d.entry_seq, c.partition FROM targets t JOIN target_desired d ON d.target_id = t.id JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id WHERE t.key = 'acme' AND t.service_name = ${service}`;
+    expect(row).toEqual({ entry_seq: seq, partition: "acme" });
+    const size = await written();
+    await settlePartitions(test.app);
+    expect(await written()).toBe(size);
   });
 
   it("takes the first that matches, says what each takes, and writes nothing for a preview", async () => {

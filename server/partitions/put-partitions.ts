@@ -161,7 +161,7 @@ async function writeDecision(tx: Tx, ctx: Ctx, { site, rows, plan, moves, reason
 }
 
 /** The desired rows of moved targets name the entry of their new place; who holds such a document gets another. */
-async function followEntries(tx: Tx, moves: readonly Move[], seqs: ReadonlyMap<string, bigint>): Promise<void> {
+export async function followEntries(tx: Tx, moves: readonly Move[], seqs: ReadonlyMap<string, bigint>): Promise<void> {
   const following = moves.flatMap(({ id, to }) => {
     const seq = seqs.get(to);
     return seq === undefined ? [] : [{ id, seq }];
