@@ -44,6 +44,7 @@ export type Client = {
   post<T>(path: string, body: unknown, options?: { idempotencyKey?: string }): Promise<T>;
   put<T>(path: string, body: unknown): Promise<T>;
   patch<T>(path: string, body: unknown): Promise<T>;
+  delete<T>(path: string): Promise<T>;
   /** The raw response, for streams; already checked to be 2xx. */
   open(path: string): Promise<Response>;
 };
@@ -104,6 +105,7 @@ export function createClient(options: ClientOptions): Client {
     post: async <T>(path: string, body: unknown, { idempotencyKey }: { idempotencyKey?: string } = {}) => json<T>(await send("POST", `/api/v1/${path}`, body, idempotencyKey === undefined ? {} : { key: idempotencyKey })),
     put: async <T>(path: string, body: unknown) => json<T>(await send("PUT", `/api/v1/${path}`, body)),
     patch: async <T>(path: string, body: unknown) => json<T>(await send("PATCH", `/api/v1/${path}`, body)),
+    delete: async <T>(path: string) => json<T>(await send("DELETE", `/api/v1/${path}`)),
     open: (path) => send("GET", `/api/v1/${path}`, undefined, { signal: null }),
   };
 }

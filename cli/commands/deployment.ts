@@ -1,15 +1,17 @@
 import type { Command } from "commander";
 import type { AuthorityDto } from "@/lib/contract/authority";
 import type { AnnouncementDto } from "@/lib/contract/deployments";
+import type { CreatedHook, HookDto } from "@/lib/contract/hooks";
 import type { Page } from "@/lib/contract/primitives";
 import { CliError, createClient, type ClientOptions } from "@/cli/client";
 import { print, table } from "@/cli/output";
 
 type Common = ClientOptions & { json?: boolean };
 
-/** `plumbline authority|deployment`: who decides what runs where, and what deployers say. */
+/** `plumbline authority|deployment|hook`: who decides what runs where, and what deployers say. */
 export function registerDeploymentCommands(program: Command): void {
   registerAnnouncements(program);
+  registerHooks(program);
   const authority = program.command("authority").description("Who decides what runs at a place: Plumbline, or a deployer that it follows");
   authority
     .command("set")
@@ -56,6 +58,40 @@ function registerAnnouncements(program: Command): void {
       const options = command.optsWithGlobals<Common>();
       const list = await createClient(options).get<Page<AnnouncementDto>>("deployments", { service, environment });
       print(options.json, list, list.items.length === 0 ? ["Nothing was announced."] : table([["SERVICE", "ENVIRONMENT", "VERSION", "SAID", "CAME OF IT", "BY", "AT"], ...list.items.map((item) => [item.service, item.environment, item.version, item.status, item.rollout ? `R-${item.rollout.number}, ${item.rollout.status}` : item.outcome, item.tool ?? item.by ?? "", item.at])]));
+    });
+}
+
+function registerHooks(program: Command): void {
+  const hook = program.command("hook").description("Doors for deployers that sign their messages instead of sending a token");
+  hook
+    .command("create")
+    .description("Make a hook; its secret is shown once")
+    .argument("<name>")
+    .option("--kind <kind>", "who calls it: github", "github")
+    .option("--service <pattern>", "services it may announce deployments of; * stands for any characters", "*")
+    .option("--environment <pattern>", "environments it may announce deployments to", "*")
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common & { kind: string; service: string; environment: string }>();
+      const made = await createClient(options).post<CreatedHook>("hooks", { name, kind: options.kind, service: options.service, environment: options.environment });
+      print(options.json, made, [`Payload URL: ${made.url}`, "Content type: application/json", `Secret: ${made.secret}`, "Events: Deployment statuses"]);
+      if (!options.json) process.stderr.write("The secret is not shown again.\n");
+    });
+  hook
+    .command("list")
+    .description("The hooks, without their secrets")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common>();
+      const list = await createClient(options).get<Page<HookDto>>("hooks");
+      print(options.json, list, list.items.length === 0 ? ["There is no hook."] : table([["NAME", "KIND", "SERVICE", "ENVIRONMENT", "LAST CALLED", "ID"], ...list.items.map((item) => [item.name, item.kind, item.service, item.environment, item.lastCalledAt ?? "never", item.id])]));
+    });
+  hook
+    .command("remove")
+    .description("Close a hook at once")
+    .argument("<id>", "as hook list names it")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common>();
+      const removed = await createClient(options).delete<{ id: string; removedAt: string }>(`hooks/${encodeURIComponent(id)}`);
+      print(options.json, removed, [`The hook is closed since ${removed.removedAt}.`]);
     });
 }
 

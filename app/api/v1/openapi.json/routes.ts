@@ -5,6 +5,11 @@ import * as adoption from "../adoption/route";
 import * as agentsRevoke from "../agents/revoke/route";
 import * as agents from "../agents/route";
 import * as authority from "../authority/route";
+import * as hooks from "../hooks/route";
+import * as hooksId from "../hooks/[id]/route";
+import * as hooksArgocd from "../hooks/argocd/route";
+import * as hooksCdevents from "../hooks/cdevents/route";
+import * as hooksGithubId from "../hooks/github/[id]/route";
 import * as deployments from "../deployments/route";
 import * as findings from "../findings/route";
 import * as findingsList from "../findings/list/route";
@@ -115,6 +120,11 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/executors/{id}", handlers: executorsId },
   { path: "/api/v1/executors/{id}/test", handlers: executorsIdTest },
   { path: "/api/v1/holds/lift", handlers: holdsLift },
+  { path: "/api/v1/hooks", handlers: hooks },
+  { path: "/api/v1/hooks/{id}", handlers: hooksId },
+  { path: "/api/v1/hooks/argocd", handlers: hooksArgocd },
+  { path: "/api/v1/hooks/cdevents", handlers: hooksCdevents },
+  { path: "/api/v1/hooks/github/{id}", handlers: hooksGithubId },
   { path: "/api/v1/invitations", handlers: invitations },
   { path: "/api/v1/journal", handlers: journal },
   { path: "/api/v1/ledger/checkpoint", handlers: ledgerCheckpoint },
