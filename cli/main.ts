@@ -14,6 +14,7 @@ import { registerPolicyCommands } from "./commands/policy";
 import { registerPoolCommands } from "./commands/pool";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollouts/commands";
+import { registerServiceCommands } from "./commands/service";
 import { registerSimulateCommand } from "./commands/simulate";
 import { registerStatusCommand } from "./commands/status";
 import { registerProcesses } from "./processes/commands";
@@ -25,6 +26,7 @@ const clients = [
   registerRolloutCommands,
   registerPolicyCommands,
   registerMappingCommands,
+  registerServiceCommands,
   registerPartitionCommands,
   registerStatusCommand,
   registerGateCommand,

@@ -117,6 +117,6 @@ function describeFallback(target: ProjectedTarget, entries: ReadonlyMap<number, 
 
 function assignmentHere(target: ProjectedTarget | ProjectedPrefetch, entry: CachedEntry | undefined, releaseId: string | null): Assignment | null {
   const assignment = entry?.assignment;
-  const here = assignment && assignment.service === target.service && assignment.environment === target.environment && assignment.partition === target.partition;
+  const here = assignment && (assignment.service === target.service || ("otherNames" in target && target.otherNames.includes(assignment.service))) && assignment.environment === target.environment && assignment.partition === target.partition;
   return here && (assignment.to?.release ?? null) === releaseId ? assignment : null;
 }

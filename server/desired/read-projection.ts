@@ -8,6 +8,8 @@ export type ProjectedTarget = {
   key: string;
   serviceId: string;
   service: string;
+  /** What the service was called before, or is called beside: entries keep the name that they were made under. */
+  otherNames: readonly string[];
   environmentId: string;
   environment: string;
   partition: string;
@@ -17,7 +19,7 @@ export type ProjectedTarget = {
   rolloutId: string | null;
 };
 /** What a target will be told to run when its wave of a rollout opens. */
-export type ProjectedPrefetch = Omit<ProjectedTarget, "generation" | "releaseId" | "rolloutId"> & { releaseId: string; rolloutId: string };
+export type ProjectedPrefetch = Omit<ProjectedTarget, "generation" | "releaseId" | "rolloutId" | "otherNames"> & { releaseId: string; rolloutId: string };
 /** What the database's rows say about one agent; every target of it is held against its entry before it is sent. */
 export type Projection = {
   version: number;
@@ -89,6 +91,7 @@ async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<s
       key: row.key,
       serviceId: row.service_id,
       service: row.service,
+      otherNames: [],
       environmentId: row.environment_id,
       environment: row.environment,
       partition: row.partition,
@@ -101,8 +104,10 @@ async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<s
   await addPrefetch(app, projections);
   const told = ({ targets, prefetch }: Projection): string[] => [...new Set([...targets, ...prefetch].map(({ serviceId }) => serviceId))];
   const services = [...new Set([...projections.values()].flatMap(told))];
+  const otherNames = services.length > 0 ? await readOtherNames(app, services) : new Map<string, string[]>();
   const recalled = services.length > 0 ? await readRecalled(app, services) : new Map<string, string[]>();
   for (const projection of projections.values()) {
+    projection.targets = projection.targets.map((target) => ({ ...target, otherNames: otherNames.get(target.serviceId) ?? [] }));
     projection.recalled = [...new Set(told(projection).flatMap((serviceId) => recalled.get(serviceId) ?? []))].sort();
   }
   return projections;
@@ -123,6 +128,12 @@ async function addPrefetch(app: App, projections: ReadonlyMap<string, Projection
     if (!prefetch || prefetch.at(-1)?.key === row.key) continue;
     prefetch.push({ key: row.key, serviceId: row.service_id, service: row.service, environmentId: row.environment_id, environment: row.environment, partition: row.partition, releaseId: row.release_id, entry: Number(row.entry_seq), rolloutId: row.rollout_id });
   }
+}
+
+async function readOtherNames(app: App, serviceIds: readonly string[]): Promise<Map<string, string[]>> {
+  const rows = await app.db.$queryRaw<{ service_id: string; names: string[] }[]>`
+    SELECT service_id::text, array_agg(name::text) AS names FROM service_aliases WHERE service_id = ANY(${serviceIds}::uuid[]) GROUP BY 1`;
+  return new Map(rows.map((row) => [row.service_id, row.names]));
 }
 
 /**

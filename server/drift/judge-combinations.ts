@@ -81,7 +81,7 @@ async function loadView(tx: Db | Tx, keys: readonly CombinationKey[]): Promise<L
     WHERE a.digest IN (SELECT digest FROM image_digests WHERE image_id = ANY(${imageIds}::bigint[])) GROUP BY a.digest`;
   const artifactIds = [...new Set(aliases.flatMap(({ artifacts }) => artifacts))];
   const releases = artifactIds.length === 0 ? [] : await tx.$queryRaw<ReleaseRow[]>`
-    SELECT r.id::text, r.service_id::text, rc.artifact_id::text, rc.name::text AS component, r.registered_order, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id::text, (SELECT coalesce(s.merged_into, s.id)::text FROM services s WHERE s.id = r.service_id) AS service_id, rc.artifact_id::text, rc.name::text AS component, r.registered_order, ${recalledSql("r.id")} AS recalled,
       ARRAY(SELECT e.id::text FROM environments e WHERE e.id = ANY(${environmentIds}::uuid[])
         AND ${approvedSql("r.id", "e")}) AS approved_in
     FROM release_components rc JOIN releases r ON r.id = rc.release_id WHERE rc.artifact_id = ANY(${artifactIds}::uuid[])`;

@@ -12,7 +12,7 @@ export async function listServices({ ctx, input }: { ctx: Ctx; input: { limit: n
   authorise(ctx, "fleet.read");
   const [after] = decodeTextCursor(input.cursor, 1) ?? [""];
   const { cells } = await readCells(ctx, await readEnvironments(ctx.db));
-  const known = await ctx.db.$queryRaw<{ name: string; owner_team: string | null }[]>`SELECT name::text, owner_team FROM services`;
+  const known = await ctx.db.$queryRaw<{ name: string; owner_team: string | null }[]>`SELECT name::text, owner_team FROM services WHERE merged_into IS NULL`;
   const summaries = new Map<string, ServiceSummary>();
   for (const { name, owner_team } of known) {
     if (visibleTo(ctx, "fleet.read", { service: name })) summaries.set(name, { name, adopted: true, ownerTeam: owner_team, severity: "match", instances: 0, deviating: 0, silent: 0, environments: [] });

@@ -73,7 +73,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
       LEFT JOIN rollouts r ON r.service_id = p.service_id AND r.environment_id = p.environment_id AND r.partition = p.name AND r.status IN ('planned', 'running', 'paused')
       LEFT JOIN LATERAL (SELECT (count(*) FILTER (WHERE x.status = 'verified'))::int AS verified, (count(*) FILTER (WHERE x.status NOT IN ('gone', 'withdrawn')))::int AS total
         FROM rollout_targets x WHERE x.rollout_id = r.id) t ON r.id IS NOT NULL
-      WHERE p.removed_at IS NULL AND (a.entry_seq IS NOT NULL OR h.id IS NOT NULL OR r.id IS NOT NULL OR n.id IS NOT NULL)
+      WHERE p.removed_at IS NULL AND s.merged_into IS NULL AND (a.entry_seq IS NOT NULL OR h.id IS NOT NULL OR r.id IS NOT NULL OR n.id IS NOT NULL)
         AND (${service}::text IS NULL OR s.name = ${service}) AND (${environmentId}::uuid IS NULL OR p.environment_id = ${environmentId}::uuid)
       ORDER BY p.name = 'default', p.ordinal, p.name`,
     db.$queryRaw<{ service: string; environment_id: string; partition: string; copies: number }[]>`

@@ -36,10 +36,10 @@ export async function loadLedgerNames(db: Db, tx: Tx, ledgerSize: bigint): Promi
 export async function readLedgerNames(tx: Db | Tx, decided: MappingRuleSet | null = null): Promise<LedgerNames> {
   const [row] = await tx.$queryRaw<Row[]>`
     SELECT
-      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'alias', a.name)), '[]') FROM services s LEFT JOIN service_aliases a ON a.service_id = s.id) AS services,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'alias', a.name)), '[]') FROM services s LEFT JOIN service_aliases a ON a.service_id = s.id WHERE s.merged_into IS NULL) AS services,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('service', x.service, 'component', x.component, 'repository', x.repository) ORDER BY x.service, x.component), '[]') FROM (
         SELECT DISTINCT s.name::text AS service, c.name::text AS component, c.repository
-        FROM release_components c JOIN releases r ON r.id = c.release_id JOIN services s ON s.id = r.service_id) x) AS components,
+        FROM release_components c JOIN releases r ON r.id = c.release_id JOIN services o ON o.id = r.service_id JOIN services s ON s.id = coalesce(o.merged_into, o.id)) x) AS components,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('service', s.name, 'environment', e.name, 'name', p.name, 'selector', p.selector) ORDER BY p.ordinal), '[]')
         FROM partitions p JOIN services s ON s.id = p.service_id JOIN environments e ON e.id = p.environment_id WHERE p.selector <> '{}') AS partitions`;
   return indexNames(row ?? { services: [], components: [], partitions: [] }, decided ?? (await readRuleSet(tx)).set);

@@ -40,7 +40,7 @@ export async function applyRemap(tx: Tx, { pieces, targets }: RemapPlan, { now }
     const place = { serviceName: to.serviceName, serviceId: to.serviceId, environmentId: to.environmentId, partition: to.partition, component: to.component, ignoredBy: to.ignoredBy };
     if (to.ignoredBy !== null) return ignoredKey({ ...before, ...place });
     // Only another component of the same: what is wanted stays. What a target's own rows say is set when it is grouped again.
-    const stays = from.service_name === to.serviceName && from.environment_id === to.environmentId && from.partition === to.partition && from.ignored_by === null;
+    const stays = (from.service_id === null ? from.service_name === to.serviceName : from.service_id === to.serviceId) && from.environment_id === to.environmentId && from.partition === to.partition && from.ignored_by === null;
     if (stays) return { ...before, ...place };
     const foreign = to.serviceId !== null && to.serviceId !== ownOf.get(group)?.serviceId;
     const assigned = foreign ? assignedTo(to) : NOTHING_WANTED;
@@ -88,8 +88,8 @@ async function moveTargets(tx: Tx, moved: RemapPlan["targets"], now: Date): Prom
     UPDATE targets t SET service_name = m.name, service_id = m.service_id, environment_id = m.environment_id, partition = m.partition
     FROM unnest(${sqlArray(rows.map(({ id }) => id))}::bigint[], ${sqlArray(rows.map(({ to }) => to.serviceName))}::text[], ${sqlArray(rows.map(({ to }) => to.serviceId))}::uuid[], ${sqlArray(rows.map(({ to }) => to.environmentId))}::uuid[], ${sqlArray(rows.map(({ to }) => to.partition))}::text[])
       m(id, name, service_id, environment_id, partition) WHERE t.id = m.id`;
-  // A service that only gets its id keeps what was decided under its name.
-  const leaving = moved.filter(({ group, to }) => group.covered && (group.service_name !== to.serviceName || group.environment_id !== to.environmentId || group.partition !== to.partition)).flatMap(({ group }) => group.ids);
+  // A service that only gets its id, or another name, keeps what was decided for it.
+  const leaving = moved.filter(({ group, to }) => group.covered && ((group.service_id === null ? group.service_name !== to.serviceName : group.service_id !== to.serviceId) || group.environment_id !== to.environmentId || group.partition !== to.partition)).flatMap(({ group }) => group.ids);
   if (leaving.length > 0) {
     await tx.$executeRaw`DELETE FROM target_desired WHERE target_id = ANY(${sqlArray(leaving)}::bigint[])`;
     const agents = await tx.$queryRaw<{ id: string }[]>`

@@ -61,6 +61,9 @@ export const ENTRY_TYPES = [
   "authority-changed",
   "hook-changed",
   "pool-changed",
+  "service-renamed",
+  "service-merged",
+  "service-aliased",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 

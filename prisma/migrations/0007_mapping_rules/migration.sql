@@ -16,4 +16,7 @@ ALTER TABLE combinations ADD CONSTRAINT combinations_facts UNIQUE NULLS NOT DIST
 CREATE INDEX combinations_ignored ON combinations (ignored_by) WHERE ignored_by IS NOT NULL;
 CREATE INDEX combinations_unregistered ON combinations (service_name) WHERE service_id IS NULL;
 
+-- The other names of a service: what an agent is told is held against them.
+CREATE INDEX service_aliases_service ON service_aliases (service_id);
+
 GRANT SELECT, INSERT ON mapping_rule_sets TO plumbline_app;

@@ -19,6 +19,9 @@ import * as instances from "../instances/route";
 import * as instancesId from "../instances/[id]/route";
 import * as services from "../services/route";
 import * as servicesService from "../services/[service]/route";
+import * as servicesAlias from "../services/[service]/alias/route";
+import * as servicesMerge from "../services/[service]/merge/route";
+import * as servicesRename from "../services/[service]/rename/route";
 import * as status from "../status/route";
 import * as approvals from "../approvals/route";
 import * as approvalsWithdraw from "../approvals/withdraw/route";
@@ -97,6 +100,9 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/instances/{id}", handlers: instancesId },
   { path: "/api/v1/services", handlers: services },
   { path: "/api/v1/services/{service}", handlers: servicesService },
+  { path: "/api/v1/services/{service}/alias", handlers: servicesAlias },
+  { path: "/api/v1/services/{service}/merge", handlers: servicesMerge },
+  { path: "/api/v1/services/{service}/rename", handlers: servicesRename },
   { path: "/api/v1/status", handlers: status },
   { path: "/api/v1/agents/revoke", handlers: agentsRevoke },
   { path: "/api/v1/approvals", handlers: approvals },

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findingsQuery } from "@/lib/contract/fleet";
+import { promoteRequest } from "@/lib/contract/rollouts";
+import { serviceNamesDto } from "@/lib/contract/services";
+import type { Ctx } from "@/server/context";
+import { buildDesired } from "@/server/desired/build-desired";
+import { readProjection } from "@/server/desired/read-projection";
+import { getService } from "@/server/drift/get-service";
+import { listFindings } from "@/server/drift/list-findings";
+import { listServices } from "@/server/drift/list-services";
+import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { promoteRelease } from "@/server/rollouts/promote-release";
+import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
+import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
+import { aliasService } from "./alias-service";
+import { mergeService } from "./merge-service";
+import { renameService } from "./rename-service";
+
+let test: TestApp;
+let ctx: Ctx;
+beforeAll(async () => {
+  test = await createTestApp();
+  ctx = await test.ctx();
+});
+afterAll(() => test.drop());
+
+const reason = "because";
+const image = (name: string) => makeImage(`registry.test/acme/${name}`, name);
+const promote = (service: string, version = "1.0.0") => promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "dev", partition: "default", version, strategy: "all-at-once" }) });
+const endRollouts = () => test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
+
+async function run(agent: TestAgent, copies: Record<string, { service: string; image: ReturnType<typeof makeImage> }>): Promise<void> {
+  const all = Object.entries(copies).map(([key, one], at) => ({ ...container(key, { labels: { "plumbline.service": one.service }, image: at }), bytes: pulled(one.image) }));
+  await agent.report({ images: all.map(({ bytes }) => bytes), targets: all.map(({ target }) => target), instances: all.map(({ instance }) => instance) });
+}
+
+async function servicesOf(agent: TestAgent): Promise<Record<string, string>> {
+  const rows = await test.db.$queryRaw<{ key: string; said: string }[]>`
+    SELECT t.key, concat_ws(' ', c.service_name, t.service_name, s.name, c.categories[1]) AS said FROM instances i JOIN combinations c ON c.id = i.combination_id JOIN targets t ON t.id = i.target_id
+    LEFT JOIN services s ON s.id = c.service_id JOIN agent_scopes g ON g.id = i.agent_scope_id WHERE g.agent_id = ${agent.id}::uuid ORDER BY 1`;
+  return Object.fromEntries(rows.map(({ key, said }) => [key, said]));
+}
+
+describe("another name", () => {
+  it("is the service's from then on; the old one means it, and what was decided stays decided", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "renaming" });
+    const [old, strange] = [image("cart"), image("cart-strange")];
+    await registerVersion(test, { service: "cart", version: "1.0.0", image: old });
+    await run(agent, { "cart-1": { service: "cart", image: old }, "basket-1": { service: "basket", image: old }, "cart-2": { service: "cart", image: strange } });
+    await promote("cart");
+    await expect(renameService({ ctx, service: "cart", input: { to: "basket", reason } })).rejects.toMatchObject({ kind: "conflict", message: expect.stringMatching(/^Rollout \d+ of cart in dev is under way/) });
+    await endRollouts();
+    const found = async (service: string) => (await listFindings({ ctx, input: findingsQuery.parse({ service }) })).groups.map(({ kind }) => kind);
+    expect(await found("cart")).toEqual(["unknown-artifact"]);
+
+    expect(serviceNamesDto.parse(await renameService({ ctx, service: "cart", input: { to: "basket", reason } }))).toMatchObject({ service: "basket", aliases: ["cart"] });
+    // A copy that was called so is the service's, and runs what is assigned.
+    expect(await servicesOf(agent)).toEqual({ "basket-1": "basket basket basket in-sync", "cart-1": "basket basket basket in-sync", "cart-2": "basket basket basket unknown-artifact" });
+    expect(await found("basket")).toEqual(["unknown-artifact"]);
+    expect(await getService({ ctx, input: { service: "cart" } })).toMatchObject({ name: "basket", adopted: true });
+    await run(agent, { "cart-3": { service: "cart", image: old } });
+    expect((await servicesOf(agent))["cart-3"]).toMatch(/^basket basket basket/);
+
+    // What an agent is told stands in an entry under the old name, and is still told.
+    await signCheckpoint(test.app);
+    const projection = await readProjection(test.app, agent.id, 0);
+    expect(projection?.targets.map(({ service, otherNames }) => [service, otherNames])).toContainEqual(["basket", ["cart"]]);
+    const document = projection && (await buildDesired(test.app, projection, { agentId: agent.id, nonce: "a".repeat(22), seen: 0 }));
+    expect(document?.document).toContain('"target":"cart-1"');
+
+    await renameService({ ctx, service: "cart", input: { to: "cart", reason } });
+    expect(await getService({ ctx, input: { service: "basket" } })).toMatchObject({ name: "cart" });
+    await expect(renameService({ ctx, service: "cart", input: { to: "cart", reason } })).rejects.toMatchObject({ message: "cart is its name already." });
+    await expect(renameService({ ctx, service: "nobody", input: { to: "somebody", reason } })).rejects.toMatchObject({ kind: "not-found" });
+  });
+
+  it("may be one more, which no other service has", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "aliasing" });
+    await registerVersion(test, { service: "search", version: "1.0.0", image: image("search") });
+    await registerVersion(test, { service: "index", version: "1.0.0", image: image("index") });
+    await run(agent, { "finder-1": { service: "finder", image: image("search") } });
+    expect((await servicesOf(agent))["finder-1"]).toMatch(/^finder finder not-adopted/);
+    expect(await aliasService({ ctx, service: "search", input: { alias: "finder", reason } })).toMatchObject({ service: "search", aliases: ["finder"] });
+    expect((await servicesOf(agent))["finder-1"]).toMatch(/^search search search/);
+    await expect(aliasService({ ctx, service: "search", input: { alias: "index", reason } })).rejects.toMatchObject({ kind: "conflict", message: "index means index. To make one of both: plumbline service merge index search." });
+    await expect(aliasService({ ctx, service: "index", input: { alias: "finder", reason } })).rejects.toMatchObject({ kind: "conflict" });
+    await expect(aliasService({ ctx, service: "finder", input: { alias: "search", reason } })).rejects.toMatchObject({ message: "search means search already." });
+    await expect(renameService({ ctx, service: "index", input: { to: "finder", reason } })).rejects.toMatchObject({ message: expect.stringContaining("finder means search already") });
+  });
+});
+
+describe("one service of two", () => {
+  it("takes what runs, the names, and the releases of the other where they are judged", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "merging" });
+    await registerVersion(test, { service: "mail", version: "1.0.0", image: image("mail") });
+    await registerVersion(test, { service: "mailer", version: "1.0.0", image: image("mail") });
+    await registerVersion(test, { service: "mailer", version: "0.9.0", image: image("mail-old") });
+    await run(agent, { "mail-1": { service: "mail", image: image("mail") }, "mailer-1": { service: "mailer", image: image("mail") }, "mailer-2": { service: "mailer", image: image("mail-old") } });
+    await promote("mailer");
+    await endRollouts();
+    await expect(mergeService({ ctx, service: "mailer", input: { into: "mail", reason } })).rejects.toMatchObject({
+      kind: "conflict", message: "mailer is assigned 1.0.0 in dev, and mail nothing. Register and assign the same bytes as mail first.",
+    });
+    await promote("mail");
+    await expect(mergeService({ ctx, service: "mailer", input: { into: "mail", reason } })).rejects.toMatchObject({ message: expect.stringContaining("is under way") });
+    await endRollouts();
+    await mergeService({ ctx, service: "mailer", input: { into: "mail", reason } });
+    const said = await servicesOf(agent);
+    expect(said["mailer-1"]).toMatch(/^mail mail mail (in-sync|unexpected)$/);
+    expect(said["mailer-2"]).toMatch(/^mail mail mail (ahead|behind|unexpected)$/);
+    expect((await listServices({ ctx, input: { limit: 100 } })).items.map(({ name }) => name).filter((name) => name.startsWith("mail"))).toEqual(["mail"]);
+    expect(await getService({ ctx, input: { service: "mailer" } })).toMatchObject({ name: "mail" });
+    for (const [from, into] of [["mail", "mailer"], ["mailer", "mail"], ["mail", "mail"]] as const) {
+      await expect(mergeService({ ctx, service: from, input: { into, reason } })).rejects.toMatchObject({ kind: "conflict", message: `${from} and ${into} are one service already.` });
+    }
+  });
+});
