@@ -11,7 +11,7 @@ import { registerLedgerCommands } from "./commands/ledger";
 import { registerMappingCommands } from "./commands/mapping";
 import { registerPartitionCommands } from "./commands/partition";
 import { registerPolicyCommands } from "./commands/policy";
-import { registerPoolCommands } from "./commands/pool";
+import { registerPoolCommands, registerPreviewCommands } from "./commands/pool";
 import { registerReleaseCommands } from "./commands/release";
 import { registerRolloutCommands } from "./commands/rollouts/commands";
 import { registerServiceCommands } from "./commands/service";
@@ -37,6 +37,7 @@ const clients = [
   registerLedgerCommands,
   registerAdminCommands,
   registerPoolCommands,
+  registerPreviewCommands,
   registerSimulateCommand,
 ];
 

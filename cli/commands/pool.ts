@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EnrolmentDto, PoolDto } from "@/lib/contract/access";
+import type { PreviewRuleDto } from "@/lib/contract/previews";
 import type { Page } from "@/lib/contract/primitives";
 import { CliError, createClient, type ClientOptions } from "@/cli/client";
 import { print, table } from "@/cli/output";
@@ -57,6 +58,43 @@ export function registerPoolCommands(program: Command): void {
       const options = command.optsWithGlobals<Common & { uses: string; expiresInHours: string }>();
       const result = await createClient(options).post<EnrolmentDto>("enrolments", { pool: name, expiresInHours: Number(options.expiresInHours), maxUses: options.uses === "0" ? null : Number(options.uses) });
       print(options.json, result, [`On the host, before ${result.expiresAt}:`, `  ${result.command}`]);
+    });
+}
+
+/** `plumbline preview …`: environments that are there as long as something reports for them. */
+export function registerPreviewCommands(program: Command): void {
+  const preview = program.command("preview").description("Environments that are made by a rule, and end by themselves");
+  preview
+    .command("allow")
+    .description("Make preview environments of names such as pr-* that the hosts of these pools report")
+    .argument("<pattern>", "a name with a *, such as pr-*")
+    .requiredOption("--template <environment>", "the environment whose policies they have")
+    .option("--pool <name>", "repeatable", gather, [])
+    .option("--ttl-minutes <n>", "how long nothing may report for one before it ends", "1440")
+    .option("--max <n>", "no more than so many at the same time", "200")
+    .action(async (pattern: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common & { template: string; pool: string[]; ttlMinutes: string; max: string }>();
+      const result = await createClient(options).put<PreviewRuleDto>("preview-rules", { pattern, template: options.template, pools: options.pool, ttlMinutes: readNumber(options.ttlMinutes), maxEnvironments: readNumber(options.max) });
+      print(options.json, result, [`${result.pattern}: like ${result.template}, at most ${result.maxEnvironments}, for hosts of ${result.pools.join(", ") || "no pool yet"}`]);
+    });
+  preview
+    .command("list")
+    .description("The rules, with how many previews there are and what they refused")
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common>();
+      const list = await createClient(options).get<Page<PreviewRuleDto>>("preview-rules");
+      const lines = list.items.map((item) => [item.pattern, item.template, `${item.environments} of ${item.maxEnvironments}`, `${item.ttlMinutes} min`, item.pools.join(",") || "none", item.lastRefused ? `${item.refused}, last ${item.lastRefused.name}` : "none"]);
+      print(options.json, list, list.items.length === 0 ? ["No preview is made: plumbline preview allow 'pr-*' --template ENVIRONMENT --pool POOL"] : table([["PATTERN", "TEMPLATE", "THERE", "ENDS AFTER", "POOLS", "REFUSED"], ...lines]));
+    });
+  preview
+    .command("forbid")
+    .description("Make none by this rule any more; those that are there end by themselves")
+    .argument("<pattern>")
+    .requiredOption("--reason <text>", "why; goes beside the ledger entry")
+    .action(async (pattern: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Common & { reason: string }>();
+      const result = await createClient(options).post<PreviewRuleDto>("preview-rules/remove", { pattern, reason: options.reason });
+      print(options.json, result, [`${result.pattern} makes no preview any more; ${result.environments} end by themselves`]);
     });
 }
 

@@ -41,7 +41,14 @@ export const matrixCell = z.strictObject({
 });
 export type MatrixCell = z.infer<typeof matrixCell>;
 
-export const matrixRow = z.strictObject({ service: z.string(), adopted: z.boolean(), severity: z.enum(SEVERITIES), cells: z.array(matrixCell) });
+export const matrixRow = z.strictObject({
+  service: z.string(),
+  adopted: z.boolean(),
+  severity: z.enum(SEVERITIES),
+  cells: z.array(matrixCell),
+  /** In how many preview environments it runs, folded: they count for nothing else here. Null for none. */
+  previews: z.strictObject({ environments: count, instances: count }).nullable(),
+});
 export type MatrixRow = z.infer<typeof matrixRow>;
 
 export const environmentDto = z.strictObject({ name: z.string(), protected: z.boolean(), mode: z.enum(["observe", "enforce"]), kind: z.enum(["permanent", "preview"]), ordinal: z.int(), requiredApprovals: count });
@@ -49,7 +56,10 @@ export type EnvironmentDto = z.infer<typeof environmentDto>;
 
 export const matrixDto = z.strictObject({
   asOf: instant,
+  /** Those that stay. */
   environments: z.array(environmentDto),
+  /** How many preview environments there are. */
+  previews: count,
   /** Worst first, then by name; at most 500 services. */
   rows: z.array(matrixRow),
   rowsInAll: count,

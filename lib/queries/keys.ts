@@ -37,6 +37,7 @@ export const keys = {
   environments: ["settings", "environments"] as const,
   tokens: ["settings", "tokens"] as const,
   pools: ["settings", "pools"] as const,
+  previewRules: ["settings", "preview-rules"] as const,
   freezes: ["settings", "freezes"] as const,
   strategies: ["settings", "strategies"] as const,
   mapping: ["settings", "mapping"] as const,

@@ -4,6 +4,7 @@ import type { ChannelDto, DeliveryDto } from "@/lib/contract/notifications";
 import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
 import type { JournalItem } from "@/lib/contract/journal";
+import type { PreviewRuleDto } from "@/lib/contract/previews";
 import type { Page } from "@/lib/contract/primitives";
 import type { ReleaseDto } from "@/lib/contract/releases";
 import type { GroupDto, GroupPreview, RolloutDetail, RolloutDto, RolloutPreview } from "@/lib/contract/rollouts";
@@ -85,6 +86,8 @@ export const environmentsQuery = () =>
   queryOptions({ queryKey: keys.environments, queryFn: ({ signal }) => getJson<Page<EnvironmentDto>>("environments", {}, signal) });
 
 export const tokensQuery = () => queryOptions({ queryKey: keys.tokens, queryFn: ({ signal }) => getJson<Page<TokenDto>>("tokens", {}, signal) });
+
+export const previewRulesQuery = () => queryOptions({ queryKey: keys.previewRules, queryFn: ({ signal }) => getJson<Page<PreviewRuleDto>>("preview-rules", {}, signal) });
 
 export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({ signal }) => getJson<Page<PoolDto>>("pools", {}, signal) });
 

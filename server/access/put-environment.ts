@@ -14,8 +14,8 @@ type Row = { id: string; ordinal: number; protected: boolean; mode: EnvironmentD
 
 /**
  * Makes an environment, or changes what is named of one; a new one stands last. Changing what may run where judges the
- * fleet there anew.
- * @throws AppError forbidden, conflict when it is retired
+ * fleet there anew, and its previews follow.
+ * @throws AppError forbidden, conflict when it is retired or a preview
  */
 export async function putEnvironment({ ctx, input }: { ctx: Ctx; input: z.output<typeof putEnvironmentRequest> }): Promise<EnvironmentDto> {
   authorise(ctx, "environments.write", { environment: input.name });
@@ -25,6 +25,7 @@ export async function putEnvironment({ ctx, input }: { ctx: Ctx; input: z.output
     const [before] = await tx.$queryRaw<Row[]>`
       SELECT id::text, ordinal, protected, mode, kind, required_approvals, retired_at IS NOT NULL AS retired FROM environments WHERE name = ${input.name} FOR UPDATE`;
     if (before?.retired) throw new AppError("conflict", `The environment ${input.name} is retired.`, { type: "retired" });
+    if (before?.kind === "preview") throw new AppError("conflict", `${input.name} is a preview and follows its template; change that.`, { type: "follows-template" });
     const [last] = await tx.$queryRaw<{ ordinal: number }[]>`SELECT coalesce(max(ordinal), -1) + 1 AS ordinal FROM environments`;
     const id = before?.id ?? randomUUID();
     const isProtected = input.protected ?? before?.protected ?? false;
@@ -48,6 +49,8 @@ export async function putEnvironment({ ctx, input }: { ctx: Ctx; input: z.output
       INSERT INTO environments AS e (id, name, ordinal, protected, mode, kind, required_approvals, entry_seq)
       VALUES (${id}::uuid, ${next.name}, ${next.ordinal}, ${next.protected}, ${next.mode}, ${next.kind}, ${next.requiredApprovals}, ${seq})
       ON CONFLICT (id) DO UPDATE SET protected = EXCLUDED.protected, mode = EXCLUDED.mode, required_approvals = EXCLUDED.required_approvals, entry_seq = EXCLUDED.entry_seq`;
+    await tx.$executeRaw`
+      UPDATE environments SET protected = ${next.protected}, mode = ${next.mode}, required_approvals = ${next.requiredApprovals} WHERE template_id = ${id}::uuid AND kind = 'preview' AND retired_at IS NULL`;
     if (before) await rejudgeCombinations(tx, { environmentId: id }, { now: at });
     return next;
   });

@@ -11,22 +11,29 @@ const MOST_ROWS = 500;
 /** Service × environment: what is assigned, what runs and how much of it deviates, from the counters. */
 export async function getMatrix({ ctx, now = new Date() }: { ctx: Ctx; now?: Date }): Promise<MatrixDto> {
   authorise(ctx, "fleet.read");
-  const environments = await readEnvironments(ctx.db);
-  const [{ cells, unmapped, ignored }, reporting, checkpoint] = await Promise.all([readCells(ctx, environments), readReporting(ctx), readNewestCheckpoint(ctx.db)]);
+  const environments = (await readEnvironments(ctx.db)).filter(({ name }) => visibleTo(ctx, "fleet.read", { environment: name }));
+  const [{ cells: all, unmapped, ignored }, reporting, checkpoint] = await Promise.all([readCells(ctx, environments), readReporting(ctx), readNewestCheckpoint(ctx.db)]);
+  const cells = all.filter(({ environment }) => environment.kind === "permanent");
   const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
   const byService = new Map<string, Cell[]>();
-  for (const cell of cells) byService.set(cell.service, [...(byService.get(cell.service) ?? []), cell]);
-  const rows = [...byService].map(([service, own]): MatrixRow => ({
-    service,
-    adopted: own.some(({ serviceId }) => serviceId !== null),
-    severity: own.map((cell) => worstOf(cell).severity).reduce<Severity>(worseSeverity, "match"),
-    cells: own.toSorted((a, b) => a.environment.ordinal - b.environment.ordinal).map((cell) => cellDto(cell, releases)),
-  }));
+  for (const cell of all) byService.set(cell.service, [...(byService.get(cell.service) ?? []), cell]);
+  const rows = [...byService].map(([service, everywhere]): MatrixRow => {
+    const own = everywhere.filter(({ environment }) => environment.kind === "permanent");
+    const previews = everywhere.filter(({ environment, instances }) => environment.kind === "preview" && instances > 0);
+    return {
+      service,
+      adopted: everywhere.some(({ serviceId }) => serviceId !== null),
+      severity: own.map((cell) => worstOf(cell).severity).reduce<Severity>(worseSeverity, "match"),
+      cells: own.toSorted((a, b) => a.environment.ordinal - b.environment.ordinal).map((cell) => cellDto(cell, releases)),
+      previews: previews.length === 0 ? null : { environments: previews.length, instances: previews.reduce((total, { instances }) => total + instances, 0) },
+    };
+  });
   rows.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || (a.service < b.service ? -1 : 1));
   const sum = (pick: (cell: Cell) => number): number => cells.reduce((total, cell) => total + pick(cell), 0);
   return {
     asOf: now.toISOString(),
-    environments: environments.filter(({ name }) => visibleTo(ctx, "fleet.read", { environment: name })).map(environmentDtoOf),
+    environments: environments.filter(({ kind }) => kind === "permanent").map(environmentDtoOf),
+    previews: environments.filter(({ kind }) => kind === "preview").length,
     rows: rows.slice(0, MOST_ROWS),
     rowsInAll: rows.length,
     totals: {

@@ -15,7 +15,8 @@ export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; in
   const environments = await readEnvironments(ctx.db);
   // A name that is misspelt must not look as if it were in sync.
   if (input.environment !== undefined && !environments.some(({ name }) => name === input.environment)) throw notFound("environment");
-  const { cells } = await readCells(ctx, environments, input);
+  // A preview is asked for by its name, or not at all.
+  const { cells } = await readCells(ctx, environments.filter(({ kind, name }) => kind === "permanent" || name === input.environment), input);
   if (input.service !== undefined && cells.length === 0 && !(await isService(ctx, input.service))) throw notFound("service");
   const releases = await readReleases(ctx.db, cells.flatMap((cell) => cell.assigned.map(({ releaseId }) => releaseId)));
   const rows = cells.map((cell) => ({
@@ -30,7 +31,7 @@ export async function getStatus({ ctx, input, now = new Date() }: { ctx: Ctx; in
   rows.sort((a, b) => (a.service === b.service ? (a.environment < b.environment ? -1 : 1) : a.service < b.service ? -1 : 1));
   const findings = await ctx.db.$queryRaw<{ service: string | null; environment: string | null }[]>`
     SELECT DISTINCT f.service_name AS service, e.name::text AS environment FROM findings f LEFT JOIN environments e ON e.id = f.environment_id
-    WHERE f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL AND f.kind NOT IN ('clock-skew', 'will-revert', 'tag-moved', 'pool-shrunk', 'pool-below-minimum')
+    WHERE f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL AND (e.kind IS DISTINCT FROM 'preview' OR ${input.environment ?? null}::text IS NOT NULL) AND f.kind NOT IN ('clock-skew', 'will-revert', 'tag-moved', 'pool-shrunk', 'pool-below-minimum')
       AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})`;
   const shown = new Set(rows.map((row) => `${row.service} ${row.environment}`));
   const open = findings.some((row) => (row.service === null ? input.service === undefined && input.environment === undefined : shown.has(`${row.service} ${row.environment}`)));

@@ -23,10 +23,10 @@ const MOST_ROWS = 50;
 /** Rows over all groups: a page shows causes, and a few of each. */
 const ROWS_IN_ALL = 600;
 
-/** Findings grouped by cause, worst and largest first, with what the affected share. What is waived stands apart and is not counted. */
+/** Findings grouped by cause, worst and largest first, with what the affected share. What is waived stands apart and is not counted; previews are asked for by name. */
 export async function listFindings({ ctx, input, now = new Date() }: { ctx: Ctx; input: Query; now?: Date }): Promise<FindingsDto> {
   authorise(ctx, "findings.read", { ...(input.service !== undefined && { service: input.service }), ...(input.environment !== undefined && { environment: input.environment }) });
-  const environments = await readEnvironments(ctx.db);
+  const environments = (await readEnvironments(ctx.db)).filter(({ kind, name }) => kind === "permanent" || name === input.environment);
   const [{ cells, unmapped, ignored }, rows, moving] = await Promise.all([readCells(ctx, environments, input), readGroups(ctx, input), readInTransition(ctx)]);
   const groups = mergeByCause(rows.filter((row) => isVisible(ctx, row)));
   groups.sort((a, b) => SEVERITIES.indexOf(severityOf(a.kind)) - SEVERITIES.indexOf(severityOf(b.kind)) || b.instances - a.instances || (keyOf(a) < keyOf(b) ? -1 : 1));
@@ -123,7 +123,7 @@ function readGroups(ctx: Ctx, input: Query): Promise<GroupRow[]> {
         CASE WHEN f.combination_id IS NULL OR f.resolved_at IS NOT NULL THEN f.count
           ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS instances
       FROM findings f LEFT JOIN environments e ON e.id = f.environment_id
-      WHERE (${input.state} = 'all' OR (f.resolved_at IS NULL) = (${input.state} = 'open'))
+      WHERE (e.kind IS DISTINCT FROM 'preview' OR ${input.environment ?? null}::text IS NOT NULL) AND (${input.state} = 'all' OR (f.resolved_at IS NULL) = (${input.state} = 'open'))
         AND (${input.service ?? null}::text IS NULL OR f.service_name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})
         AND (${input.kind ?? null}::text IS NULL OR f.kind = ${input.kind ?? null})
     ), placed AS (

@@ -11,7 +11,7 @@ import { decodeTextCursor, encodeTextCursor } from "./text-cursor";
 export async function listServices({ ctx, input }: { ctx: Ctx; input: { limit: number; cursor?: string | undefined } }): Promise<Page<ServiceSummary>> {
   authorise(ctx, "fleet.read");
   const [after] = decodeTextCursor(input.cursor, 1) ?? [""];
-  const { cells } = await readCells(ctx, await readEnvironments(ctx.db));
+  const { cells } = await readCells(ctx, (await readEnvironments(ctx.db)).filter(({ kind }) => kind === "permanent"));
   const known = await ctx.db.$queryRaw<{ name: string; owner_team: string | null }[]>`SELECT name::text, owner_team FROM services WHERE merged_into IS NULL`;
   const summaries = new Map<string, ServiceSummary>();
   for (const { name, owner_team } of known) {

@@ -79,7 +79,7 @@ export async function readCells(ctx: Ctx, environments: readonly KnownEnvironmen
     db.$queryRaw<{ service: string; environment_id: string; partition: string; copies: number }[]>`
       SELECT f.service_name AS service, f.environment_id::text, coalesce(f.partition, 'default') AS partition, sum(f.count)::int AS copies FROM findings f
       WHERE f.resolved_at IS NULL AND f.kind = 'missing' AND f.service_name IS NOT NULL AND ${waiverSql("f", "f.kind")} IS NULL AND (${service}::text IS NULL OR f.service_name = ${service}) GROUP BY 1, 2, 3`,
-    filter.service === undefined ? readUnjudged(ctx, db, environments.filter(({ id }) => environmentId === null || id === environmentId)) : null,
+    filter.service === undefined ? readUnjudged(ctx, db, environments.filter(({ id, kind }) => (environmentId === null ? kind === "permanent" : id === environmentId))) : null,
   ]);
 
   const byId = new Map(environments.map((environment) => [environment.id, environment]));

@@ -13,7 +13,7 @@ export async function readReleases(db: Db | Tx, ids: readonly (string | null)[])
   const rows = await db.$queryRaw<{ id: string; version: string; service: string; service_id: string; digest: string | null; adopted: boolean; approved_for: string[] }[]>`
     SELECT r.id::text, r.version, s.name::text AS service, s.id::text AS service_id, r.adopted,
       (SELECT a.digest::text FROM release_components c JOIN artifacts a ON a.id = c.artifact_id WHERE c.release_id = r.id ORDER BY c.name = 'main' DESC, c.name LIMIT 1) AS digest,
-      ARRAY(SELECT e.name::text FROM environments e WHERE e.retired_at IS NULL
+      ARRAY(SELECT e.name::text FROM environments e WHERE e.retired_at IS NULL AND e.kind = 'permanent'
         AND ${approvedSql("r.id", "e")} ORDER BY e.ordinal) AS approved_for
     FROM releases r JOIN services s ON s.id = r.service_id WHERE r.id = ANY(${wanted}::uuid[])`;
   return new Map(rows.map((row) => [row.id, { id: row.id, version: row.version, digest: row.digest, ...adoptedMark(row.adopted), service: row.service, serviceId: row.service_id, approvedFor: row.approved_for }]));

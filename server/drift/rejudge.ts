@@ -8,6 +8,7 @@ import { refreshTargetFindings } from "./refresh-findings";
 /** Which combinations a decision may have changed; conditions are joined with `and`. */
 export type RejudgeWhere = {
   serviceId?: string;
+  /** With the previews that follow it. */
   environmentId?: string;
   partition?: string;
   /** Those that run, or should run, one of these artifacts. */
@@ -30,11 +31,13 @@ export async function lockVerdicts(tx: Tx): Promise<void> {
 export async function rejudgeCombinations(tx: Tx, where: RejudgeWhere, { now }: { now: Date }): Promise<void> {
   await lockVerdicts(tx);
   const { serviceId = null, environmentId = null, partition = null, artifactIds = null, imageIds = null, combinationIds = null } = where;
+  const followers = environmentId === null ? [] : await tx.$queryRaw<{ id: string }[]>`SELECT id::text FROM environments WHERE template_id = ${environmentId}::uuid AND retired_at IS NULL`;
+  const environmentIds = environmentId === null ? null : [environmentId, ...followers.map(({ id }) => id)];
   const rows = await tx.$queryRaw<Row[]>`
     SELECT ${COMBINATION_COLUMNS}, c.categories, c.running_release_id::text
     FROM combinations c
     WHERE (${serviceId}::uuid IS NULL OR c.service_id = ${serviceId}::uuid)
-      AND (${environmentId}::uuid IS NULL OR c.environment_id = ${environmentId}::uuid)
+      AND (${environmentIds}::uuid[] IS NULL OR c.environment_id = ANY(${environmentIds}::uuid[]))
       AND (${partition}::text IS NULL OR c.partition = ${partition}::text)
       AND (${imageIds}::bigint[] IS NULL OR c.image_id = ANY(${imageIds}::bigint[]))
       AND (${combinationIds}::bigint[] IS NULL OR c.id = ANY(${combinationIds}::bigint[]))

@@ -5,6 +5,7 @@ import type { Ctx } from "@/server/context";
 import { isDatabaseUnavailable, transact, type Db } from "@/server/db";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { remapCombinations } from "@/server/mapping/remap-combinations";
+import { ensurePreviews } from "@/server/previews/ensure-previews";
 import { isUnchanged, recordPresence } from "./record-presence";
 import { refuseContradictions } from "./refuse-contradictions";
 import { answer, takeReports, type Incoming, type Taken } from "./take-reports";
@@ -32,6 +33,7 @@ export async function recordInventory({ ctx, input, now = new Date() }: { ctx: C
     if (version !== null) return answer(input, { duplicate: false, desiredVersion: version });
   }
   refuseContradictions(input);
+  await ensurePreviews(ctx, ctx.actor.id, input);
   const { db } = ctx;
   let take = batchers.get(db);
   if (!take) {

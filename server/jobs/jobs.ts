@@ -4,6 +4,7 @@ import { sendDeliveries } from "@/server/outbound/deliver";
 import { settlePartitions } from "@/server/partitions/settle-partitions";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { followDeployers } from "@/server/rollouts/external/follow-deployers";
+import { endPreviews } from "./end-previews";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
 import { notifyFindings } from "@/server/notifications/notify-findings";
 import { prune } from "./prune";
@@ -26,6 +27,7 @@ export const jobs: readonly Job[] = [
   ...DELIVERY_LANES.map((lane): Job => ({ name: `send-deliveries-${lane}`, everyMs: 500, leased: false, run: (app) => sendDeliveries(app) })),
   { name: "watch-silence", everyMs: 1_000, leased: true, run: (app) => watchSilence(app) },
   { name: "watch-pools", everyMs: 5_000, leased: true, run: (app) => watchPools(app) },
+  { name: "end-previews", everyMs: 30_000, leased: true, run: (app) => endPreviews(app) },
   { name: "settle-missing", everyMs: 5_000, leased: true, run: (app) => settleMissing(app) },
   { name: "settle-partitions", everyMs: 30_000, leased: true, run: (app) => settlePartitions(app) },
   { name: "notify-findings", everyMs: 2_000, leased: true, run: notifyFindings() },

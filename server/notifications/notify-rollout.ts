@@ -29,7 +29,7 @@ type Row = {
 
 /**
  * Tells every channel that wants to know: one row of the outbox each, in the caller's transaction, so that what was told
- * is what came true. An environment that only observes is told about too: its mode is about findings, and a rollout is
+ * is what came true. Of a preview nobody is told. An environment that only observes is told about too: its mode is about findings, and a rollout is
  * somebody's decision. Locks nothing; without a matching channel it costs one question.
  * @param wave ordinal of the wave that it is about
  * @param reason why, in a sentence: a pause's, a failure's
@@ -44,7 +44,7 @@ export async function notifyRollout(tx: Tx, { rolloutId, event, wave = null, rea
           AND s.name LIKE replace(replace(c.service_pattern, '_', '\\_'), '*', '%')
           AND e.name LIKE replace(replace(c.environment_pattern, '_', '\\_'), '*', '%')
         ORDER BY c.created_at, c.id) AS channels
-    FROM rollouts r JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id WHERE r.id = ${rolloutId}::uuid`;
+    FROM rollouts r JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id WHERE r.id = ${rolloutId}::uuid AND e.kind = 'permanent'`;
   if (!place || place.channels.length === 0) return;
   const body: Notice = { v: 1, event, at: at.toISOString(), ...(await readRollout(tx, rolloutId, { event, wave })), reason };
   await tx.$executeRaw`

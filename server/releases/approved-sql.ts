@@ -1,11 +1,12 @@
 import { Prisma } from "@/server/db";
 
 /**
- * SQL: how many approvals of a release stand in an environment and count there. Where it is protected, those of its own
+ * SQL: how many people's approvals of a release stand in an environment and count there; in a preview also those for its
+ * template. Where it is protected, those of its own
  * people do not, also when they were given before it was protected. Arguments as for `approvedSql`.
  */
 export function standingSql(release: string, environment: string): Prisma.Sql {
-  return Prisma.raw(`(SELECT count(*) FROM approvals ap WHERE ap.release_id = ${release} AND ap.environment_id = ${environment}.id AND ap.withdrawn_at IS NULL AND NOT ap.adopted
+  return Prisma.raw(`(SELECT count(DISTINCT ap.person_id) FROM approvals ap WHERE ap.release_id = ${release} AND ap.environment_id IN (${environment}.id, (SELECT pv.template_id FROM environments pv WHERE pv.id = ${environment}.id)) AND ap.withdrawn_at IS NULL AND NOT ap.adopted
     AND NOT (${environment}.protected AND EXISTS (SELECT FROM release_people rp WHERE rp.release_id = ap.release_id AND rp.person_id = ap.person_id)))`);
 }
 

@@ -36,7 +36,7 @@ export async function loadReleases(db: Db | Tx, ids: readonly string[]): Promise
       (SELECT coalesce(jsonb_agg(jsonb_build_object('environment', e.name,
           'standing', ${standingSql("r.id", "e")},
           'required', e.required_approvals, 'approved', ${approvedSql("r.id", "e")}, 'adopted', ${adoptedSql("r.id", "e")}) ORDER BY e.ordinal), '[]')
-        FROM environments e WHERE e.retired_at IS NULL) AS approvals
+        FROM environments e WHERE e.retired_at IS NULL AND e.kind = 'permanent') AS approvals
     FROM releases r JOIN services s ON s.id = r.service_id JOIN actors ac ON ac.id = r.registered_by
     WHERE r.id = ANY(${ids}::uuid[])
     ORDER BY r.registered_order DESC`;

@@ -119,7 +119,7 @@ async function createService(tx: Tx, ctx: Ctx, name: string): Promise<string> {
   const { seq } = await appendEntry(tx, ctx, { type: "service-registered", serviceId: row.id, scope: { service: name, environment: null }, payload: { service: name } });
   await tx.$executeRaw`INSERT INTO services (id, name, entry_seq) VALUES (${row.id}::uuid, ${name}, ${seq})`;
   await tx.$executeRaw`
-    INSERT INTO partitions (service_id, environment_id, name) SELECT ${row.id}::uuid, id, 'default' FROM environments WHERE retired_at IS NULL`;
+    INSERT INTO partitions (service_id, environment_id, name) SELECT ${row.id}::uuid, id, 'default' FROM environments WHERE retired_at IS NULL AND kind = 'permanent'`;
   return row.id;
 }
 

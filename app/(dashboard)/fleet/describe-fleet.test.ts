@@ -30,6 +30,7 @@ function fleet(rows: MatrixDto["rows"], over: Partial<MatrixDto["totals"]> = {},
   return {
     asOf: AT,
     environments: [environment("dev", 0), environment("staging", 1), environment("production", 2)],
+    previews: rows.some((one) => one.previews) ? 3 : 0,
     rows,
     rowsInAll: rows.length,
     totals: { instances: 10, inSync: 10, silent: 0, deviating: 0, unmapped: 0, ignored: 0, ignoringRules: 0, agents: 2, silentAgents: 0, ...over },
@@ -39,7 +40,7 @@ function fleet(rows: MatrixDto["rows"], over: Partial<MatrixDto["totals"]> = {},
 }
 
 function row(service: string, cells: MatrixCell[]): MatrixDto["rows"][number] {
-  return { service, adopted: true, severity: cells[0]?.severity ?? "match", cells };
+  return { service, adopted: true, severity: cells[0]?.severity ?? "match", cells, previews: null };
 }
 
 /** The sentence as it is read; a shape as its name in brackets. */
@@ -85,6 +86,13 @@ describe("describeTotals and describeCoverage", () => {
 });
 
 describe("toMatrix", () => {
+  it("folds what runs in previews into one column, without a verdict, and has none without them", () => {
+    const { environments, rows } = toMatrix(fleet([{ ...row("catalog", [recalled]), previews: { environments: 2, instances: 5 } }, row("orders", [])]), { search: "", deviating: false });
+    expect(environments.map(({ name }) => name)).toEqual(["dev", "staging", "production", "previews"]);
+    expect(rows.map(({ cells }) => cells.at(-1))).toMatchObject([{ total: 5, tone: "neutral", version: null, notes: [{ count: 2, text: "previews" }] }, null]);
+    expect(toMatrix(fleet([row("orders", [])]), { search: "", deviating: false }).environments).toHaveLength(3);
+  });
+
   it("keeps columns in the environments' order, with null where a service is not", () => {
     const { environments, rows } = toMatrix(fleet([row("catalog", [recalled])]), { search: "", deviating: false });
     expect(environments.map((environment) => environment.name)).toEqual(["dev", "staging", "production"]);

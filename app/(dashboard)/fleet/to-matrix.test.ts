@@ -18,7 +18,7 @@ const divided: MatrixCell = {
   ],
 };
 const dto = (cell: MatrixCell): MatrixDto => ({
-  asOf: AT, environments: [{ name: "production", protected: true, mode: "observe", kind: "permanent", ordinal: 0, requiredApprovals: 0 }], rows: [{ service: "payments", adopted: true, severity: cell.severity, cells: [cell] }], rowsInAll: 1,
+  asOf: AT, previews: 0, environments: [{ name: "production", protected: true, mode: "observe", kind: "permanent", ordinal: 0, requiredApprovals: 0 }], rows: [{ service: "payments", adopted: true, severity: cell.severity, previews: null, cells: [cell] }], rowsInAll: 1,
   totals: { instances: 5, inSync: 5, silent: 0, deviating: 0, unmapped: 0, ignored: 0, ignoringRules: 0, agents: 1, silentAgents: 0 }, coverage: { complete: true, scopes: 1, incomplete: 0 }, ledger: { size: 1, root: null, heldBy: 1, agents: 1, fault: null },
 });
 const cellOf = (cell: MatrixCell) => toMatrix(dto(cell), { search: "", deviating: false }).rows[0]?.cells[0];

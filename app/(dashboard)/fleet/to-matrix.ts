@@ -1,4 +1,4 @@
-import { NO_EVIDENCE, conditionTone, conditionWord, toneShape } from "@/app/(dashboard)/words";
+import { NO_EVIDENCE, conditionTone, conditionWord, plural, toneShape } from "@/app/(dashboard)/words";
 import { formatCount, formatDateTime } from "@/components/ui/format";
 import type { MatrixCell, MatrixEnvironment, MatrixNote, MatrixPartition, MatrixRow } from "@/components/fleet/prepare-matrix";
 import type { Part } from "@/components/ui/proportion-bar";
@@ -64,21 +64,41 @@ function toCell(service: string, cell: CellDto): MatrixCell {
   };
 }
 
+/** The one column of all preview environments. */
+const PREVIEWS: MatrixEnvironment = { name: "previews", short: "pre" };
+
+/** What runs in previews, folded: a number, and no verdict. */
+function foldPreviews(service: string, { environments, instances }: NonNullable<MatrixDto["rows"][number]["previews"]>): MatrixCell {
+  return {
+    href: `/services/${encodeURIComponent(service)}`,
+    version: null,
+    digest: null,
+    total: instances,
+    parts: [{ tone: "neutral", count: instances, label: "in previews" }],
+    notes: [{ shape: "neutral", tone: "neutral", count: environments, text: plural(environments, "preview") }],
+    tone: "neutral",
+    oldestReportAt: null,
+  };
+}
+
 /** Rows of the matrix, in the order given; narrowed to names that contain `search`, or to what deviates. */
 export function toMatrix(dto: MatrixDto, filter: { search: string; deviating: boolean }): { environments: MatrixEnvironment[]; rows: MatrixRow[] } {
   const search = filter.search.trim().toLowerCase();
   const environments = [...dto.environments].sort((a, b) => a.ordinal - b.ordinal);
   return {
-    environments: environments.map(({ name, protected: isProtected, mode }) => ({ name, short: SHORT[name] ?? name, protected: isProtected, observing: mode === "observe" })),
+    environments: [...environments.map(({ name, protected: isProtected, mode }) => ({ name, short: SHORT[name] ?? name, protected: isProtected, observing: mode === "observe" })), ...(dto.previews > 0 ? [PREVIEWS] : [])],
     rows: dto.rows
       .filter((row) => row.service.includes(search) && (!filter.deviating || row.cells.some(cellDeviates)))
       .map((row) => ({
         service: row.service,
         href: `/services/${encodeURIComponent(row.service)}`,
-        cells: environments.map(({ name }) => {
-          const cell = row.cells.find(({ environment }) => environment === name);
-          return cell ? toCell(row.service, cell) : null;
-        }),
+        cells: [
+          ...environments.map(({ name }) => {
+            const cell = row.cells.find(({ environment }) => environment === name);
+            return cell ? toCell(row.service, cell) : null;
+          }),
+          ...(dto.previews > 0 ? [row.previews ? foldPreviews(row.service, row.previews) : null] : []),
+        ],
       })),
   };
 }

@@ -26,20 +26,24 @@ import { useRefusal } from "@/lib/queries/use-session";
 import { ListError, Outcome, text } from "./form-parts";
 import { Hosts } from "./hosts";
 import { SettingsNav } from "./nav";
+import { Previews } from "./previews";
 import { ScopeFields } from "./scope-fields";
 import { useAct } from "./use-act";
 
 export function SettingsPage() {
   const environments = useQuery(environmentsQuery());
+  // Previews come and go by their rules.
+  const permanent = (environments.data?.items ?? []).filter(({ kind }) => kind === "permanent");
   return (
     <>
       <Verdict parts={["Settings"]} sub="Who may report, who may act, and where. Every change stands in the ledger." />
       <SettingsNav />
-      <Hosts environments={environments.data?.items ?? []} />
+      <Hosts environments={permanent} />
       <Agents />
       <Tokens />
       <People />
-      <Environments environments={environments.data?.items ?? []} error={environments.error} />
+      <Environments environments={permanent} error={environments.error} />
+      <Previews environments={permanent} />
     </>
   );
 }

@@ -6,6 +6,7 @@ import { listPools } from "@/server/access/list-pools";
 import { listTokens } from "@/server/access/list-tokens";
 import { getPageContext } from "@/server/auth/page-context";
 import { listAgents } from "@/server/drift/list-agents";
+import { listPreviewRules } from "@/server/previews/list-preview-rules";
 import { SettingsPage } from "./client";
 
 export const metadata: Metadata = { title: "Settings" };
@@ -16,6 +17,7 @@ export default async function Page() {
     <Prefetched
       load={[
         { queryKey: keys.environments, queryFn: () => listEnvironments({ ctx }) },
+        { queryKey: keys.previewRules, queryFn: () => listPreviewRules({ ctx }) },
         { queryKey: keys.pools, queryFn: () => listPools({ ctx }) },
         { queryKey: keys.agents, queryFn: () => listAgents({ ctx, input: { limit: 500 } }) },
         { queryKey: keys.tokens, queryFn: () => listTokens({ ctx }) },

@@ -64,6 +64,8 @@ export const ENTRY_TYPES = [
   "service-renamed",
   "service-merged",
   "service-aliased",
+  "preview-rule-changed",
+  "environment-retired",
 ] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 

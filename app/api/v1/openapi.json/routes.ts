@@ -58,6 +58,8 @@ import * as mappingPreview from "../mapping/preview/route";
 import * as pools from "../pools/route";
 import * as poolsPool from "../pools/[pool]/route";
 import * as poolsPoolClose from "../pools/[pool]/close/route";
+import * as previewRules from "../preview-rules/route";
+import * as previewRulesRemove from "../preview-rules/remove/route";
 import * as promotions from "../promotions/route";
 import * as recalls from "../recalls/route";
 import * as recallsLift from "../recalls/lift/route";
@@ -147,6 +149,8 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/pools", handlers: pools },
   { path: "/api/v1/pools/{pool}", handlers: poolsPool },
   { path: "/api/v1/pools/{pool}/close", handlers: poolsPoolClose },
+  { path: "/api/v1/preview-rules", handlers: previewRules },
+  { path: "/api/v1/preview-rules/remove", handlers: previewRulesRemove },
   { path: "/api/v1/promotions", handlers: promotions },
   { path: "/api/v1/recalls", handlers: recalls },
   { path: "/api/v1/recalls/lift", handlers: recallsLift },
