@@ -17,7 +17,7 @@ export async function getMap({ ctx, now = new Date() }: { ctx: Ctx; now?: Date }
     WITH scopes AS MATERIALIZED (
       SELECT s.id, a.name AS agent, s.freshness = 'silent' AS silent,
         coalesce(a.region, (SELECT i.region FROM instances i WHERE i.agent_scope_id = s.id AND i.region IS NOT NULL LIMIT 1), '') AS region
-      FROM agent_scopes s JOIN agents a ON a.id = s.agent_id WHERE a.state <> 'retired'),
+      FROM agent_scopes s JOIN agents a ON a.id = s.agent_id WHERE a.retired_at IS NULL),
     verdicts AS MATERIALIZED (
       SELECT c.id, v.severity FROM combinations c
       JOIN unnest(${[...DRIFT_CATEGORIES]}::text[], ${DRIFT_CATEGORIES.map((category) => SEVERITIES.indexOf(severityOf(category)))}::int[]) v(category, severity) ON v.category = c.categories[1]

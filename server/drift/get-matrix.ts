@@ -78,6 +78,6 @@ async function readReporting({ db }: Ctx): Promise<Reporting> {
   const [row] = await db.$queryRaw<Reporting[]>`
     SELECT count(DISTINCT a.id)::int AS agents, (count(DISTINCT a.id) FILTER (WHERE a.state = 'silent'))::int AS silent_agents,
       (count(DISTINCT a.id) FILTER (WHERE a.checkpoint_size > 0))::int AS witnesses, count(s.id)::int AS scopes, (count(s.id) FILTER (WHERE NOT s.coverage_complete))::int AS incomplete
-    FROM agents a LEFT JOIN agent_scopes s ON s.agent_id = a.id WHERE a.state <> 'retired'`;
+    FROM agents a LEFT JOIN agent_scopes s ON s.agent_id = a.id WHERE a.retired_at IS NULL`;
   return row ?? { agents: 0, silent_agents: 0, witnesses: 0, scopes: 0, incomplete: 0 };
 }

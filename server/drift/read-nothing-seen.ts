@@ -21,7 +21,7 @@ export async function readNothingSeen(ctx: Ctx, { service, adopted, environment,
   const environmentIds = environments.filter(({ name }) => environment === null || name === environment).map(({ id }) => id);
   const [agents] = await db.$queryRaw<{ live: number; silent: string[] | null }[]>`
     SELECT (count(*) FILTER (WHERE a.state <> 'silent'))::int AS live, (array_agg(a.name ORDER BY a.name) FILTER (WHERE a.state = 'silent'))[1:1000] AS silent
-    FROM agents a WHERE a.state <> 'retired' AND EXISTS (SELECT FROM pool_environments pe WHERE pe.pool_id = a.pool_id AND pe.environment_id = ANY(${environmentIds}::uuid[]))`;
+    FROM agents a WHERE a.retired_at IS NULL AND EXISTS (SELECT FROM pool_environments pe WHERE pe.pool_id = a.pool_id AND pe.environment_id = ANY(${environmentIds}::uuid[]))`;
   const facts: NothingSeen = {
     service,
     environment,

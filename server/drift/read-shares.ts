@@ -22,7 +22,7 @@ export async function readShares(db: Db, groups: readonly Asked[]): Promise<Shar
       WHERE environment_id IS NOT NULL AND image_id IS NOT NULL),
     scopes AS MATERIALIZED (
       SELECT s.id, a.name AS agent, coalesce(a.region, (SELECT i.region FROM instances i WHERE i.agent_scope_id = s.id AND i.region IS NOT NULL LIMIT 1)) AS region
-      FROM agent_scopes s JOIN agents a ON a.id = s.agent_id),
+      FROM agent_scopes s JOIN agents a ON a.id = s.agent_id AND a.retired_at IS NULL),
     here AS MATERIALIZED (
       SELECT c.service_name, c.environment_id, s.region, s.agent, c.image_id, c.running_release_id, c.categories, sum(k.instances)::int AS instances
       FROM combinations c JOIN combination_counts k ON k.combination_id = c.id JOIN scopes s ON s.id = k.agent_scope_id
