@@ -65,7 +65,7 @@ test("every page is accessible, in both themes, on a desk and on a phone", async
   const { items: [rollout] } = await asPerson(page).get<{ items: { id: string }[] }>("rollouts");
   await page.emulateMedia({ reducedMotion: "reduce" });
   const rollback = `/services/${SERVICE}/rollback?environment=production`;
-  for (const route of ["/fleet", "/drift", "/services", `/services/${SERVICE}`, `/instances/${instance?.id}`, "/rollouts", `/rollouts/${rollout?.id}`, "/releases", "/welcome", "/settings", "/settings/freezes", "/settings/mapping", "/settings/strategies", "/settings/notifications", "/settings/executors", rollback, `/services/${SERVICE}?rollback=${SERVICE}/production`]) {
+  for (const route of ["/fleet", "/drift", "/services", `/services/${SERVICE}`, `/services/${SERVICE}/why?environment=production`, `/services/orderz/why`, `/instances/${instance?.id}`, "/rollouts", `/rollouts/${rollout?.id}`, "/releases", "/welcome", "/settings", "/settings/freezes", "/settings/mapping", "/settings/strategies", "/settings/notifications", "/settings/executors", rollback, `/services/${SERVICE}?rollback=${SERVICE}/production`]) {
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.goto(`${url()}${route}`);
     await expect(page.getByRole("heading", { level: 1 }).or(page.getByRole("dialog").getByRole("heading", { level: 2 })).first()).toBeVisible();

@@ -26,7 +26,7 @@ export function DoctorCases({ cases }: { cases: readonly DoctorCase[] }) {
     const where = [one.environment, ...(one.partition === "default" ? [] : [one.partition]), ...(one.component === "main" ? [] : [one.component])].join(" / ");
     const title = `${where}: ${formatCount(one.instances)} ${one.instances === 1 ? "instance" : "instances"}`;
     return (
-      <section key={at} className="section" aria-label={title}>
+      <section key={at} className="section">
         <SectionHead title={title} note={one.verdicts.map(({ kind }) => kind).join(", ")} />
         <VerdictList verdicts={one.verdicts.map((verdict) => ({ ...verdict, key: verdict.kind }))} />
         <ol className="doctor-steps">

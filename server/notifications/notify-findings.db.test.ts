@@ -68,7 +68,7 @@ describe("findings are told", () => {
   it("with the next message only after a while, and with how many there are by then", async () => {
     await runs(stranger, 2);
     expect(await tell(TOLD_AGAIN_MS - 1, false)).toEqual([]);
-    expect(await tell(1, false)).toEqual([["ops", "finding-opened unknown-artifact", 3]]);
+    expect(await tell(1)).toEqual([["ops", "finding-opened unknown-artifact", 3]]);
     expect(await tell(10 * TOLD_AGAIN_MS)).toEqual([]);
   });
 

@@ -15,8 +15,8 @@ type CauseRow = {
 };
 type Decided = CauseRow & { event: FindingNotice };
 
-/** Only what was opened lately can be new. Everything is looked at when a worker starts, and now and then. */
-const RECENT_MS = TOLD_AGAIN_MS + TOLD_AFTER_MS + 5 * 60_000;
+/** Only what was opened lately can be new. Everything, and what has grown, is looked at when a worker starts, and now and then. */
+const RECENT_MS = TOLD_AFTER_MS + 60_000;
 const WHOLE_MS = 10 * 60_000;
 /** So many causes are told at once; the others a moment later. */
 const MOST_CAUSES = 200;
@@ -38,7 +38,7 @@ export function notifyFindings(): (app: App) => Promise<void> {
 
 /**
  * Tells what is due now, in one transaction with the note that it was told. Its work is what was opened lately and what was
- * told and is not over, never the instances.
+ * told and is not over, never the instances; of what was told a moment ago it only asks whether any of it is left.
  * @param whole look at everything that is open, not only at what was opened lately
  * @returns how many causes were told
  */
@@ -75,20 +75,29 @@ async function readCauses(tx: Tx, { now, whole }: { now: Date; whole: boolean })
       SELECT DISTINCT f.service_name, f.environment_id, f.kind FROM findings f
       WHERE f.resolved_at IS NULL AND f.service_name IS NOT NULL AND f.environment_id IN (SELECT id FROM enforcing) AND f.kind = ANY(${TOLD_KINDS}::text[])
         AND (${since}::timestamptz IS NULL OR f.opened_at > ${since}::timestamptz)),
-    causes AS MATERIALIZED (SELECT * FROM fresh UNION SELECT service_name, environment_id, kind FROM finding_notices WHERE state = 'open')
+    causes AS MATERIALIZED (
+      SELECT c.*, n.state, n.instances AS told_instances, n.opened_told_at,
+        n.state IS NULL OR n.state = 'resolved' OR (c.fresh AND n.opened_told_at <= ${new Date(now.getTime() - TOLD_AGAIN_MS)}) AS weighed
+      FROM (SELECT service_name, environment_id, kind, bool_or(fresh) AS fresh
+        FROM (SELECT *, true AS fresh FROM fresh UNION ALL SELECT service_name, environment_id, kind, false FROM finding_notices WHERE state = 'open') x GROUP BY 1, 2, 3) c
+      LEFT JOIN finding_notices n ON n.service_name = c.service_name AND n.environment_id = c.environment_id AND n.kind = c.kind)
     SELECT c.service_name::text AS service, s.id::text AS service_id, e.id::text AS environment_id, e.name::text AS environment, e.protected, c.kind,
-      o.findings, o.instances, o.oldest, d.ended, n.state, n.instances AS told_instances, n.opened_told_at
+      coalesce(o.findings, 0) AS findings, coalesce(o.instances, 0) AS instances, o.oldest, d.ended, c.state, c.told_instances, c.opened_told_at
     FROM causes c JOIN enforcing e ON e.id = c.environment_id LEFT JOIN services s ON s.name = c.service_name
-    LEFT JOIN finding_notices n ON n.service_name = c.service_name AND n.environment_id = c.environment_id AND n.kind = c.kind
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
       SELECT count(*)::int AS findings, coalesce(sum(x.instances), 0)::int AS instances, min(x.opened_at) AS oldest FROM (
         SELECT f.opened_at, CASE WHEN f.combination_id IS NULL THEN f.count
           ELSE coalesce((SELECT sum(k.instances)::int FROM combination_counts k WHERE k.combination_id = f.combination_id), 0) END AS instances
-        FROM findings f WHERE f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL) x
-      WHERE x.instances > 0) o
+        FROM findings f WHERE c.weighed AND f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL) x
+      WHERE x.instances > 0
+      HAVING c.weighed
+      UNION ALL
+      SELECT 1, c.told_instances, c.opened_told_at WHERE NOT c.weighed AND EXISTS (
+        SELECT FROM findings f WHERE f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL
+          AND (f.combination_id IS NULL OR EXISTS (SELECT FROM combination_counts k WHERE k.combination_id = f.combination_id)))) o ON true
     LEFT JOIN LATERAL (
       SELECT max(f.resolved_at) AS ended FROM findings f
-      WHERE o.findings = 0 AND f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at >= n.opened_told_at) d ON true
+      WHERE coalesce(o.findings, 0) = 0 AND f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at >= c.opened_told_at) d ON true
     ORDER BY c.environment_id, c.service_name, c.kind`;
 }
 
