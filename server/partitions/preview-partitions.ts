@@ -13,7 +13,6 @@ import { readPartitionRows, readTargetGroups, toStanding } from "./read-partitio
 export async function previewPartitions({ ctx, input }: { ctx: Ctx; input: z.output<typeof previewPartitionsRequest> }): Promise<PartitionsPreview> {
   authorise(ctx, "fleet.read", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    await tx.$executeRaw`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`;
     const place = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     const standing = (await readPartitionRows(tx, place)).map(toStanding);

@@ -40,7 +40,7 @@ export function EditPartitions({ service, environment, rows, onClose }: { servic
       label="Declare them"
       reason="optional"
       done="The partitions are declared."
-      disabledReason={error ?? (preview === null ? "Look at what it does first." : preview.allowed ? null : preview.reasons.map(({ sentence }) => sentence).join(" "))}
+      disabledReason={(preview === null ? "Look at what it does first." : preview.allowed ? null : preview.reasons.map(({ sentence }) => sentence).join(" "))}
       onClose={onClose}
       onAct={async (reason) => {
         await putJson("partitions", { service, environment, partitions, ...(reason && { reason }), ...(preview && { revision: preview.revision }) });
