@@ -138,6 +138,12 @@ describe("rules that say whose it is", () => {
     expect((await putMapping({ ctx, input: putMappingRequest.parse({ set: saved.set, version: saved.version, reason: "again" }) })).version).toBe(saved.version);
   });
 
+  it("are the same in whatever order their labels stand", async () => {
+    const rules = (labels: Record<string, string>) => [set("ordered", { labels }, { service: "ordered" })];
+    const { version } = await put(rules({ zone: "a", app: "b" }));
+    expect((await put(rules({ app: "b", zone: "a" }))).version).toBe(version);
+  });
+
   it("make one service of several names", async () => {
     const agent = await enrolTestAgent(test, { environments: ["dev"], name: "aliased" });
     const { target, instance } = container("cart", { labels: { "plumbline.service": "cart-api" } });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { mappingRuleSet, type MappingDto, type MappingRuleSetDto, type putMappingRequest } from "@/lib/contract/mapping";
 import { checkRuleSet, listRuleChanges } from "@/lib/domain/fleet/mapping-rules";
-import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
+import { canonicalize, type JsonObject } from "@/lib/domain/ledger/canonical-json";
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
@@ -45,8 +45,8 @@ export async function putMapping({ ctx, input }: { ctx: Ctx; input: z.output<typ
           changed: [newest ? `Version ${newest.version} stands, by ${newest.by} at ${newest.at}.` : "No rules were decided yet.", ...listRuleChanges(input.set, before.set)],
         });
       }
-      const bytes = JSON.stringify(input.set);
-      if (bytes === JSON.stringify(mappingRuleSet.parse(before.set))) return loadMapping(ctx, tx);
+      const bytes = toBytes(input.set);
+      if (bytes === toBytes(mappingRuleSet.parse(before.set))) return loadMapping(ctx, tx);
 
       const plan = await planRemap(tx, await readLedgerNames(tx, input.set));
       const refused = await listRefusals(tx, plan);
@@ -67,6 +67,11 @@ export async function putMapping({ ctx, input }: { ctx: Ctx; input: z.output<typ
     },
     { timeoutMs: TIMEOUT_MS },
   );
+}
+
+/** The order of labels and aliases means nothing, and is not kept. */
+function toBytes(set: MappingRuleSetDto): string {
+  return canonicalize(JSON.parse(JSON.stringify(set)) as JsonObject);
 }
 
 /** @throws AppError unprocessable with every error and its place */

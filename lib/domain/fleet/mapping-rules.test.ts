@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mapFacts, type ContainerFacts, type MappedFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
-import { checkRuleSet, compileRuleSet, EMPTY_RULE_SET, MOST_RULES, type MappingRule, type MappingRuleSet } from "@/lib/domain/fleet/mapping-rules";
+import { checkRuleSet, compileRuleSet, EMPTY_RULE_SET, listRuleChanges, MOST_RULES, type MappingRule, type MappingRuleSet } from "@/lib/domain/fleet/mapping-rules";
 
 const PAYMENTS = "registry.example/pay/payments";
 const ENVOY = "registry.example/mesh/envoy";
@@ -108,6 +108,24 @@ describe("several containers in one target", () => {
     expect(mapFacts(facts(proxy), mesh)).toMatchObject({ service: "mesh", component: "proxy" });
     expect(mapFacts(facts(app), mesh)).toMatchObject({ service: "payments" });
     expect(mapFacts(facts(proxy), ledger({ rules: [ignore("mesh", { container: "istio-proxy" }), byNamespace] })).ignored).toMatchObject({ rule: "mesh" });
+  });
+});
+
+describe("listRuleChanges", () => {
+  const named = (...rules: MappingRule[]): MappingRuleSet => ({ rules, aliases: {} });
+  const [a, b] = [ignore("a", { labels: { x: "1", y: "2" } }), ignore("b", { container: "b" })];
+  it.each<[string, MappingRuleSet, MappingRuleSet, string[]]>([
+    ["nothing, for another order of labels", named(a), named(ignore("a", { labels: { y: "2", x: "1" } })), []],
+    ["a rule that differs, one that came and one that went", named(a, b), named(ignore("a", { container: "a" }), ignore("c", { container: "c" })), ["The rule a reads otherwise.", "The rule c is there, and not in yours.", "The rule b is not there."]],
+    ["another order of rules", named(a, b), named(b, a), ["The rules stand in another order."]],
+    ["aliases", { rules: [], aliases: { old: "new", gone: "x" } }, { rules: [], aliases: { old: "newer" } }, ["old means newer.", "gone means no other service."]],
+  ])("%s", (_, sent, stands, expected) => {
+    expect(listRuleChanges(sent, stands)).toEqual(expected);
+  });
+  it("in ten lines at most", () => {
+    const many = named(...Array.from({ length: 30 }, (_, at) => ignore(`r${at}`, { container: `${at}` })));
+    expect(listRuleChanges(many, named())).toHaveLength(10);
+    expect(listRuleChanges(many, named()).at(-1)).toBe("And 21 more differences.");
   });
 });
 

@@ -1,5 +1,6 @@
 import { compileGlob } from "@/lib/domain/access/glob";
 import { isName, NAME_PATTERN, sanitizeName } from "@/lib/domain/fleet/names";
+import { canonicalize, type JsonObject } from "@/lib/domain/ledger/canonical-json";
 import { nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/repository";
 
 /** What a rule may look at besides labels. `container` and what follows is the container's own, the others its target's. */
@@ -305,7 +306,7 @@ function orNot(pattern: string | undefined): string | undefined {
 
 /** How one set differs from another that stands instead, in words; at most ten lines. */
 export function listRuleChanges(sent: MappingRuleSet, stands: MappingRuleSet): string[] {
-  const text = (rule: MappingRule | undefined): string => JSON.stringify(rule);
+  const text = (rule: MappingRule | undefined): string => (rule === undefined ? "" : canonicalize(JSON.parse(JSON.stringify(rule)) as JsonObject));
   const before = new Map(sent.rules.map((rule) => [rule.name, rule]));
   const after = new Map(stands.rules.map((rule) => [rule.name, rule]));
   const changes = [
