@@ -20,6 +20,7 @@ import { recallRelease } from "@/server/releases/recall-release";
 import { withdrawApproval } from "@/server/releases/withdraw-approval";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { previewRollout } from "@/server/rollouts/preview-rollout";
+import { previewGroup } from "@/server/rollouts/groups/preview-group";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { readGate } from "@/server/rollouts/read-gate";
 import { startRollback } from "@/server/rollouts/start-rollback";
@@ -52,6 +53,11 @@ type Scope = { environment?: string; service?: string };
 const preview = (scope: Scope = { service }, who = ctx) => previewAdoption({ ctx: who, input: adoptionQuery.parse(scope) });
 const adopt = async (scope: Scope = { service }, who = ctx, revision?: string) => adoptFleet({ ctx: who, input: adoptionRequest.parse({ ...scope, revision: revision ?? (await preview(scope)).revision }) });
 const refusal = async (work: Promise<unknown>) => work.then(() => null, (error: { kind: string; extras: { type?: string; changed?: string[] } }) => ({ kind: error.kind, ...error.extras }));
+
+async function readClock(): Promise<Date> {
+  const [clock] = await test.db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
+  return clock?.now ?? new Date();
+}
 
 /** How many copies of the service count for which categories. */
 async function verdicts(name = service): Promise<Record<string, number>> {
@@ -351,6 +357,7 @@ describe("a rollback to what was adopted", () => {
 
     await registerVersion(ctx, service, "2.0.0");
     await approveRelease({ ctx: await test.ctx("approver"), input: { service, version: "2.0.0", environment: "production" } });
+    const betweenBoth = await readClock();
     await promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "production", partition: "default", version: "2.0.0", strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
     await signCheckpoint(test.app);
     const promoted = await fetchDesired(agent);
@@ -359,6 +366,8 @@ describe("a rollback to what was adopted", () => {
     await advanceRollouts(test.app);
 
     const version = `adopted-${v1.digest.slice(7, 19)}`;
+    const asOf = async (at: Date) => (await previewGroup({ ctx, input: { kind: "as-of", environment: "production", at: at.toISOString() } })).members.filter((member) => member.service === service).map(({ from, to }) => [from?.version, to?.version]);
+    expect(await asOf(betweenBoth)).toEqual([["2.0.0", version]]);
     const asked = await previewRollout({ ctx, input: { kind: "rollback", service, environment: "production", partition: "default", version } });
     expect(asked).toMatchObject({ to: { version } });
     await startRollback({ ctx, input: rollbackRequest.parse({ service, environment: "production", partition: "default", version, reason: "error rate" }) });

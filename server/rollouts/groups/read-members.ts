@@ -71,11 +71,18 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
       SELECT DISTINCT ON (d.service_id, d.name) d.service_id, d.name::text AS partition, o.to_release_id FROM partitions d
       JOIN rollouts o ON o.service_id = d.service_id AND o.environment_id = d.environment_id AND o.partition = d.split_from AND o.kind IN ('promote', 'rollback', 'stop') AND o.created_at <= least(${at}::timestamptz, d.declared_at)
       WHERE d.environment_id = ${environment.id}::uuid ORDER BY d.service_id, d.name, o.created_at DESC, o.number DESC),
+    -- What was adopted stays until the first rollout after it, which says what it found.
+    adopted AS (
+      SELECT a.service_id, a.partition::text AS partition, a.release_id FROM assignments a JOIN ledger_entries l ON l.seq = a.entry_seq AND l.type = 'adopted' AND l.at <= ${at}
+      WHERE a.environment_id = ${environment.id}::uuid
+      UNION ALL
+      (SELECT DISTINCT ON (r.service_id, r.partition) r.service_id, r.partition::text AS partition, r.from_release_id FROM rollouts r JOIN ledger_entries l ON l.seq = r.from_entry_seq AND l.type = 'adopted' AND l.at <= ${at}
+      WHERE r.environment_id = ${environment.id}::uuid AND r.kind IN ('promote', 'rollback', 'stop') AND r.created_at > ${at} ORDER BY r.service_id, r.partition, r.created_at, r.number)),
     present AS (
       SELECT a.service_id, a.partition::text AS partition, a.release_id FROM assignments a JOIN partitions d ON d.service_id = a.service_id AND d.environment_id = a.environment_id AND d.name = a.partition AND d.removed_at IS NULL
       WHERE a.environment_id = ${environment.id}::uuid)
-    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, p.partition, coalesce(m.to_release_id, CASE WHEN m.service_id IS NULL THEN o.to_release_id END)::text AS was, p.release_id::text AS now
-    FROM present p LEFT JOIN moves m USING (service_id, partition) LEFT JOIN origins o USING (service_id, partition) JOIN services s ON s.id = service_id`;
+    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, p.partition, coalesce(m.to_release_id, CASE WHEN m.service_id IS NULL THEN coalesce(o.to_release_id, d.release_id) END)::text AS was, p.release_id::text AS now
+    FROM present p LEFT JOIN moves m USING (service_id, partition) LEFT JOIN origins o USING (service_id, partition) LEFT JOIN adopted d USING (service_id, partition) JOIN services s ON s.id = service_id`;
   const visible = rows.filter((row) => visibleTo(ctx, "rollouts.read", row)).toSorted(comparePlaces);
   const members: Member[] = [];
   for (const row of visible.filter(({ was, now }) => was !== now).slice(0, MOST_MEMBERS)) {
