@@ -50,8 +50,8 @@ test.afterAll(async () => {
 
 test("others decide at a place from then on, as the service's page says", async ({ page }) => {
   await page.goto(`${url()}/services/${SERVICE}`);
-  await page.getByRole("button", { name: `More for ${SERVICE} in ${ENVIRONMENT}`, exact: true }).click();
-  await page.getByRole("menuitem", { name: `Who decides about ${SERVICE} in ${ENVIRONMENT}`, exact: true }).click();
+  await page.getByLabel(`More for ${SERVICE} in ${ENVIRONMENT}`, { exact: true }).click();
+  await page.getByRole("button", { name: `Who decides about ${SERVICE} in ${ENVIRONMENT}`, exact: true }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel(/reason/i).fill("Argo CD deploys it");
   await expectAccessible(page);
