@@ -53,7 +53,7 @@ test("others decide at a place from then on, as the service's page says", async 
   await page.getByLabel(`More for ${SERVICE} in ${ENVIRONMENT}`, { exact: true }).click();
   await page.getByRole("button", { name: `Who decides about ${SERVICE} in ${ENVIRONMENT}`, exact: true }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel(/reason/i).fill("Argo CD deploys it");
+  await dialog.getByLabel(/goes into the ledger/).fill("Argo CD deploys it");
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Let others decide" }).click();
   await expect(page.getByText("others decide, Plumbline follows")).toBeVisible();
