@@ -3,7 +3,8 @@ import type { JournalItem } from "@/lib/contract/journal";
 import { toJournalRows } from "./to-journal";
 
 const item = (changes: Partial<JournalItem> = {}): JournalItem => ({ at: "2026-11-26T02:03:11.000Z", source: "event", kind: "restart", sentence: "restarted (exit 137)", by: null, subject: { instance: "b".repeat(64), target: "payments", agent: "eu-1" }, until: null, learnedAt: "2026-11-26T02:03:12.000Z", learnedLater: false, rollout: null, entry: null, ...changes });
-const row = (changes: Partial<JournalItem>, names = true) => toJournalRows([item(), item(changes)], { names })[1];
+/** The line under one that has nothing to do with it. */
+const row = (changes: Partial<JournalItem>, names = true) => toJournalRows([item({ kind: "exec", sentence: "exec: sh" }), item(changes)], { names })[1];
 
 describe("toJournalRows", () => {
   it.each<[string, Partial<JournalItem>, object]>([
@@ -15,6 +16,15 @@ describe("toJournalRows", () => {
     ["does not name an agent twice", { source: "silence", kind: "silent", sentence: "eu-1 was last heard", subject: { instance: null, target: null, agent: "eu-1" } }, { text: "eu-1 was last heard", shape: "unknown" }],
   ])("%s", (_, changes, expected) => {
     expect(row(changes)).toMatchObject(expected);
+  });
+  it("makes one line of what happens to many copies of a target at once", () => {
+    const gone = (second: number, agent = "eu-1", seconds = 12) => item({ at: `2026-11-26T02:03:${second}.000Z`, source: "span", kind: "gone", sentence: `gone; had run 1.0.0 for ${seconds} s`, subject: { instance: `${second}${agent}`, target: "payments", agent } });
+    const rows = toJournalRows([gone(29), gone(28, "eu-2"), gone(27, "eu-1", 14), gone(26), item({ at: "2026-11-26T02:01:00.000Z", source: "span", kind: "gone", sentence: "gone; had run 1.0.0 for 9 s" })], { names: true });
+    expect(rows.map(({ text, detail }) => [text, detail])).toEqual([
+      ["payments on eu-1: gone; had run 1.0.0 for 12 s", "3 times within 3 s"],
+      ["28eu-2 on eu-2: gone; had run 1.0.0 for 12 s", undefined],
+      ["bbbbbbbbbbbb on eu-1: gone; had run 1.0.0 for 9 s", undefined],
+    ]);
   });
   it("leaves out the name where the page says it", () => {
     expect(row({}, false)).toMatchObject({ text: "Restarted (exit 137)" });

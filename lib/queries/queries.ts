@@ -52,7 +52,7 @@ export const instanceQuery = (id: string) =>
 export const journalQuery = (filter: { service?: string | null; environment?: string | null; instance?: string | null }) =>
   infiniteQueryOptions({
     queryKey: keys.journal(filter),
-    queryFn: ({ signal, pageParam }) => getJson<Page<JournalItem>>("journal", { ...filter, limit: 30, cursor: pageParam }, signal),
+    queryFn: ({ signal, pageParam }) => getJson<Page<JournalItem>>("journal", { ...filter, limit: 100, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.nextCursor,
     refetchInterval: 20_000,

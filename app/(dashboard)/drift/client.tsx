@@ -198,10 +198,10 @@ function CauseActs({ group, onReconverge, onWaive }: { group: FindingGroup; onRe
       ) : (
         <ButtonLink href={`/services/${encodeURIComponent(group.service)}?environment=${encodeURIComponent(group.environment)}`}>Open {group.service}</ButtonLink>
       )}
-      <WaiveButton group={group} onClick={onWaive} />
       <ButtonLink aria-label={`Why: ${group.title}`} look="quiet" href={`/services/${encodeURIComponent(scope.service)}/why?environment=${encodeURIComponent(scope.environment)}`} prefetch={false}>
         Why?
       </ButtonLink>
+      <WaiveButton group={group} onClick={onWaive} />
     </>
   );
 }
