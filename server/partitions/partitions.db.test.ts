@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { POST as previewRoute } from "@/app/api/v1/partitions/preview/route";
 import { pinRequest, putPartitionsRequest, type PutPartitionsRequest } from "@/lib/contract/partitions";
 import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { parseEntry } from "@/lib/domain/ledger/entry";
@@ -148,12 +147,6 @@ describe("declaring partitions", () => {
     expect(preview).toMatchObject({ allowed: true, reasons: [], moved: 2, notes: ["acme matches 1 target and takes 0: big, before it, takes 1.", "nobody matches no target that is here now."] });
     expect(preview.partitions.map(({ name, targets, matches, assigned, inherits }) => [name, targets, matches, assigned, inherits])).toEqual([["big", 2, 2, "1.0.0", "default"], ["acme", 0, 1, "1.0.0", "default"], ["nobody", 0, 0, "1.0.0", "default"], ["default", 2, 4, "1.0.0", null]]);
     expect(await written()).toBe(size);
-  });
-
-  it("previews for the page too, which sends a key with all that it posts", async () => {
-    const headers = { ...(await test.bearer("viewer")), "content-type": "application/json", "idempotency-key": randomUUID(), "x-plumbline-peer": "10.9.9.9" };
-    const answer = await previewRoute(new Request("http://127.0.0.1:4600/api/v1/partitions/preview", { method: "POST", headers, body: JSON.stringify({ service, environment, partitions: byTenant("acme") }) }), { params: Promise.resolve({}) });
-    expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ allowed: true, moved: 1 })]);
   });
 
   it("goes on separately: one partition rolls out, the others are in sync beside it", async () => {
