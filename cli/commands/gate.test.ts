@@ -1,51 +1,11 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Command } from "commander";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { addClientOptions } from "@/cli/client";
+import { describe, expect, it } from "vitest";
 import type { StatusDto } from "@/lib/contract/fleet";
 import type { GateDto } from "@/lib/contract/gate";
 import { registerGateCommand } from "./gate";
 import { isSettled, registerStatusCommand } from "./status";
+import { commandLine } from "./testing/command-line";
 
-let server: Server;
-let url: string;
-let asked: string[] = [];
-let answers: unknown[] = [];
-let printed = "";
-
-beforeAll(async () => {
-  server = createServer((request, response) => {
-    asked.push(request.url ?? "");
-    // The last answer stands.
-    response.setHeader("content-type", "application/json").end(JSON.stringify(answers.length > 1 ? answers.shift() : answers[0]));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterAll(() => new Promise((resolve) => server.close(resolve)));
-beforeEach(() => {
-  asked = [];
-  printed = "";
-  process.exitCode = undefined;
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  return () => {
-    vi.restoreAllMocks();
-    process.exitCode = undefined;
-  };
-});
-
-async function run(...line: string[]): Promise<number | string | null | undefined> {
-  const program = new Command().exitOverride();
-  registerGateCommand(program);
-  registerStatusCommand(program, { lookMs: 1 });
-  for (const command of program.commands) addClientOptions(command);
-  await program.parseAsync([...line, "--url", url, "--token", "t"], { from: "user" });
-  return process.exitCode;
-}
+const cli = commandLine(registerGateCommand, (program) => registerStatusCommand(program, { lookMs: 1 }));
 
 const digest = `sha256:${"a".repeat(64)}`;
 const open: GateDto = { allowed: true, service: "payments", environment: "production", partition: "default", digest, version: "1.2.0", reasons: [], asOf: "2026-11-26T01:00:00.000Z" };
@@ -53,32 +13,32 @@ const shut: GateDto = { ...open, allowed: false, reasons: [{ reason: "held", sen
 
 describe("plumbline gate", () => {
   it("exits 0 when it may be deployed, and names the version", async () => {
-    answers = [open];
-    expect(await run("gate", "payments", "production", digest)).toBeUndefined();
-    expect(printed).toBe("payments 1.2.0 may be deployed to production.\n");
-    expect(asked).toEqual([`/api/v1/gate?service=payments&environment=production&partition=default&digest=${encodeURIComponent(digest)}`]);
+    cli.answers = [open];
+    expect(await cli.run("gate", "payments", "production", digest)).toBeUndefined();
+    expect(cli.printed).toBe("payments 1.2.0 may be deployed to production.\n");
+    expect(cli.asked.map(({ path }) => path)).toEqual([`/api/v1/gate?service=payments&environment=production&partition=default&digest=${encodeURIComponent(digest)}`]);
   });
   it("says of what was adopted that nobody vouched for it", async () => {
-    answers = [{ ...open, adopted: true }];
-    expect(await run("gate", "payments", "production", digest)).toBeUndefined();
-    expect(printed).toBe("payments 1.2.0 may be deployed to production. It was adopted as it ran, without evidence.\n");
+    cli.answers = [{ ...open, adopted: true }];
+    expect(await cli.run("gate", "payments", "production", digest)).toBeUndefined();
+    expect(cli.printed).toBe("payments 1.2.0 may be deployed to production. It was adopted as it ran, without evidence.\n");
   });
   it("exits 3 with every reason when it may not", async () => {
-    answers = [shut];
-    expect(await run("gate", "payments", "production", digest, "--partition", "acme")).toBe(3);
-    expect(printed).toBe("payments 1.2.0 may not be deployed to production:\n  - It is held.\n  - It is frozen.\n");
-    expect(asked[0]).toContain("partition=acme");
+    cli.answers = [shut];
+    expect(await cli.run("gate", "payments", "production", digest, "--partition", "acme")).toBe(3);
+    expect(cli.printed).toBe("payments 1.2.0 may not be deployed to production:\n  - It is held.\n  - It is frozen.\n");
+    expect(cli.asked[0]?.path).toContain("partition=acme");
   });
   it("takes the digest off a reference, and names it where no release is known", async () => {
-    answers = [{ ...shut, version: null }];
-    expect(await run("gate", "payments", "production", `registry.example:5000/shop/payments:1.2@${digest}`)).toBe(3);
-    expect(asked[0]).toContain(`digest=${encodeURIComponent(digest)}`);
-    expect(printed).toContain(`${digest} may not be deployed`);
+    cli.answers = [{ ...shut, version: null }];
+    expect(await cli.run("gate", "payments", "production", `registry.example:5000/shop/payments:1.2@${digest}`)).toBe(3);
+    expect(cli.asked[0]?.path).toContain(`digest=${encodeURIComponent(digest)}`);
+    expect(cli.printed).toContain(`${digest} may not be deployed`);
   });
   it("prints what the server said as JSON", async () => {
-    answers = [shut];
-    await run("gate", "payments", "production", digest, "--json");
-    expect(JSON.parse(printed)).toEqual(shut);
+    cli.answers = [shut];
+    await cli.run("gate", "payments", "production", digest, "--json");
+    expect(JSON.parse(cli.printed)).toEqual(shut);
   });
 });
 
@@ -95,22 +55,22 @@ describe("plumbline status", () => {
     expect(isSettled(status(changes))).toBe(expected);
   });
   it("waits until it is settled", async () => {
-    answers = [status({ inSync: false }), status()];
-    expect(await run("status", "payments", "production", "--wait")).toBeUndefined();
-    expect(asked).toHaveLength(2);
-    expect(printed).toContain("In sync, as of");
+    cli.answers = [status({ inSync: false }), status()];
+    expect(await cli.run("status", "payments", "production", "--wait")).toBeUndefined();
+    expect(cli.asked).toHaveLength(2);
+    expect(cli.printed).toContain("In sync, as of");
   });
   it("says that it waited in vain", async () => {
-    answers = [status({ inSync: false })];
-    expect(await run("status", "--wait", "--timeout", "1ms")).toBe(124);
-    expect(printed).toContain("Not there within 1ms: something deviates, or is silent");
-    answers = [status({ instances: 0, cells: [] })];
-    expect(await run("status", "--wait", "--timeout", "1ms")).toBe(124);
-    expect(printed).toContain("Not there within 1ms: nothing has reported");
+    cli.answers = [status({ inSync: false })];
+    expect(await cli.run("status", "--wait", "--timeout", "1ms")).toBe(124);
+    expect(cli.printed).toContain("Not there within 1ms: something deviates, or is silent");
+    cli.answers = [status({ instances: 0, cells: [] })];
+    expect(await cli.run("status", "--wait", "--timeout", "1ms")).toBe(124);
+    expect(cli.printed).toContain("Not there within 1ms: nothing has reported");
   });
   it("does not wait unless it is told to", async () => {
-    answers = [status({ inSync: false })];
-    expect(await run("status")).toBe(2);
-    expect(asked).toHaveLength(1);
+    cli.answers = [status({ inSync: false })];
+    expect(await cli.run("status")).toBe(2);
+    expect(cli.asked).toHaveLength(1);
   });
 });
