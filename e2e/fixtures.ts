@@ -1,5 +1,5 @@
 import { AxeBuilder } from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type APIRequestContext, type Page, type PlaywrightWorkerArgs } from "@playwright/test";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,6 +34,18 @@ export function runCli(args: string[], env: Record<string, string> = {}): Promis
       done({ code: error ? (typeof error.code === "number" ? error.code : 1) : 0, stdout, stderr });
     });
   });
+}
+
+/** `plumbline …` as CI would, which must work. @returns what it printed */
+export async function mustRun(...args: string[]): Promise<string> {
+  const result = await runCli(args, { PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token });
+  expect(result.code, `plumbline ${args.join(" ")}: ${result.stderr}`).toBe(0);
+  return result.stdout;
+}
+
+/** The API as the person whom the set-up signed in, without a page. Dispose of it. */
+export function asSignedIn(playwright: PlaywrightWorkerArgs["playwright"]): Promise<APIRequestContext> {
+  return playwright.request.newContext({ storageState: "test-results/.signed-in.json", extraHTTPHeaders: { origin: url(), "sec-fetch-site": "same-origin" } });
 }
 
 /** Every console error and every failed script fails the test that caused it. */
@@ -124,6 +136,20 @@ function runAgentProcess(name: string, dir: string, args: string[], env: Record<
 export async function expectAccessible(page: Page): Promise<void> {
   const results = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]).analyze();
   expect(results.violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(" | ")}`)).toEqual([]);
+}
+
+/** Every theme and size, without anything that scrolls sideways. */
+export async function expectGood(page: Page): Promise<void> {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `scrolls sideways at ${width} px`).toBeLessThanOrEqual(0);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await test.step(`${width} px, ${colorScheme}`, () => expectAccessible(page));
+    }
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
 }
 
 export { makeImage } from "../cli/simulate/image";

@@ -1,60 +1,28 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { makeImage, expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
+import { expect, expectAccessible, mustRun, test, url } from "./fixtures";
+import { startSimulatedService, type SimulatedService } from "./simulated-service";
 
 const SERVICES = ["night-pay", "night-ledger"] as const;
 const ENVIRONMENT = "production";
 const PAGE = `/p/${SERVICES[0]}/${ENVIRONMENT}`;
-const SAME_ORIGIN = () => ({ origin: url(), "sec-fetch-site": "same-origin" });
 
 test.describe.configure({ mode: "serial" });
 
-const simulations: ChildProcess[] = [];
-let folder = "";
+const simulated: SimulatedService[] = [];
 /** A moment at which both services ran 1.0.0. */
 let before = "";
 
-/** `plumbline …` as CI would, which must work. */
-async function mustRun(...args: string[]): Promise<void> {
-  const result = await runCli(args, { PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token });
-  expect(result.code, `plumbline ${args.join(" ")}: ${result.stderr}`).toBe(0);
-}
-
 // Two services, each on a simulated host: both went from 1.0.0 to 1.1.0.
 test.beforeAll(async ({ playwright }) => {
-  folder = mkdtempSync(join(tmpdir(), "plumbline-night-"));
-  const ci = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${setup().token}` } });
-  const person = await playwright.request.newContext({ storageState: "test-results/.signed-in.json", extraHTTPHeaders: SAME_ORIGIN() });
-  await mustRun("pool", "create", "pool-night", "--environment", ENVIRONMENT);
   for (const service of SERVICES) {
-    const repository = `registry.example/shop/${service}`;
-    for (const version of ["1.0.0", "1.1.0"]) {
-      const image = makeImage(repository, version);
-      const components = [{ name: "main", repository, digest: image.digest, manifests: [{ bytes: Buffer.from(image.manifest).toString("base64") }] }];
-      const registered = await ci.post(`${url()}/api/v1/releases`, { data: { service, version, components, migrations: [] } });
-      expect(registered.ok(), await registered.text()).toBe(true);
-      const approved = await person.post(`${url()}/api/v1/approvals`, { data: { service, version, environment: ENVIRONMENT } });
-      expect(approved.ok(), await approved.text()).toBe(true);
-    }
-    const args = ["simulate", "--pool", "pool-night", "--hosts", "1", "--instances", "2", "--service", service, "--repository", repository, "--release", "1.0.0", "--interval", "1", "--state", join(folder, service)];
-    simulations.push(spawn(process.execPath, [resolve("dist/plumbline.mjs"), ...args], { env: { ...process.env, PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token }, stdio: "ignore" }));
+    simulated.push(await startSimulatedService(playwright, { service, environment: ENVIRONMENT, versions: ["1.0.0", "1.1.0"], hosts: 1, instances: 2, approve: true }));
     await mustRun("promote", service, ENVIRONMENT, "1.0.0", "--wait");
   }
   before = new Date().toISOString();
   for (const service of SERVICES) await mustRun("promote", service, ENVIRONMENT, "1.1.0", "--wait");
-  await Promise.all([ci.dispose(), person.dispose()]);
 });
 
 test.afterAll(async () => {
-  for (const child of simulations) {
-    if (child.exitCode !== null) continue;
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill();
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await Promise.all(simulated.map((one) => one.stop()));
 });
 
 test("the pager's link survives signing in, with its incident and its moment", async ({ browser }) => {

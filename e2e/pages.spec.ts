@@ -1,54 +1,22 @@
 import type { Locator, Page } from "@playwright/test";
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { makeImage, expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
+import { expect, expectAccessible, expectGood, mustRun, test, url } from "./fixtures";
+import { startSimulatedService, type SimulatedService } from "./simulated-service";
 
 const SERVICE = "orders";
-const REPOSITORY = "registry.example/shop/orders";
 const VERSIONS = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"] as const;
-const SAME_ORIGIN = () => ({ origin: url(), "sec-fetch-site": "same-origin" });
 
 test.describe.configure({ mode: "serial" });
 
-let simulation: ChildProcess | null = null;
-let folder = "";
-
-/** `plumbline …` as CI would, which must work. */
-async function mustRun(...args: string[]): Promise<void> {
-  const result = await runCli(args, { PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token });
-  expect(result.code, `plumbline ${args.join(" ")}: ${result.stderr}`).toBe(0);
-}
+let simulated: SimulatedService | null = null;
 
 // One service on two simulated hosts, promoted release by release up to 1.2.0: every test then moves it on.
 test.beforeAll(async ({ playwright }) => {
-  folder = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
-  const ci = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${setup().token}` } });
-  const person = await playwright.request.newContext({ storageState: "test-results/.signed-in.json", extraHTTPHeaders: SAME_ORIGIN() });
-  for (const version of VERSIONS) {
-    const image = makeImage(REPOSITORY, version);
-    const release = { service: SERVICE, version, components: [{ name: "main", repository: REPOSITORY, digest: image.digest, manifests: [{ bytes: Buffer.from(image.manifest).toString("base64") }] }], migrations: [] };
-    const registered = await ci.post(`${url()}/api/v1/releases`, { data: release });
-    expect(registered.ok(), await registered.text()).toBe(true);
-    const approved = await person.post(`${url()}/api/v1/approvals`, { data: { service: SERVICE, version, environment: "production" } });
-    expect(approved.ok(), await approved.text()).toBe(true);
-  }
-  await Promise.all([ci.dispose(), person.dispose()]);
-  await mustRun("pool", "create", "pool-orders", "--environment", "production");
-  const args = ["simulate", "--pool", "pool-orders", "--hosts", "2", "--instances", "3", "--service", SERVICE, "--repository", REPOSITORY, "--release", "1.0.0", "--interval", "1", "--state", folder];
-  simulation = spawn(process.execPath, [resolve("dist/plumbline.mjs"), ...args], { env: { ...process.env, PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token }, stdio: "ignore" });
+  simulated = await startSimulatedService(playwright, { service: SERVICE, environment: "production", versions: VERSIONS, hosts: 2, instances: 3, approve: true });
   for (const version of VERSIONS.slice(0, 3)) await mustRun("promote", SERVICE, "production", version, "--wait");
 });
 
 test.afterAll(async () => {
-  const child = simulation;
-  if (child && child.exitCode === null) {
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill("SIGTERM");
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await simulated?.stop();
 });
 
 /** Tab, as often as it takes. */
@@ -85,19 +53,11 @@ for (const route of ROUTES) {
   test(`${route} is accessible, in both themes, on a desk and on a phone`, async ({ page, asPerson }) => {
     const firstOf = async (list: string) => (await asPerson(page).get<{ items: { id: string }[] }>(list)).items[0]?.id ?? "";
     const path = route.replace("INSTANCE", await firstOf(`instances?service=${SERVICE}`)).replace("ROLLOUT", await firstOf("rollouts"));
-    await page.emulateMedia({ reducedMotion: "reduce" });
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.goto(`${url()}${path}`);
     await expect(page.getByRole("heading", { level: 1 }).or(page.getByRole("dialog").getByRole("heading", { level: 2 })).first()).toBeVisible();
     if (path.includes("?rollback=")) await expect(page.getByRole("dialog").getByLabel(/reason/i)).toBeVisible();
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${path} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
-      for (const colorScheme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme });
-        await test.step(`${width} px, ${colorScheme}`, () => expectAccessible(page));
-      }
-    }
+    await expectGood(page);
   });
 }
 

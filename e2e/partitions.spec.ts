@@ -1,66 +1,24 @@
 import type { Page } from "@playwright/test";
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { makeImage, expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
+import { expect, expectGood, mustRun, test, url } from "./fixtures";
+import { startSimulatedService, type SimulatedService } from "./simulated-service";
 
 const SERVICE = "tenancy";
 const ENVIRONMENT = "dev";
-const REPOSITORY = "registry.example/shop/tenancy";
 const VERSIONS = ["1.0.0", "1.1.0"] as const;
 
 test.describe.configure({ mode: "serial" });
 
-let simulation: ChildProcess | null = null;
-let folder = "";
-
-/** `plumbline …` as CI would, which must work. */
-async function mustRun(...args: string[]): Promise<void> {
-  const result = await runCli(args, { PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token });
-  expect(result.code, `plumbline ${args.join(" ")}: ${result.stderr}`).toBe(0);
-}
+let simulated: SimulatedService | null = null;
 
 // One service on three simulated hosts, each in a region of its own, moved on from 1.0.0 to 1.1.0.
 test.beforeAll(async ({ playwright }) => {
-  folder = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
-  const ci = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${setup().token}` } });
-  for (const version of VERSIONS) {
-    const image = makeImage(REPOSITORY, version);
-    const release = { service: SERVICE, version, components: [{ name: "main", repository: REPOSITORY, digest: image.digest, manifests: [{ bytes: Buffer.from(image.manifest).toString("base64") }] }], migrations: [] };
-    const registered = await ci.post(`${url()}/api/v1/releases`, { data: release });
-    expect(registered.ok(), await registered.text()).toBe(true);
-  }
-  await ci.dispose();
-  await mustRun("pool", "create", "pool-tenancy", "--environment", ENVIRONMENT);
-  const args = ["simulate", "--pool", "pool-tenancy", "--hosts", "3", "--instances", "2", "--service", SERVICE, "--repository", REPOSITORY, "--release", "1.0.0", "--interval", "1", "--state", folder];
-  simulation = spawn(process.execPath, [resolve("dist/plumbline.mjs"), ...args], { env: { ...process.env, PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token }, stdio: "ignore" });
+  simulated = await startSimulatedService(playwright, { service: SERVICE, environment: ENVIRONMENT, versions: VERSIONS, hosts: 3, instances: 2 });
   for (const version of VERSIONS) await mustRun("promote", SERVICE, ENVIRONMENT, version, "--strategy", "all-at-once", "--wait");
 });
 
 test.afterAll(async () => {
-  const child = simulation;
-  if (child && child.exitCode === null) {
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill("SIGTERM");
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await simulated?.stop();
 });
-
-/** Every theme and size, without anything that scrolls sideways. */
-async function expectGood(page: Page): Promise<void> {
-  await page.emulateMedia({ reducedMotion: "reduce" });
-  for (const width of [1440, 390]) {
-    await page.setViewportSize({ width, height: 900 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `scrolls sideways at ${width} px`).toBeLessThanOrEqual(0);
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      await test.step(`${width} px, ${colorScheme}`, () => expectAccessible(page));
-    }
-  }
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 async function choose(page: Page, place: string, item: string): Promise<void> {
   await page.getByLabel(`More for ${place}`, { exact: true }).click();

@@ -1,25 +1,14 @@
 import type { Locator, Page } from "@playwright/test";
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { makeImage, expect, expectAccessible, runCli, setup, test, url } from "./fixtures";
+import { asSignedIn, expect, expectGood, mustRun, test, url } from "./fixtures";
+import { startSimulatedService, type SimulatedService } from "./simulated-service";
 
 const SERVICE = "billing";
 const ENVIRONMENT = "staging";
-const REPOSITORY = "registry.example/shop/billing";
 const VERSIONS = ["1.0.0", "1.1.0", "1.2.0"] as const;
 
 test.describe.configure({ mode: "serial" });
 
-let simulation: ChildProcess | null = null;
-let folder = "";
-
-/** `plumbline …` as CI would, which must work. */
-async function mustRun(...args: string[]): Promise<void> {
-  const result = await runCli(args, { PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token });
-  expect(result.code, `plumbline ${args.join(" ")}: ${result.stderr}`).toBe(0);
-}
+let simulated: SimulatedService | null = null;
 
 const gate = { passShare: 1, soakMs: 0, failureThreshold: 0, maxFailures: 0, health: true, goAhead: false, check: null };
 /** Half of the hosts, then somebody says go, then everyone. */
@@ -30,48 +19,18 @@ const STRATEGY = {
 
 // One service on four simulated hosts, on its first release, in an environment that asks before its second wave.
 test.beforeAll(async ({ playwright }) => {
-  folder = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
-  const ci = await playwright.request.newContext({ extraHTTPHeaders: { authorization: `Bearer ${setup().token}` } });
-  const person = await playwright.request.newContext({ storageState: "test-results/.signed-in.json", extraHTTPHeaders: { origin: url(), "sec-fetch-site": "same-origin" } });
-  for (const version of VERSIONS) {
-    const image = makeImage(REPOSITORY, version);
-    const release = { service: SERVICE, version, components: [{ name: "main", repository: REPOSITORY, digest: image.digest, manifests: [{ bytes: Buffer.from(image.manifest).toString("base64") }] }], migrations: [] };
-    const registered = await ci.post(`${url()}/api/v1/releases`, { data: release });
-    expect(registered.ok(), await registered.text()).toBe(true);
-  }
-  await mustRun("pool", "create", "pool-billing", "--environment", ENVIRONMENT);
-  const args = ["simulate", "--pool", "pool-billing", "--hosts", "4", "--instances", "1", "--service", SERVICE, "--repository", REPOSITORY, "--release", "1.0.0", "--interval", "1", "--state", folder];
-  simulation = spawn(process.execPath, [resolve("dist/plumbline.mjs"), ...args], { env: { ...process.env, PLUMBLINE_URL: url(), PLUMBLINE_TOKEN: setup().token }, stdio: "ignore" });
+  simulated = await startSimulatedService(playwright, { service: SERVICE, environment: ENVIRONMENT, versions: VERSIONS, hosts: 4, instances: 1 });
   await mustRun("promote", SERVICE, ENVIRONMENT, "1.0.0", "--wait");
+  const person = await asSignedIn(playwright);
   const stands = (await (await person.get(`${url()}/api/v1/strategies?environment=${ENVIRONMENT}`)).json()) as { items: { version: number }[] };
   const put = await person.put(`${url()}/api/v1/strategies`, { data: { environment: ENVIRONMENT, strategy: STRATEGY, version: stands.items[0]?.version, reason: "Somebody looks before everyone gets it" } });
   expect(put.ok(), await put.text()).toBe(true);
-  await Promise.all([ci.dispose(), person.dispose()]);
+  await person.dispose();
 });
 
 test.afterAll(async () => {
-  const child = simulation;
-  if (child && child.exitCode === null) {
-    const ended = new Promise((done) => child.once("exit", done));
-    child.kill("SIGTERM");
-    await ended;
-  }
-  rmSync(folder, { recursive: true, force: true });
+  await simulated?.stop();
 });
-
-/** Every theme and size, without anything that scrolls sideways. */
-async function expectGood(page: Page): Promise<void> {
-  await page.emulateMedia({ reducedMotion: "reduce" });
-  for (const width of [1440, 390]) {
-    await page.setViewportSize({ width, height: 900 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `scrolls sideways at ${width} px`).toBeLessThanOrEqual(0);
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      await test.step(`${width} px, ${colorScheme}`, () => expectAccessible(page));
-    }
-  }
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 /** Opens the promotion of a version from the service's page and starts it, up to the receipt. */
 async function promote(page: Page, version: string): Promise<Locator> {
