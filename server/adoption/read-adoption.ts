@@ -1,5 +1,6 @@
 import { DEFAULT_COMPONENT, sanitizeName } from "@/lib/domain/fleet/names";
-import { placeText, planAdoption, type AdoptionPlan, type KnownRelease, type ObservedGroup, type ObservedImage } from "@/lib/domain/drift/plan-adoption";
+import type { ObservedImage } from "@/lib/domain/drift/identify-images";
+import { placeText, planAdoption, type AdoptionPlan, type KnownRelease, type ObservedGroup } from "@/lib/domain/drift/plan-adoption";
 import type { ReportedDigest } from "@/lib/domain/drift/resolve-image";
 import { AppError } from "@/server/errors";
 import type { Db, Tx } from "@/server/db";

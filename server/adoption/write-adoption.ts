@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { AdoptionReceipt } from "@/lib/contract/adoption";
-import type { AdoptedArtifact } from "@/lib/domain/drift/plan-adoption";
+import type { AdoptedArtifact } from "@/lib/domain/drift/identify-images";
 import { normalizeRepository } from "@/lib/domain/fleet/repository";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { adoptionRevision, describeAdoptionChanges, isRevision } from "./adoption-revision";
 import { explainLeftOut } from "./explain-left-out";
-import { LEFT_OUT_REASONS, planAdoption, type AdoptionFacts, type KnownRelease, type ObservedGroup, type ObservedImage } from "./plan-adoption";
+import type { ObservedImage } from "./identify-images";
+import { LEFT_OUT_REASONS, planAdoption, type AdoptionFacts, type KnownRelease, type ObservedGroup } from "./plan-adoption";
 import type { ReportedDigest } from "./resolve-image";
 
 const sha = (hex: string): string => `sha256:${hex.padEnd(64, "0")}`;

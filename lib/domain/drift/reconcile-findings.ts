@@ -1,3 +1,4 @@
+import { compareText } from "@/lib/domain/compare-text";
 import type { FindingKind } from "@/lib/domain/drift/categories";
 
 /** At most this many instances are named beside a finding. */
@@ -35,11 +36,6 @@ export interface FindingChanges {
 
 function keyOf(finding: FindingKey): string {
   return JSON.stringify([finding.target, finding.category, finding.image]);
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 /** Adds two observations of one key. Commutative and associative, so that order never shows. */

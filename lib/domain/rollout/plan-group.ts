@@ -1,3 +1,4 @@
+import { compareText } from "@/lib/domain/compare-text";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 
 /** A release as one side of a comparison. */
@@ -98,11 +99,6 @@ export interface PlaceIds {
   serviceId: string;
   environmentId: string;
   partition: string;
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 /** The one order in which places are locked, whoever locks several: service, environment, partition. */

@@ -1,3 +1,4 @@
+import { compareText } from "@/lib/domain/compare-text";
 import { gateOf, type Cut, type Strategy, type WaveGate } from "@/lib/domain/rollout/strategy";
 
 /** A target as it is when the plan is made. */
@@ -28,11 +29,6 @@ export interface Plan {
 }
 
 const CANARY = "canary";
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
-}
 
 function isCanary(target: PlannableTarget): boolean {
   return target.partition === CANARY || target.labels[CANARY] === "true";

@@ -1,5 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { compareText } from "@/lib/domain/compare-text";
 import { canonicalize } from "@/lib/domain/ledger/canonical-json";
 
 /** What a person saw when deciding about one (service, environment, partition). */
@@ -16,11 +17,6 @@ export interface Revision {
   rollouts: readonly { id: string; status: string }[];
   /** Holds, freezes and approval rules in force, as plain names and values. */
   policy: Readonly<Record<string, string | number | boolean | null>>;
-}
-
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 /**
