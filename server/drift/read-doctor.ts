@@ -76,7 +76,7 @@ function summarise({ service, environment, cases, wrong }: { service: string; en
   const where = environment === null ? "" : ` in ${environment}`;
   if (cases.length === 0) return `Nothing is seen of ${service}${where}.`;
   const instances = cases.reduce((sum, one) => sum + one.instances, 0);
-  const ill = cases.filter(({ verdicts }) => verdicts.some(({ kind, waived }) => !waived && isAmiss(kind as Parameters<typeof isAmiss>[0])));
+  const ill = cases.filter(({ verdicts }) => verdicts.some(({ kind, waived }) => !waived && isAmiss(kind)));
   const amiss = ill.reduce((sum, one) => sum + one.instances, 0);
   const silent = cases.reduce((sum, one) => sum + one.silent, 0);
   const parts = [

@@ -1,4 +1,4 @@
-import { opensFinding, type DriftCategory } from "@/lib/domain/drift/categories";
+import { FINDING_KINDS, type DriftCategory, type FindingKind } from "@/lib/domain/drift/categories";
 import type { Resolution } from "@/lib/domain/drift/resolve-image";
 import { shortDigest } from "@/lib/domain/fleet/digests";
 
@@ -56,9 +56,11 @@ export interface CombinationStory {
   categories: readonly DriftCategory[];
 }
 
-/** Whether a category is a reason to look: what opens a finding, and what nobody has taken into the ledger. */
-export function isAmiss(category: DriftCategory): boolean {
-  return opensFinding(category) || category === "not-adopted";
+const AMISS: ReadonlySet<string> = new Set([...FINDING_KINDS, "not-adopted"]);
+
+/** Whether something is a reason to look: every finding, and what nobody has taken into the ledger. */
+export function isAmiss(kind: DriftCategory | FindingKind): boolean {
+  return AMISS.has(kind);
 }
 
 /** What was reported, and what became of it, in the order in which it was judged. Questions that do not arise are left out. */
