@@ -5,7 +5,7 @@ import type { EnvironmentDto } from "@/lib/contract/fleet";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { authorise } from "./authorise";
@@ -39,6 +39,7 @@ export async function putEnvironment({ ctx, input }: { ctx: Ctx; input: z.output
     };
     if (before && before.protected === next.protected && before.mode === next.mode && before.required_approvals === next.requiredApprovals) return next;
     await recordChanges(tx, [{ topic: "settings", environmentId: id }, { topic: "fleet", environmentId: id }]);
+    if (before) await lockVerdicts(tx);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: before ? "environment-changed" : "environment-created",
       environmentId: id,

@@ -7,6 +7,7 @@ import type { JsonObject } from "@/lib/domain/ledger/canonical-json";
 import { authorise } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
+import { lockVerdicts } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
@@ -29,8 +30,6 @@ export async function adoptFleet({ ctx, input }: { ctx: Ctx; input: z.output<typ
     ctx.db,
     async (tx) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.adoption', 0))`;
-      // Whose a container is stays what the preview said: rules and names change before or after.
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.mapping', 0))`;
       const seen = await readAdoption(tx, input);
       refuseMoved(input.revision, seen.plan);
       await lockPlaces(tx, seen);
@@ -40,6 +39,9 @@ export async function adoptFleet({ ctx, input }: { ctx: Ctx; input: z.output<typ
       const refusal = explainUnadoptable(adoptable.plan);
       if (refusal) throw new AppError("unprocessable", refusal, { type: adoptable.plan.places.length === 0 ? "nothing-to-adopt" : "too-many" });
 
+      await lockVerdicts(tx);
+      // Reports wait: none of them may put a copy where this decision looked already.
+      await tx.$executeRaw`LOCK TABLE agent_scopes IN SHARE ROW EXCLUSIVE MODE`;
       const ids = makeIds(adoptable);
       const { seq, at } = await appendEntry(tx, ctx, {
         type: "adopted",
@@ -60,13 +62,15 @@ function refuseMoved(revision: string, plan: AdoptionPlan): void {
   throw new AppError("conflict", "The fleet is not what the preview showed. Look at it again.", { type: "changed", changed: describeAdoptionChanges(revision, plan) });
 }
 
-/** In the one order: the names, their services, the places; each kind sorted, so that two decisions never wait for each other. */
+/** In the one order: the names, their services, the mapping, the places; each kind sorted, so that two decisions never wait for each other. */
 async function lockPlaces(tx: Tx, { plan, serviceIds, environmentIds }: Adoptable): Promise<void> {
   const names = [...new Set(plan.places.map(({ service }) => service))];
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(k.id) FROM (SELECT DISTINCT hashtextextended('plumbline.service:' || name, 0) AS id FROM unnest(${names}::text[]) n(name) ORDER BY 1) k`;
   const known = [...serviceIds.values()];
   await tx.$executeRaw`SELECT 1 FROM services WHERE id = ANY(${known}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+  // Whose a container is stays what the preview said: rules and names change before or after.
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.mapping', 0))`;
   const environments = [...new Set(plan.places.flatMap(({ environment }) => environmentIds.get(environment) ?? []))];
   await tx.$executeRaw`
     INSERT INTO partitions (service_id, environment_id, name)

@@ -5,7 +5,7 @@ import { normalizeRepository } from "@/lib/domain/fleet/repository";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import type { Tx } from "@/server/db";
-import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
+import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { remapCombinations } from "@/server/mapping/remap-combinations";
 import { coverTargets, moveInstances, refreshPlaces } from "./cover-places";
 import type { Adoptable } from "./read-adoption";
@@ -31,9 +31,6 @@ export async function writeAdoption(tx: Tx, ctx: Ctx, adoption: Adoption): Promi
   await storeReleases(tx, ctx, adoption);
   await storeAssignments(tx, ctx, adoption);
 
-  await lockVerdicts(tx);
-  // Reports wait: none of them may put a copy where this decision looked already.
-  await tx.$executeRaw`LOCK TABLE agent_scopes IN SHARE ROW EXCLUSIVE MODE`;
   await nameServices(tx, services);
   const targets = await coverTargets(tx, { seq, at });
   await remapOthers(tx, adoption);

@@ -1,14 +1,13 @@
 import { normalizeRepository } from "@/lib/domain/fleet/repository";
 import type { Tx } from "@/server/db";
 import { remapCombinations } from "@/server/mapping/remap-combinations";
-import { lockVerdicts, rejudgeCombinations } from "./rejudge";
+import { rejudgeCombinations } from "./rejudge";
 
 /**
  * A service, or a repository of it, has entered the ledger: what carried its name as text, or runs an image of its
- * repositories, is mapped anew. Nothing is read or written when all of it was known already.
+ * repositories, is mapped anew. Nothing is read or written when all of it was known already. The caller holds the verdicts.
  */
 export async function adoptServiceName(tx: Tx, { serviceId, name, repositories }: { serviceId: string; name: string; repositories: readonly string[] }): Promise<void> {
-  await lockVerdicts(tx);
   // Names that no container carried before make containers components; a release repeats what the one before it named.
   const [last] = await tx.$queryRaw<{ renamed: boolean }[]>`
     WITH newest AS (SELECT id FROM releases WHERE service_id = ${serviceId}::uuid ORDER BY registered_order DESC LIMIT 1)

@@ -19,7 +19,10 @@ export type RejudgeWhere = {
 
 type Row = CombinationRow & { categories: DriftCategory[]; running_release_id: string | null };
 
-/** Verdicts are changed by one transaction at a time, so that none is overwritten with an older one. */
+/**
+ * Verdicts are changed by one transaction at a time, so that none is overwritten with an older one. A decision that judges
+ * anew takes them before it appends its entry: whoever holds the ledger waits for nobody.
+ */
 export async function lockVerdicts(tx: Tx): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.verdicts', 0))`;
 }

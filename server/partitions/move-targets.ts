@@ -17,8 +17,8 @@ type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: numb
 export async function moveTargets(tx: Tx, { service, environment }: Site, moves: readonly { id: bigint; to: string }[], { now }: { now: Date }): Promise<void> {
   if (moves.length === 0) return;
   const ids = moves.map(({ id }) => id);
-  await tx.$executeRaw`SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${ids}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
   await lockVerdicts(tx);
+  await tx.$executeRaw`SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${ids}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
   await tx.$executeRaw`
     UPDATE targets t SET partition = m.name FROM unnest(${ids}::bigint[], ${moves.map(({ to }) => to)}::text[]) m(id, name) WHERE t.id = m.id`;
   await moveInstances(tx, { service, environment }, ids, now);

@@ -5,7 +5,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { raiseDesired } from "@/server/desired/raise-desired";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { findRelease, lockService, readArtifactIds } from "@/server/releases/find-release";
@@ -34,6 +34,7 @@ export async function liftRecall({ ctx, input }: { ctx: Ctx; input: z.output<typ
     if (before.some(({ person_id }) => person_id === ctx.actor.personId)) throw new AppError("conflict", "You have agreed already. Somebody else has to agree as well.", { type: "agreed" });
 
     const lifted = before.length + 1 >= PEOPLE;
+    await lockVerdicts(tx);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: lifted ? "recall-lifted" : "recall-lift-agreed",
       serviceId: release.serviceId,

@@ -5,7 +5,7 @@ import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { adoptedSql, recalledSql, standingSql } from "./approved-sql";
@@ -30,6 +30,7 @@ export async function approveRelease({ ctx, input }: { ctx: Ctx; input: z.output
     if (recall?.recalled) throw new AppError("conflict", `${release.version} is recalled and may not be approved.`, { type: "recalled" });
     await refuseOwnWork(tx, ctx, release, environment);
 
+    await lockVerdicts(tx);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "release-approved",
       serviceId: release.serviceId,

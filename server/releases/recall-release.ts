@@ -5,7 +5,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { raiseDesired } from "@/server/desired/raise-desired";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { findRelease, lockService, readArtifactIds } from "./find-release";
 
@@ -26,6 +26,7 @@ export async function recallRelease({ ctx, input }: { ctx: Ctx; input: z.output<
     const [standing] = await tx.$queryRaw<{ entry_seq: bigint }[]>`SELECT entry_seq FROM recalls WHERE release_id = ${release.id}::uuid AND lifted_at IS NULL`;
     if (standing) return { ...answer, entry: Number(standing.entry_seq) };
 
+    await lockVerdicts(tx);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "release-recalled",
       serviceId: release.serviceId,

@@ -6,7 +6,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { adoptServiceName } from "@/server/drift/adopt-service";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
@@ -43,6 +43,7 @@ export async function registerRelease({ ctx, input }: { ctx: Ctx; input: Input }
     const people = await findPeople(tx, ctx, input);
     const artifacts = await storeArtifacts(tx, components);
 
+    await lockVerdicts(tx);
     const serviceId = known ?? (await createService(tx, ctx, input.service));
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "release-registered",

@@ -4,7 +4,7 @@ import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
-import { rejudgeCombinations } from "@/server/drift/rejudge";
+import { lockVerdicts, rejudgeCombinations } from "@/server/drift/rejudge";
 import { AppError } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { describeApproval } from "./approve-release";
@@ -24,6 +24,7 @@ export async function withdrawApproval({ ctx, input }: { ctx: Ctx; input: z.outp
       SELECT id, entry_seq FROM approvals
       WHERE release_id = ${release.id}::uuid AND environment_id = ${environment.id}::uuid AND withdrawn_at IS NULL ORDER BY entry_seq`;
     if (standing.length === 0) throw new AppError("conflict", `No approval of ${release.version} stands in ${environment.name}.`, { type: "not-approved" });
+    await lockVerdicts(tx);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "approval-withdrawn",
       serviceId: release.serviceId,

@@ -1,6 +1,7 @@
 import type { Tx } from "@/server/db";
 import { raiseDesired } from "@/server/desired/raise-desired";
 import { regroupTargets } from "@/server/drift/regroup-targets";
+import { lockVerdicts } from "@/server/drift/rejudge";
 
 /** Which targets: waiting ones of the waves up to one, as many as there is room for (null for all), or those that regressed. */
 export type Offer = { throughWave: number; count: number | null } | "regressed";
@@ -13,7 +14,7 @@ export type Offered = { targetId: bigint; wave: number };
 export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutId: string; offer: Offer; now: Date }): Promise<Offered[]> {
   const regressed = offer === "regressed";
   const throughWave = regressed ? null : offer.throughWave;
-  await lockScopes(tx, rolloutId, throughWave);
+  await lockForWaves(tx, rolloutId, throughWave);
   const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id,
@@ -44,12 +45,21 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   return rows.map((row) => ({ targetId: row.target_id, wave: row.wave }));
 }
 
+/** What offering to these targets will lock, for a decision that appends its entry first: after the ledger nothing is. */
+export async function lockForTargets(tx: Tx, targetIds: readonly bigint[]): Promise<void> {
+  await lockVerdicts(tx);
+  await tx.$executeRaw`
+    SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${[...targetIds]}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
+}
+
 /**
  * Reports lock their scope first, then their agent's row, desired rows and instances. A decision takes the scopes of all
  * whom it may tell before any of those, so that it waits for reports, and they for it, but never both: agents that come
- * back by the hundred are just when somebody rolls back.
+ * back by the hundred are just when somebody rolls back. Verdicts come before scopes, as in every decision.
+ * @param throughWave null for those that regressed
  */
-async function lockScopes(tx: Tx, rolloutId: string, throughWave: number | null): Promise<void> {
+export async function lockForWaves(tx: Tx, rolloutId: string, throughWave: number | null): Promise<void> {
+  await lockVerdicts(tx);
   await tx.$executeRaw`
     SELECT 1 FROM agent_scopes WHERE id IN (
       SELECT t.agent_scope_id FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id

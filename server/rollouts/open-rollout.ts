@@ -12,6 +12,7 @@ import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { advanceWaves } from "./advance-waves";
 import { describeRelease } from "./describe-release";
+import { lockForTargets } from "./offer-targets";
 import { planMembers } from "./plan-members";
 import type { Decision, ReleaseRow, TargetRow } from "./read-decision";
 import { lockRollout } from "./read-rollout-state";
@@ -65,6 +66,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;
   const moves = ENTRY_TYPE[kind] === "assignment-changed";
   const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
+  await lockForTargets(tx, waves[0]?.targets.map(BigInt) ?? []);
   const { seq, at } = await appendEntry(tx, ctx, {
     type: external ? "observed" : ENTRY_TYPE[kind],
     serviceId: place.service.id,

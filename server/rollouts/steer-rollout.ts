@@ -12,6 +12,7 @@ import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { advanceWaves, moveRollout } from "./advance-waves";
 import { loadRollout } from "./load-rollouts";
+import { lockForWaves } from "./offer-targets";
 import { openRollout } from "./open-rollout";
 import { decisionState, membersOf, readDecision, readOfferedSince, readReleasesHere } from "./read-decision";
 import { lockPlace, readPlace, isKnownPlace, type KnownPlace } from "./read-place";
@@ -150,6 +151,7 @@ export function goAhead({ ctx, input }: { ctx: Ctx; input: Input & { wave: numbe
       const why = wave.given ? "somebody said go already" : wave.asks ? `it is ${wave.status}` : "it asks for none";
       throw new AppError("conflict", `Wave ${input.wave} waits for no go-ahead: ${why}.`, { type: "nothing-waits", changed: [`Wave ${input.wave} is ${wave.status}.`] });
     }
+    await lockForWaves(tx, input.id, input.wave);
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "wave-approved",
       serviceId: place.service.id,
