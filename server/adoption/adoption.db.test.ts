@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { adoptionQuery, adoptionRequest } from "@/lib/contract/adoption";
 import { desiredQuery, type InventoryReportInput } from "@/lib/contract/agent";
 import { putMappingRequest } from "@/lib/contract/mapping";
+import { putPartitionsRequest } from "@/lib/contract/partitions";
 import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { verifyDesired } from "@/lib/domain/ledger/desired-state";
 import { parseEntry, readAdoption } from "@/lib/domain/ledger/entry";
@@ -14,6 +15,7 @@ import { serverVkey } from "@/server/ledger/signing-key";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { getMapping } from "@/server/mapping/get-mapping";
 import { putMapping } from "@/server/mapping/put-mapping";
+import { putPartitions } from "@/server/partitions/put-partitions";
 import { approveRelease } from "@/server/releases/approve-release";
 import { listReleases } from "@/server/releases/list-releases";
 import { recallRelease } from "@/server/releases/recall-release";
@@ -380,6 +382,25 @@ describe("a rollback to what was adopted", () => {
     expect(await verdicts()).toEqual({ "in-sync": 1 });
     expect(await findings()).toEqual([]);
     expect((await getService({ ctx, input: { service } })).environments.find(({ environment }) => environment.name === "production")).toMatchObject({ assigned: { version }, assignment: { revision: 3 } });
+  });
+});
+
+describe("a partition that was declared after the adoption", () => {
+  it("had what was adopted, as of then", async () => {
+    const agent = await FakeAgent.make(test, "production");
+    const hosts = (acme: FakeImage) => agent.report({ key: "acme", service, image: acme, labels: { tenant: "acme" } }, { key: "rest", service, image: v1 });
+    await hosts(v1);
+    await adopt();
+    const after = await readClock();
+    await test.db.$executeRaw`SELECT pg_sleep(0.01)`;
+    await putPartitions({ ctx, input: putPartitionsRequest.parse({ service, environment: "production", partitions: [{ name: "acme", selector: { tenant: "acme" } }] }) });
+    await registerVersion(ctx, service, "2.0.0");
+    await approveRelease({ ctx: await test.ctx("approver"), input: { service, version: "2.0.0", environment: "production" } });
+    await promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "production", partition: "acme", version: "2.0.0", strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
+    await hosts(v2);
+    await advanceRollouts(test.app);
+    const { members } = await previewGroup({ ctx, input: { kind: "as-of", environment: "production", at: after.toISOString() } });
+    expect(members.filter((member) => member.service === service)).toMatchObject([{ partition: "acme", kind: "rollback", from: { version: "2.0.0" }, to: { version: `adopted-${v1.digest.slice(7, 19)}` } }]);
   });
 });
 

@@ -11,6 +11,7 @@ import { putPartitions } from "@/server/partitions/put-partitions";
 import { pinPartition } from "@/server/policies/pin-partition";
 import { placeHold } from "@/server/policies/place-hold";
 import { recallRelease } from "@/server/releases/recall-release";
+import { mergeService } from "@/server/services/merge-service";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { fakeImage, FakeAgent, registerVersion, type FakeImage, type FakeTarget } from "@/server/testing/fake-fleet";
 import { promoteRelease } from "../promote-release";
@@ -185,6 +186,21 @@ describe("an environment as it was at a moment", () => {
     await startReconverge({ ctx, input: reconvergeRequest.parse({ service: alpha(), environment, reason: "by hand" }) });
     const members = (await asOf(before)).members.filter(({ service }) => service === alpha());
     expect(members).toMatchObject([{ from: { version: "2.0.0" }, to: { version: "1.0.0" }, warnings: expect.arrayContaining([expect.objectContaining({ reason: "supersedes" })]) }]);
+  });
+});
+
+describe("an environment as it was before services were merged", () => {
+  it("offers nothing for the one that is none any more", async () => {
+    const shared = images.get(`${alpha()} 2.0.0`) ?? fakeImage("none");
+    await registerVersion(ctx, beta(), "2.0.1", { components: [{ name: "main", repository: `registry.test/${beta()}`, digest: shared.digest, manifests: shared.manifests }], migrations: [] });
+    const before = await clock();
+    await promote(alpha(), "2.0.0");
+    await promote(beta(), "2.0.1");
+    await settle("2.0.0");
+    await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = clock_timestamp() WHERE status IN ('planned', 'running', 'paused')`;
+    expect((await asOf(before)).members.map(({ service }) => service)).toEqual([alpha(), beta()]);
+    await mergeService({ ctx, service: alpha(), input: { into: beta(), reason: "one service" } });
+    expect((await asOf(before)).members.map(({ service, from, to }) => [service, from?.version, to?.version])).toEqual([[beta(), "2.0.1", "1.0.0"]]);
   });
 });
 
@@ -381,5 +397,20 @@ describe("a service in its partitions", () => {
     expect((await asOf(moment)).members.map(({ partition, from, to, suggested }) => [partition, from?.version, to?.version, suggested])).toEqual([["acme", "3.0.0", "2.0.0", true]]);
     await pin("acme");
     expect((await asOf(moment)).members).toMatchObject([{ partition: "acme", allowed: true, suggested: false }]);
+  });
+
+  it("knows what came to a partition that was given up and declared again", async () => {
+    const declare = (names: string[]) => putPartitions({ ctx, input: putPartitionsRequest.parse({ service: alpha(), environment, partitions: names.map((tenant) => ({ name: tenant, selector: { tenant } })) }) });
+    const first = await clock();
+    await declare(["bolt", "core"]);
+    await promoteRelease({ ctx, input: promoteRequest.parse({ service: alpha(), environment, partition: "default", version: "3.0.0", strategy: { cut: { kind: "all-at-once" }, onFailure: "fail" } }) });
+    await settleTenants({ acme: "3.0.0", rest: "3.0.0" });
+    const without = await clock();
+    await declare(TENANTS);
+    expect(await assigned()).toEqual({ acme: "3.0.0", bolt: "2.0.0", core: "2.0.0", default: "3.0.0" });
+    const members = async (at: string) => (await asOf(at)).members.map(({ partition, from, to }) => [partition, from?.version, to?.version]);
+    expect(await members(await clock())).toEqual([]);
+    expect(await members(without)).toEqual([]);
+    expect(await members(first)).toEqual([["default", "3.0.0", "2.0.0"], ["acme", "3.0.0", "2.0.0"]]);
   });
 });

@@ -32,6 +32,8 @@ export type Group = {
 
 type Candidate = PlaceIds & { service: string; environment: string };
 const MOST_MEMBERS = 500;
+/** So often may a partition have been split from another one that was. */
+const MOST_SPLITS = 20;
 
 /**
  * What a decision about several services would do in each place, by the same checks that the server takes on locked rows.
@@ -60,29 +62,23 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
   const at = new Date(input.at);
   const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
   if (clock && at > clock.now) throw new AppError("invalid", "That moment is still to come.", { fields: [{ path: "at", message: "must not be in the future" }] });
-  // An assignment moves in the transaction that starts a rollout of these kinds, or comes to a partition with its targets.
+  // A partition that was not declared then had what the one had that its targets come from.
   const rows = await tx.$queryRaw<(Candidate & { was: string | null; now: string | null })[]>`
-    WITH moves AS (
-      SELECT DISTINCT ON (service_id, partition) service_id, partition::text AS partition, to_release_id FROM rollouts
-      WHERE environment_id = ${environment.id}::uuid AND kind IN ('promote', 'rollback', 'stop') AND created_at <= ${at}
-      ORDER BY service_id, partition, created_at DESC, number DESC),
-    -- A partition that was declared since had what the one had that its targets come from.
-    origins AS (
-      SELECT DISTINCT ON (d.service_id, d.name) d.service_id, d.name::text AS partition, o.to_release_id FROM partitions d
-      JOIN rollouts o ON o.service_id = d.service_id AND o.environment_id = d.environment_id AND o.partition = d.split_from AND o.kind IN ('promote', 'rollback', 'stop') AND o.created_at <= least(${at}::timestamptz, d.declared_at)
-      WHERE d.environment_id = ${environment.id}::uuid ORDER BY d.service_id, d.name, o.created_at DESC, o.number DESC),
-    -- What was adopted stays until the first rollout after it, which says what it found.
-    adopted AS (
-      SELECT a.service_id, a.partition::text AS partition, a.release_id FROM assignments a JOIN ledger_entries l ON l.seq = a.entry_seq AND l.type = 'adopted' AND l.at <= ${at}
-      WHERE a.environment_id = ${environment.id}::uuid
+    WITH RECURSIVE known AS MATERIALIZED (
+      SELECT DISTINCT ON (service_id, partition) service_id, partition::text AS partition, release_id, removed FROM assignment_history
+      WHERE environment_id = ${environment.id}::uuid AND since <= ${at} ORDER BY service_id, partition, entry_seq DESC),
+    declared AS MATERIALIZED (
+      SELECT service_id, name::text AS name, CASE WHEN declared_at > ${at} THEN split_from::text END AS before FROM partitions WHERE environment_id = ${environment.id}::uuid),
+    traced AS (
+      SELECT a.service_id, a.partition::text AS partition, a.release_id AS now, a.partition::text AS place, 0 AS depth FROM assignments a
+      JOIN partitions d ON d.service_id = a.service_id AND d.environment_id = a.environment_id AND d.name = a.partition AND d.removed_at IS NULL WHERE a.environment_id = ${environment.id}::uuid
       UNION ALL
-      (SELECT DISTINCT ON (r.service_id, r.partition) r.service_id, r.partition::text AS partition, r.from_release_id FROM rollouts r JOIN ledger_entries l ON l.seq = r.from_entry_seq AND l.type = 'adopted' AND l.at <= ${at}
-      WHERE r.environment_id = ${environment.id}::uuid AND r.kind IN ('promote', 'rollback', 'stop') AND r.created_at > ${at} ORDER BY r.service_id, r.partition, r.created_at, r.number)),
-    present AS (
-      SELECT a.service_id, a.partition::text AS partition, a.release_id FROM assignments a JOIN partitions d ON d.service_id = a.service_id AND d.environment_id = a.environment_id AND d.name = a.partition AND d.removed_at IS NULL
-      WHERE a.environment_id = ${environment.id}::uuid)
-    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, p.partition, coalesce(m.to_release_id, CASE WHEN m.service_id IS NULL THEN coalesce(o.to_release_id, d.release_id) END)::text AS was, p.release_id::text AS now
-    FROM present p LEFT JOIN moves m USING (service_id, partition) LEFT JOIN origins o USING (service_id, partition) LEFT JOIN adopted d USING (service_id, partition) JOIN services s ON s.id = service_id`;
+      SELECT t.service_id, t.partition, t.now, d.before, t.depth + 1 FROM traced t JOIN declared d ON d.service_id = t.service_id AND d.name = t.place
+      LEFT JOIN known k ON k.service_id = t.service_id AND k.partition = t.place AND NOT k.removed
+      WHERE k.service_id IS NULL AND d.before IS NOT NULL AND t.depth < ${MOST_SPLITS}::int),
+    ends AS (SELECT DISTINCT ON (service_id, partition) service_id, partition, now, place FROM traced ORDER BY service_id, partition, depth DESC)
+    SELECT s.id::text AS "serviceId", s.name::text AS service, ${environment.id} AS "environmentId", ${environment.name} AS environment, e.partition, k.release_id::text AS was, e.now::text AS now
+    FROM ends e LEFT JOIN known k ON k.service_id = e.service_id AND k.partition = e.place AND NOT k.removed JOIN services s ON s.id = e.service_id AND s.merged_into IS NULL`;
   const visible = rows.filter((row) => visibleTo(ctx, "rollouts.read", row)).toSorted(comparePlaces);
   const members: Member[] = [];
   for (const row of visible.filter(({ was, now }) => was !== now).slice(0, MOST_MEMBERS)) {
