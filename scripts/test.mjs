@@ -1,12 +1,12 @@
 /**
  * `npm test`: everything there is to check, in one run. Names of stages as arguments run only those.
- * One line per stage; the whole output of a stage only if it fails. Ends with "N passed, N failed".
+ * One line per stage; the whole output of a stage only if it fails, with a short list of what failed below. Ends with "N passed, N failed".
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";
-import { add, countPlaywright, countVitest, one, summarise } from "./lib/counts.mjs";
+import { add, countPlaywright, countVitest, describeFailures, failuresOfPlaywright, failuresOfVitest, one, summarise } from "./lib/counts.mjs";
 import { Failure, printError, requireNode } from "./lib/failure.mjs";
 import { readJson } from "./lib/files.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
@@ -69,7 +69,8 @@ const script = (name) => readJson(inRoot("package.json")).scripts[name];
 async function vitest(project, env) {
   const report = path.join(reports, `${project}.json`);
   const { ok, output } = await shell(`vitest run --project ${project} --reporter=default --reporter=json --outputFile.json="${report}"`, env);
-  return { counts: countVitest(readJson(report), ok), output };
+  const read = readJson(report);
+  return { counts: countVitest(read, ok), output, failures: failuresOfVitest(read) };
 }
 
 const say = (line) => console.log(`  ${line}`);
@@ -118,7 +119,8 @@ async function testBrowser() {
     PLAYWRIGHT_JSON_OUTPUT_NAME: report,
     ...(executable && { PLAYWRIGHT_CHROMIUM: executable }),
   });
-  return { counts: countPlaywright(readJson(report), ok), output };
+  const read = readJson(report);
+  return { counts: countPlaywright(read, ok), output, failures: failuresOfPlaywright(read) };
 }
 
 const stages = [
@@ -134,10 +136,10 @@ const stages = [
 
 async function runStage([name, stage]) {
   const started = Date.now();
-  const { counts, output } = await stage().catch((error) => ({ counts: one(false), output: error instanceof Failure ? error.message : error.stack }));
+  const { counts, output, failures = [] } = await stage().catch((error) => ({ counts: one(false), output: error instanceof Failure ? error.message : error.stack }));
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   const failed = counts.failed > 0;
-  if (failed) console.log(`\n${output.trim()}\n`);
+  if (failed) console.log(`\n${output.trim()}\n\n${describeFailures(failures)}\n`);
   console.log(`${failed ? "FAIL" : "ok  "} ${name.padEnd(10)} ${summarise(counts).padEnd(32)} ${seconds} s`);
   return counts;
 }
