@@ -157,7 +157,8 @@ export class ContainerObserver {
         reference: inspected.Config.Image ?? "",
         canAct: false,
         reason: whyNotReplaceable(inspected, labels, [], this.pods.get(container.Id) ?? null) ?? undefined,
-        wants: !isOneOff(labels) && (state !== "exited" || (policy !== "" && policy !== "no")),
+        // What was set aside has a successor, or is put back.
+        wants: !isOneOff(labels) && (state !== "exited" || (policy !== "" && policy !== "no") || isAside(name)),
         networkOf: networkMode.startsWith("container:") ? networkMode.slice("container:".length) : null,
       },
       watchtower: readWatchtower(inspected),
@@ -231,10 +232,12 @@ export class ContainerObserver {
       const to = container.target.networkOf;
       if (to) joinedTo.set(to, [...(joinedTo.get(to) ?? []), container.target.key]);
     }
+    const succeeded = new Set(listed.flatMap(({ Id: id, Names: names }) => (isAside(names?.[0] ?? "") ? [] : (this.seen.get(id)?.target.key ?? []))));
     for (const { Id: id, Names: names } of listed) {
       const container = this.seen.get(id);
-      // An old container that was set aside is a spare part, not a copy, once it stands still.
-      if (!container || (isAside(names?.[0] ?? "") && !container.running)) continue;
+      if (!container) continue;
+      // An old container that was set aside and stands still is a spare part, not a copy, as long as its successor is there.
+      if (isAside(names?.[0] ?? "") && !container.running && succeeded.has(container.target.key)) continue;
       instances.push(container.instance);
       const image = this.images.get(container.instance.image);
       if (image) images.set(container.instance.image, image.image);
