@@ -257,6 +257,9 @@ describe("newcomers", () => {
     const [canary] = await offered(id);
     await canary?.report();
     await turn();
+    // Nothing was shown yet: nobody else is told while it may come back.
+    expect(await waves(id)).toEqual(["open g", "pending w", "pending ww"]);
+    await advanceRollouts(test.app, { now: new Date(Date.now() + 61_000) });
     expect(await waves(id)).toEqual(["passed g", "open f", "pending ww"]);
     expect(await detail(id)).toMatchObject({ counts: { total: 3, gone: 1 } });
   });

@@ -6,7 +6,7 @@ import { ROLLOUT_STATUSES, TARGET_STATUSES, TERMINAL_ROLLOUT_STATUSES } from "@/
 import { FAILURE_ACTIONS, OPEN_GATE, type WaveGate } from "@/lib/domain/rollout/strategy";
 
 const NOW = 1_000_000;
-const POLICY: AdvancePolicy = { giveUpAfterMs: 5_000 };
+const POLICY: AdvancePolicy = { giveUpAfterMs: 5_000, emptyForMs: 1_000 };
 const CHECK = { kind: "webhook" as const, url: "https://gate.test", timeoutMs: 1, everyMs: 1, withinMs: 1 };
 const FREEZE = { name: "Black Friday", until: "until 20:00" };
 
@@ -68,7 +68,8 @@ describe("advanceRollout", () => {
     ["waits for those in flight", rollout([wave(0, "open", { counts: { verified: 1, inFlight: 1 } })]), {}],
     ["offers who is still pending in an open wave", rollout([wave(0, "open", { counts: { pending: 1 } })]), { offer: 0 }],
     ["passes when all are verified", rollout([wave(0, "open", { counts: { verified: 2 } })]), { waves: [[0, "passed"]] }],
-    ["passes when everyone is gone", rollout([wave(0, "open")]), { waves: [[0, "passed"]] }],
+    ["waits for one to come back when everyone is gone", rollout([wave(0, "open", { quietSince: NOW - 999 })]), {}],
+    ["passes when everyone stays gone", rollout([wave(0, "open", { quietSince: NOW - 1_000 })]), { waves: [[0, "passed"]] }],
     ["opens a wave that everyone left, and says nothing of an offer", rollout([wave(0, "pending")]), { waves: [[0, "open"]] }],
     ["all passed: succeeded", rollout([passed, wave(1, "passed", { counts: { verified: 1 } })]), { rollout: "succeeded" }],
     ["all passed, something will revert", rollout([wave(0, "passed", { counts: { verified: 2, willRevert: 1 } }), wave(1, "passed")]), { rollout: "succeeded-will-revert" }],
@@ -147,7 +148,8 @@ describe("advanceRollout", () => {
       ["goes on without those that were given up", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { quietSince: NOW - 5_000 }), {}],
       ["long enough, without those that were given up", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { statusSince: NOW - 100, quietSince: NOW - 5_000 }), { waves: [[0, "passed"]] }],
       ["starts again when one of them got stuck only now", soak("soaking", { verified: 1, stuck: 1 }, { maxFailures: 1 }, { quietSince: NOW - 4_999 }), { waves: [[0, "open"]] }],
-      ["passes when everyone left meanwhile, after its time", soak("soaking", {}, {}, { statusSince: NOW - 100 }), { waves: [[0, "passed"]] }],
+      ["passes when everyone left meanwhile, after its time", soak("soaking", {}, {}, { statusSince: NOW - 100, quietSince: NOW - 1_000 }), { waves: [[0, "passed"]] }],
+      ["starts again when everyone left only now", soak("soaking", {}, {}, { statusSince: NOW - 100 }), { waves: [[0, "open"]] }],
     ])("%s", (_, state, expected) => {
       expect(step(state)).toEqual(expected);
     });

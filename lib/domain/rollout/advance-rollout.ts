@@ -107,8 +107,10 @@ export interface RolloutTransitions {
 export interface AdvancePolicy {
   /** How long (ms) a rollout waits, with nothing in flight, for those that are stuck. */
   giveUpAfterMs: number;
+  /** How long (ms) a wave whose targets have all vanished waits for one to come back: nobody has shown anything yet. */
+  emptyForMs: number;
 }
-export const DEFAULT_ADVANCE_POLICY: AdvancePolicy = { giveUpAfterMs: 30 * 60_000 };
+export const DEFAULT_ADVANCE_POLICY: AdvancePolicy = { giveUpAfterMs: 30 * 60_000, emptyForMs: 60_000 };
 
 const NOTHING: RolloutTransitions = { rollout: null, revert: false, waves: [], ask: null, offer: null };
 
@@ -135,8 +137,8 @@ function weighFailures({ counts, gate }: WaveState): { total: number; unhealthy:
 function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy, follow: FollowPolicy | null): Outlook {
   const { counts, gate } = wave;
   const { total, unhealthy, bad, allowed } = weighFailures(wave);
-  // Everyone vanished: there is nothing to wait for and nothing that went wrong.
-  if (total === 0) return { is: "passes" };
+  // Everyone vanished: who does not come back soon is nothing to wait for, and nothing that went wrong.
+  if (total === 0) return now - wave.quietSince >= policy.emptyForMs ? { is: "passes" } : { is: "continues" };
   // Not one target more is put at risk once it is too many.
   if (bad > allowed) return fails(wave, bad, total);
   // At least one, so that a share of 0 passes nothing unseen. Failures that are allowed are not waited for.
