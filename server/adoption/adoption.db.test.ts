@@ -321,7 +321,14 @@ describe("a refusal", () => {
     expect(await refusal(adopt({ service }, operator))).toMatchObject({ kind: "forbidden" });
     const staging = await test.ctxWith([{ role: "approver", service: "*", environment: "staging", expiresAt: null }]);
     expect(await refusal(adopt({ service }, staging))).toMatchObject({ kind: "forbidden" });
-    expect((await preview({ service }, staging)).places).toEqual([]);
+    // Nothing of what is outside of one's scope can be told from the answer.
+    const [here, nowhere] = [await preview({ service }, staging), await preview({ service: `no-${service}` }, staging)];
+    expect(here).toEqual({ ...nowhere, asOf: here.asOf });
+    const elsewhere = await FakeAgent.make(test, "staging");
+    await elsewhere.report({ key: "app", service, image: v1 });
+    const production = await test.ctxWith([{ role: "viewer", service: "*", environment: "production", expiresAt: null }]);
+    expect((await preview({ service, environment: "production" })).elsewhere).toBe(1);
+    expect(await preview({ service, environment: "production" }, production)).toMatchObject({ elsewhere: 0, totals: { places: 1 } });
     expect(await refusal(preview({ environment: "nowhere" }))).toMatchObject({ kind: "not-found" });
   });
 

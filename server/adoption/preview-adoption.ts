@@ -5,7 +5,6 @@ import { explainLeftOut } from "@/lib/domain/drift/explain-left-out";
 import { placeText, type AdoptionPlan } from "@/lib/domain/drift/plan-adoption";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
-import type { Db } from "@/server/db";
 import { explainUnadoptable, readAdoption } from "./read-adoption";
 
 /**
@@ -34,7 +33,7 @@ export async function previewAdoption({ ctx, input }: { ctx: Ctx; input: z.outpu
     }];
   });
   return {
-    revision: adoptionRevision(plan),
+    revision: adoptionRevision(visible),
     asOf: new Date().toISOString(),
     totals: {
       services: new Set(places.map(({ service }) => service)).size,
@@ -44,22 +43,22 @@ export async function previewAdoption({ ctx, input }: { ctx: Ctx; input: z.outpu
       leftOut: visible.leftOut.length,
       leftOutInstances: visible.leftOut.reduce((sum, { instances }) => sum + instances, 0),
     },
-    elsewhere: await countElsewhere(ctx.db, input.environment, visible),
-    refusal: explainUnadoptable(plan),
+    elsewhere: await countElsewhere(ctx, input.environment, visible),
+    refusal: explainUnadoptable(visible),
     // Stable beyond the first key: the plan is in the order of names.
     places: places.toSorted((a, b) => b.leftOut - a.leftOut).slice(0, input.limit),
     leftOut: visible.leftOut.slice(0, input.limit).map((one) => ({ ...one, sentence: explainLeftOut(one.reason) })),
   };
 }
 
-/** Copies of new services that stay undecided, because only one environment is adopted. */
-async function countElsewhere(db: Db, environment: string | undefined, { places }: AdoptionPlan): Promise<number> {
+/** Copies of new services that stay undecided where the reader may see them, because only one environment is adopted. */
+async function countElsewhere(ctx: Ctx, environment: string | undefined, { places }: AdoptionPlan): Promise<number> {
   if (environment === undefined || places.length === 0) return 0;
-  const [row] = await db.$queryRaw<{ instances: number }[]>`
-    SELECT coalesce(sum(k.instances), 0)::int AS instances FROM combinations c JOIN environments e ON e.id = c.environment_id AND e.name <> ${environment} AND e.retired_at IS NULL
+  const rows = await ctx.db.$queryRaw<{ service: string; environment: string; instances: number }[]>`
+    SELECT c.service_name AS service, e.name::text AS environment, sum(k.instances)::int AS instances FROM combinations c JOIN environments e ON e.id = c.environment_id AND e.name <> ${environment} AND e.retired_at IS NULL
     JOIN combination_counts k ON k.combination_id = c.id
-    WHERE c.service_id IS NULL AND c.service_name = ANY(${[...new Set(places.map(({ service }) => service))]}::text[])`;
-  return row?.instances ?? 0;
+    WHERE c.service_id IS NULL AND c.service_name = ANY(${[...new Set(places.map(({ service }) => service))]}::text[]) GROUP BY 1, 2`;
+  return rows.filter((row) => visibleTo(ctx, "fleet.read", row)).reduce((sum, { instances }) => sum + instances, 0);
 }
 
 function hideForeign(ctx: Ctx, plan: AdoptionPlan): AdoptionPlan {

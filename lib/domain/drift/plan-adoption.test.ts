@@ -158,6 +158,16 @@ describe("the name of a release", () => {
     expect(versions(plan([group("a")], images, { releases: [known({ version: "1.0" })] }))).toEqual(["adopted-a00000000000"]);
     expect(versions(plan([group("a"), group("b", { service: "checkout" })], images))).toEqual(["1.0", "1.0"]);
   });
+  it("is another one where two releases of a service have the same bytes in other components", () => {
+    const images = { a: image([index("a")]) };
+    const [first = "", second = ""] = versions(plan([group("a"), group("a", { environment: "staging", component: "web" })], images));
+    expect(first).toBe("adopted-a00000000000");
+    expect(second).toMatch(/^adopted-[0-9a-f]{12}$/);
+    expect(second).not.toBe(first);
+    const [third = ""] = versions(plan([group("a")], images, { releases: [known({ version: first }), known({ id: "rel-2", version: second })] }));
+    expect([first, second]).not.toContain(third);
+    expect(versions(plan([group("a"), group("a", { service: "checkout" })], images))).toEqual([first, first]);
+  });
   it("comes in the order in which releases travel: the last environment runs the oldest", () => {
     const images = { a: image([index("a")], "3"), b: image([index("b")], "2"), c: image([index("c")], "1") };
     expect(versions(plan([group("a", { environment: "dev" }), group("b", { environment: "staging" }), group("c")], images))).toEqual(["1", "2", "3"]);

@@ -285,23 +285,26 @@ function nameReleases(releases: readonly AdoptedRelease[], releasesBy: ReadonlyM
     const tags = new Set(components.map(({ reference }) => (reference === null ? null : tagOf(reference))));
     return known === null && tags.size === 1 ? ([...tags][0] ?? null) : null;
   });
-  const taken = new Map<string, number>();
+  const claims = new Map<string, number>();
   const claim = (service: string, version: string): number => {
-    const claims = (taken.get(`${service} ${version}`) ?? 0) + 1;
-    taken.set(`${service} ${version}`, claims);
-    return claims;
+    const count = (claims.get(`${service} ${version}`) ?? 0) + 1;
+    claims.set(`${service} ${version}`, count);
+    return count;
   };
   for (const [service, known] of releasesBy) for (const { version } of known) claim(service, version);
   for (const [at, { service }] of releases.entries()) if (wishes[at]) claim(service, wishes[at]);
   for (const [at, release] of releases.entries()) {
     if (release.known !== null) continue;
     const wish = wishes[at] ?? null;
-    release.version = wish !== null && taken.get(`${release.service} ${wish}`) === 1 ? wish : fallbackName(release);
+    if (wish !== null && claims.get(`${release.service} ${wish}`) === 1) release.version = wish;
+    else for (let attempt = 0; release.version === ""; attempt += 1) if (claim(release.service, fallbackName(release, attempt)) === 1) release.version = fallbackName(release, attempt);
   }
 }
 
-function fallbackName({ components }: AdoptedRelease): string {
+/** By the digest where there is one, and by all that the release consists of where that name is taken. */
+function fallbackName({ components }: AdoptedRelease, attempt: number): string {
   const [only, ...others] = components;
-  const hex = only && others.length === 0 ? (parseDigest(only.digest)?.hex ?? only.digest) : bytesToHex(sha256(utf8ToBytes(components.map(({ name, digest }) => `${name} ${digest}`).join("\n"))));
+  const alone = attempt === 0 && only && others.length === 0 ? (parseDigest(only.digest)?.hex ?? only.digest) : null;
+  const hex = alone ?? bytesToHex(sha256(utf8ToBytes([...components.map(({ name, digest }) => `${name} ${digest}`), ...(attempt > 1 ? [String(attempt)] : [])].join("\n"))));
   return `adopted-${hex.slice(0, 12)}`;
 }
