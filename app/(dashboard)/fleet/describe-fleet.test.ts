@@ -88,8 +88,8 @@ describe("describeTotals and describeCoverage", () => {
 describe("toMatrix", () => {
   it("folds what runs in previews into one column, without a verdict, and has none without them", () => {
     const { environments, rows } = toMatrix(fleet([{ ...row("catalog", [recalled]), previews: { environments: 2, instances: 5 } }, row("orders", [])]), { search: "", deviating: false });
-    expect(environments.map(({ name }) => name)).toEqual(["dev", "staging", "production", "previews"]);
-    expect(rows.map(({ cells }) => cells.at(-1))).toMatchObject([{ total: 5, tone: "neutral", version: null, notes: [{ count: 2, text: "previews" }] }, null]);
+    expect(environments.map(({ name }) => name)).toEqual(["previews", "dev", "staging", "production"]);
+    expect(rows.map(({ cells }) => cells[0])).toMatchObject([{ total: 5, tone: "neutral", version: null, notes: [{ count: 2, text: "previews" }] }, null]);
     expect(toMatrix(fleet([row("orders", [])]), { search: "", deviating: false }).environments).toHaveLength(3);
   });
 

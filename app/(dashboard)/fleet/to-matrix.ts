@@ -64,7 +64,7 @@ function toCell(service: string, cell: CellDto): MatrixCell {
   };
 }
 
-/** The one column of all preview environments. */
+/** The one column of all preview environments: before the others, as changes are; the last one keeps the most room. */
 const PREVIEWS: MatrixEnvironment = { name: "previews", short: "pre" };
 
 /** What runs in previews, folded: a number, and no verdict. */
@@ -86,18 +86,18 @@ export function toMatrix(dto: MatrixDto, filter: { search: string; deviating: bo
   const search = filter.search.trim().toLowerCase();
   const environments = [...dto.environments].sort((a, b) => a.ordinal - b.ordinal);
   return {
-    environments: [...environments.map(({ name, protected: isProtected, mode }) => ({ name, short: SHORT[name] ?? name, protected: isProtected, observing: mode === "observe" })), ...(dto.previews > 0 ? [PREVIEWS] : [])],
+    environments: [...(dto.previews > 0 ? [PREVIEWS] : []), ...environments.map(({ name, protected: isProtected, mode }) => ({ name, short: SHORT[name] ?? name, protected: isProtected, observing: mode === "observe" }))],
     rows: dto.rows
       .filter((row) => row.service.includes(search) && (!filter.deviating || row.cells.some(cellDeviates)))
       .map((row) => ({
         service: row.service,
         href: `/services/${encodeURIComponent(row.service)}`,
         cells: [
+          ...(dto.previews > 0 ? [row.previews ? foldPreviews(row.service, row.previews) : null] : []),
           ...environments.map(({ name }) => {
             const cell = row.cells.find(({ environment }) => environment === name);
             return cell ? toCell(row.service, cell) : null;
           }),
-          ...(dto.previews > 0 ? [row.previews ? foldPreviews(row.service, row.previews) : null] : []),
         ],
       })),
   };
