@@ -208,6 +208,8 @@ export type InstanceDetail = z.infer<typeof instanceDetail>;
 
 export const serviceDto = z.strictObject({
   name: z.string(),
+  /** The other names that mean it. */
+  aliases: z.array(z.string()),
   adopted: z.boolean(),
   ownerTeam: z.string().nullable(),
   environments: z.array(

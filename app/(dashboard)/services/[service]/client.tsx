@@ -37,6 +37,7 @@ import { chooseTargets, describePolicy, describeService, toEnvironmentRow, toHis
 import type { Chosen, ServiceEnvironment } from "./to-service";
 
 const PinDialog = dynamic(() => import("./pin").then((module) => module.PinDialog), { ssr: false });
+const NamesDialog = dynamic(() => import("./names").then((module) => module.NamesDialog), { ssr: false });
 const EditPartitions = dynamic(() => import("./edit-partitions").then((module) => module.EditPartitions), { ssr: false });
 
 export function ServicePage({ name }: { name: string }) {
@@ -53,6 +54,8 @@ function Service({ service }: { service: ServiceDto }) {
   const [pinning, setPinning] = useState<ServiceEnvironment | null>(null);
   const [dividing, setDividing] = useState<string | null>(null);
   const [deciding, setDeciding] = useState<ServiceEnvironment | null>(null);
+  const [naming, setNaming] = useState(false);
+  const refusal = useRefusal();
   const { data: strategies } = useQuery(strategiesQuery());
   const { data: freezes } = useQuery(freezesQuery());
   const policy = { strategies: strategies?.items ?? [], freezes: freezes?.items ?? [] };
@@ -67,11 +70,19 @@ function Service({ service }: { service: ServiceDto }) {
               Services
             </Link>{" "}
             / {service.name}
+            {service.aliases.length > 0 ? `, also called ${service.aliases.join(", ")}` : null}
             {service.ownerTeam ? `, team ${service.ownerTeam}` : null}
             {service.adopted ? null : ", no release registered yet"}
           </>
         }
         parts={describeService(service)}
+        actions={
+          service.adopted ? (
+            <Button size="small" disabledReason={refusal("services.rename", {})} onClick={() => setNaming(true)}>
+              Names…
+            </Button>
+          ) : null
+        }
       />
       {service.environments.length === 0 ? (
         <StateView kind="empty" title="Nothing to show yet." body="No instance of it was reported, and nothing is assigned. Promote a release to an environment." />
@@ -99,6 +110,7 @@ function Service({ service }: { service: ServiceDto }) {
       <Instances service={service} />
       <Runs service={service} />
       <PlaceJournal service={service} />
+      {naming ? <NamesDialog service={service.name} aliases={service.aliases} onClose={() => setNaming(false)} /> : null}
       {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
       {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}

@@ -13,7 +13,8 @@ import { describeChange } from "@/lib/domain/fleet/describe-mapping";
 import { ApiError, postJson, putJson } from "@/lib/queries/api-client";
 import { keys } from "@/lib/queries/keys";
 import { useRefusal } from "@/lib/queries/use-session";
-import { describePreview, listNotes, readSet, writeSet } from "./read-set";
+import { AddRule } from "./add-rule";
+import { appendRule, describePreview, listNotes, readSet, ruleNames, writeSet } from "./read-set";
 
 /** Changes the rules as text: what they would do to the fleet is shown first, and only what was shown can be applied. */
 export function EditMapping({ dto }: { dto: MappingDto }) {
@@ -29,6 +30,7 @@ export function EditMapping({ dto }: { dto: MappingDto }) {
   const applying = useAct<MappingDto>();
   const read = readSet(text);
   const preview = seen?.text === text ? seen.preview : null;
+  const names = ruleNames(text);
   const denied = refusal("mapping.write");
 
   function begin(from: MappingDto) {
@@ -102,6 +104,7 @@ export function EditMapping({ dto }: { dto: MappingDto }) {
           error={read.ok ? null : read.error}
         />
         <FieldProblems act={looking} />
+        {names ? <AddRule taken={names} onAdd={(draft) => setText(appendRule(text, draft))} /> : null}
         <div>
           <Button disabledReason={denied ?? (read.ok ? null : "It is not JSON yet.")} aria-busy={looking.busy} onClick={look}>
             Preview

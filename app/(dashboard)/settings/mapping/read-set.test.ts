@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MappingDto, MappingPreview } from "@/lib/contract/mapping";
-import { describeMapping, describePreview, listNotes, readSet, writeSet } from "./read-set";
+import { appendRule, describeMapping, describePreview, listNotes, readSet, ruleNames, whyNoRule, writeSet, type RuleDraft } from "./read-set";
 
 const dto = (changes: Partial<MappingDto> = {}): MappingDto => ({ version: 2, set: { rules: [{ name: "mesh", match: { container: "istio-*" }, ignore: "the mesh" }], aliases: {} }, warnings: [], ignored: [], unmapped: 0, history: [], ...changes });
 const preview = (changes: Partial<MappingPreview> = {}): MappingPreview => ({
@@ -13,6 +13,32 @@ describe("readSet", () => {
   });
   it.each(['{\n  "rules": [}\n}', '{ "rules": [', ""])("says that %j is no JSON, and why", (text) => {
     expect(readSet(text)).toEqual({ ok: false, error: expect.stringMatching(/^This is not JSON: .{10}/) });
+  });
+});
+
+describe("a rule that is asked for field by field", () => {
+  const draft = (changes: Partial<RuleDraft> = {}): RuleDraft => ({ name: "vault", look: "container", label: "", pattern: "vault-*", effect: "ignore", value: "the platform's", ...changes });
+  it.each<[string, Partial<RuleDraft>, string | null]>([
+    ["is one", {}, null],
+    ["has a name", { name: " " }, "Give it a name."],
+    ["has a name of its own", { name: "mesh" }, "There is a rule of this name."],
+    ["names the label", { look: "label" }, "Name the label."],
+    ["says what to look for", { pattern: "" }, "Say what it is; * stands for any characters."],
+    ["says why", { value: "" }, "Say why nobody judges it."],
+    ["says what", { effect: "service", value: "" }, "Name the service."],
+  ])("%s", (_, changes, expected) => {
+    expect(whyNoRule(draft(changes), ["mesh"])).toBe(expected);
+  });
+  it("comes last, and leaves the others and the aliases as they are", () => {
+    const before = { rules: [{ name: "mesh", match: { container: "istio-*" }, ignore: "the mesh" }], aliases: { a: "b" } };
+    const added = (changes: Partial<RuleDraft>) => JSON.parse(appendRule(JSON.stringify(before), draft(changes))) as unknown;
+    expect(added({})).toEqual({ ...before, rules: [...before.rules, { name: "vault", match: { container: "vault-*" }, ignore: "the platform's" }] });
+    expect(added({ look: "label", label: "team", effect: "partition", value: "{label:team}" })).toEqual({ ...before, rules: [...before.rules, { name: "vault", match: { labels: { team: "vault-*" } }, set: { partition: "{label:team}" } }] });
+    expect(ruleNames(JSON.stringify(before))).toEqual(["mesh"]);
+  });
+  it.each(["{", "[]", "{}", '{ "rules": 3 }', "null"])("leaves %j alone", (text) => {
+    expect(appendRule(text, draft())).toBe(text);
+    expect(ruleNames(text)).toBe(null);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { MappingDto, MappingPreview } from "@/lib/contract/mapping";
+import type { MatchField, SetField } from "@/lib/domain/fleet/mapping-rules";
 import { formatCount } from "@/components/ui/format";
 import { plural } from "@/app/(dashboard)/words";
 
@@ -15,6 +16,52 @@ export function readSet(text: string): { ok: true; set: unknown } | { ok: false;
     // Each browser says it in its own words; most say where.
     return { ok: false, error: `This is not JSON: ${error instanceof Error ? error.message : "it cannot be read"}` };
   }
+}
+
+/** A rule that looks at one thing and decides one. */
+export interface RuleDraft {
+  name: string;
+  look: MatchField | "label";
+  /** The label's name, where one is looked at. */
+  label: string;
+  pattern: string;
+  effect: "ignore" | SetField;
+  /** The reason, or what is set. */
+  value: string;
+}
+
+/** What a draft lacks; null when it is a rule. What names and patterns may be is the server's to say. */
+export function whyNoRule(draft: RuleDraft, taken: readonly string[]): string | null {
+  if (draft.name.trim() === "") return "Give it a name.";
+  if (taken.includes(draft.name.trim())) return "There is a rule of this name.";
+  if (draft.look === "label" && draft.label.trim() === "") return "Name the label.";
+  if (draft.pattern.trim() === "") return "Say what it is; * stands for any characters.";
+  if (draft.value.trim() === "") return draft.effect === "ignore" ? "Say why nobody judges it." : `Name the ${draft.effect}.`;
+  return null;
+}
+
+/** The rules with one more at their end. Text that holds no rules comes back as it was. */
+export function appendRule(text: string, draft: RuleDraft): string {
+  const set = rulesIn(text);
+  if (!set) return text;
+  const [pattern, value] = [draft.pattern.trim(), draft.value.trim()];
+  const rule = {
+    name: draft.name.trim(),
+    match: draft.look === "label" ? { labels: { [draft.label.trim()]: pattern } } : { [draft.look]: pattern },
+    ...(draft.effect === "ignore" ? { ignore: value } : { set: { [draft.effect]: value } }),
+  };
+  return JSON.stringify({ ...set, rules: [...set.rules, rule] }, null, 2);
+}
+
+/** The names of the rules in a text, as far as it can be read; null where it holds no rules. */
+export function ruleNames(text: string): string[] | null {
+  return rulesIn(text)?.rules.flatMap((rule) => (typeof rule === "object" && rule !== null && "name" in rule && typeof rule.name === "string" ? [rule.name] : [])) ?? null;
+}
+
+function rulesIn(text: string): { rules: unknown[] } | null {
+  const read = readSet(text);
+  const set = read.ok && typeof read.set === "object" && read.set !== null ? (read.set as { rules?: unknown }) : null;
+  return set && Array.isArray(set.rules) ? { ...set, rules: set.rules } : null;
 }
 
 /** The page's sentence. */
