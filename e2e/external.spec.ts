@@ -46,3 +46,21 @@ test("what is announced has a page like any other, which is not steered from her
   await page.getByRole("button", { name: "Roll back…" }).click();
   await expect(page.getByRole("dialog")).toContainText("1.0.0");
 });
+
+test("what deployers said stands on a page of its own, with the hooks that they call", async ({ page }) => {
+  await page.goto(`${url()}/settings/deployers`);
+  const said = page.getByRole("table", { name: "Announced deployments" }).getByRole("row", { name: new RegExp(`${SERVICE} 1\\.1\\.0`) });
+  await expect(said).toContainText("Argo CD, ada");
+  await expect(said.getByRole("link", { name: /^R-\d+$/ })).toBeVisible();
+  await page.getByText("New hook for GitHub", { exact: true }).click();
+  await page.getByLabel("Name", { exact: true }).fill("github-shop");
+  await page.getByLabel("Services", { exact: true }).fill("shop-*");
+  await page.getByRole("button", { name: "Make the hook" }).click();
+  await expect(page.getByText("Copy the secret now: it is not shown again.")).toBeVisible();
+  const hook = page.getByRole("table", { name: "Hooks" }).getByRole("row", { name: /github-shop/ });
+  await expect(hook).toContainText("shop-* in *");
+  await expectGood(page);
+  await hook.getByRole("button", { name: "Remove github-shop" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await expect(hook).toHaveCount(0);
+});

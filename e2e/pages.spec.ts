@@ -43,6 +43,7 @@ const ROUTES = [
   "/settings",
   "/settings/freezes",
   "/settings/mapping",
+  "/settings/deployers",
   "/settings/strategies",
   "/settings/notifications",
   "/settings/executors",

@@ -42,6 +42,9 @@ export const keys = {
   strategies: ["settings", "strategies"] as const,
   mapping: ["settings", "mapping"] as const,
   executors: ["settings", "executors"] as const,
+  hooks: ["settings", "hooks"] as const,
+  /** Among the lists of rollouts: what is announced opens them. */
+  announcements: ["rollouts", "announcements"] as const,
   holds: ["settings", "holds"] as const,
   waivers: ["settings", "waivers"] as const,
   recalls: ["settings", "recalls"] as const,

@@ -1,5 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import type { AdoptionPreview } from "@/lib/contract/adoption";
+import type { AnnouncementDto } from "@/lib/contract/deployments";
+import type { HookDto } from "@/lib/contract/hooks";
 import type { ChannelDto, DeliveryDto } from "@/lib/contract/notifications";
 import type { ExecutorPage } from "@/lib/contract/executors";
 import type { AgentDto, EnvironmentDto, FindingsDto, InstanceDetail, InstanceDto, MapDto, MatrixDto, ServiceDto } from "@/lib/contract/fleet";
@@ -92,6 +94,16 @@ export const previewRulesQuery = () => queryOptions({ queryKey: keys.previewRule
 export const poolsQuery = () => queryOptions({ queryKey: keys.pools, queryFn: ({ signal }) => getJson<Page<PoolDto>>("pools", {}, signal) });
 
 export const executorsQuery = () => queryOptions({ queryKey: keys.executors, queryFn: ({ signal }) => getJson<ExecutorPage>("executors", {}, signal) });
+
+export const hooksQuery = () => queryOptions({ queryKey: keys.hooks, queryFn: ({ signal }) => getJson<Page<HookDto>>("hooks", {}, signal) });
+
+export const announcementsQuery = () =>
+  infiniteQueryOptions({
+    queryKey: keys.announcements,
+    queryFn: ({ signal, pageParam }) => getJson<Page<AnnouncementDto>>("deployments", { limit: 50, cursor: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.nextCursor,
+  });
 
 export const freezesQuery = () => queryOptions({ queryKey: keys.freezes, queryFn: ({ signal }) => getJson<Page<FreezeDto>>("freezes", {}, signal) });
 

@@ -10,6 +10,7 @@ const PAGES = [
   { href: "/settings/freezes", name: "Freezes" },
   { href: "/settings/notifications", name: "Notifications" },
   { href: "/settings/executors", name: "Executors" },
+  { href: "/settings/deployers", name: "Deployers" },
 ] as const;
 
 /** The links between the pages of the settings; the one we are in is marked. Stands right under each page's heading. */
