@@ -53,8 +53,8 @@ export async function dispatchWave(tx: Tx, { rolloutId, wave, targetIds, at }: {
     openedAt: at.toISOString(),
   };
   await tx.$executeRaw`
-    INSERT INTO deliveries (executor_id, rollout_id, wave, event, body, next_attempt_at)
-    VALUES (${rollout.executor_id}::uuid, ${rollout.id}::uuid, ${wave}, 'wave-opened', ${JSON.stringify(order)}::jsonb, ${at})`;
+    INSERT INTO deliveries (executor_id, rollout_id, order_key, wave, event, body, next_attempt_at)
+    VALUES (${rollout.executor_id}::uuid, ${rollout.id}::uuid, ${rollout.id}, ${wave}, 'wave-opened', ${JSON.stringify(order)}::jsonb, ${at})`;
 }
 
 /** By component, the digest that the release was registered with: of all that lead to an image, the one to pull. */

@@ -2,7 +2,7 @@ import type { FindingKind } from "@/lib/domain/drift/categories";
 import { titleOfFinding } from "@/lib/domain/drift/describe-finding";
 import { decideFindingNotice, TOLD_AFTER_MS, TOLD_AGAIN_MS, TOLD_KINDS } from "@/lib/domain/drift/finding-notices";
 import type { FindingNotice } from "@/lib/domain/notifications/events";
-import type { Notice } from "@/lib/domain/notifications/notice";
+import { findingKey, type Notice } from "@/lib/domain/notifications/notice";
 import { recordChanges } from "@/server/changes/record-change";
 import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
@@ -127,11 +127,11 @@ async function writeDeliveries(tx: Tx, told: readonly Decided[], now: Date): Pro
   // Patterns hold no character but * that LIKE would not take for itself, once _ is escaped.
   const written = await tx.$queryRaw<{ place: number }[]>`
     WITH told AS MATERIALIZED (
-      SELECT * FROM unnest(${told.map(({ service }) => service)}::text[], ${told.map(({ environment }) => environment)}::text[], ${told.map(({ event }) => event)}::text[], ${bodies.map((body) => JSON.stringify(body))}::text[])
-        WITH ORDINALITY t(service, environment, event, body, place)),
+      SELECT * FROM unnest(${told.map(({ service }) => service)}::text[], ${told.map(({ environment }) => environment)}::text[], ${told.map(({ event }) => event)}::text[],
+        ${told.map(findingKey)}::text[], ${bodies.map((body) => JSON.stringify(body))}::text[]) WITH ORDINALITY t(service, environment, event, order_key, body, place)),
     written AS (
-      INSERT INTO deliveries (channel_id, event, body, next_attempt_at, created_at)
-      SELECT c.id, t.event, t.body::jsonb, ${now}, ${now} FROM told t JOIN channels c ON c.enabled AND c.removed_at IS NULL AND t.event = ANY(c.events)
+      INSERT INTO deliveries (channel_id, order_key, event, body, next_attempt_at, created_at)
+      SELECT c.id, t.order_key, t.event, t.body::jsonb, ${now}, ${now} FROM told t JOIN channels c ON c.enabled AND c.removed_at IS NULL AND t.event = ANY(c.events)
         AND t.service LIKE replace(replace(c.service_pattern, '_', '\\_'), '*', '%') AND t.environment LIKE replace(replace(c.environment_pattern, '_', '\\_'), '*', '%')
       ORDER BY t.place, c.created_at, c.id RETURNING body)
     SELECT DISTINCT t.place::int FROM told t JOIN written w ON w.body = t.body::jsonb`;

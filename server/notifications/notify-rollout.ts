@@ -48,8 +48,8 @@ export async function notifyRollout(tx: Tx, { rolloutId, event, wave = null, rea
   if (!place || place.channels.length === 0) return;
   const body: Notice = { v: 1, event, at: at.toISOString(), ...(await readRollout(tx, rolloutId, { event, wave })), reason };
   await tx.$executeRaw`
-    INSERT INTO deliveries (channel_id, rollout_id, wave, event, body, next_attempt_at, created_at)
-    SELECT channel, ${rolloutId}::uuid, ${wave}, ${event}, ${JSON.stringify(body)}::jsonb, ${at}, ${at} FROM unnest(${place.channels}::uuid[]) channel`;
+    INSERT INTO deliveries (channel_id, rollout_id, order_key, wave, event, body, next_attempt_at, created_at)
+    SELECT channel, ${rolloutId}::uuid, ${rolloutId}, ${wave}, ${event}, ${JSON.stringify(body)}::jsonb, ${at}, ${at} FROM unnest(${place.channels}::uuid[]) channel`;
   await recordChanges(tx, [{ topic: "delivery", serviceId: place.service_id, serviceName: place.service, environmentId: place.environment_id, key: rolloutId }]);
 }
 

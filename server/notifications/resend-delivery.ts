@@ -22,8 +22,8 @@ export async function resendDelivery({ ctx, input }: { ctx: Ctx; input: { id: st
     if (!row.enabled && row.event !== "test") throw new AppError("conflict", `${row.party} is switched off.`, { type: "switched-off" });
     const id = randomUUID();
     await tx.$executeRaw`
-      INSERT INTO deliveries (id, channel_id, executor_id, rollout_id, wave, event, body, resend_of)
-      SELECT ${id}::uuid, channel_id, executor_id, rollout_id, wave, event, body, coalesce(resend_of, id) FROM deliveries WHERE id = ${input.id}::uuid`;
+      INSERT INTO deliveries (id, channel_id, executor_id, rollout_id, order_key, wave, event, body, resend_of)
+      SELECT ${id}::uuid, channel_id, executor_id, rollout_id, order_key, wave, event, body, coalesce(resend_of, id) FROM deliveries WHERE id = ${input.id}::uuid`;
     await recordChanges(tx, [{ topic: "delivery", serviceId: row.service_id, serviceName: row.service_id === null ? null : row.service, environmentId: row.environment_id, key: id }]);
     return loadDelivery(tx, id);
   });

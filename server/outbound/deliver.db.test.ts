@@ -9,7 +9,9 @@ import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { prune } from "@/server/jobs/prune";
 import { createChannel } from "@/server/notifications/create-channel";
+import { tellFindings } from "@/server/notifications/notify-findings";
 import { notifyRollout } from "@/server/notifications/notify-rollout";
+import { resendDelivery } from "@/server/notifications/resend-delivery";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { fakeImage, FakeAgent, registerVersion } from "@/server/testing/fake-fleet";
@@ -259,6 +261,38 @@ describe("several at once", () => {
     for (const seconds of [0, 5, 35]) expect(await deliver(seconds)).toBe(1);
     expect(await deliver(155)).toBe(2);
     expect((await rows()).map(({ event, status }) => [event, status])).toEqual([["started", "pending"], ["paused", "sent"]]);
+  });
+
+  it("keeps the order of what is told about one cause of findings, and holds up no other cause", async () => {
+    let well = false;
+    const receiver = await receive(({ body }, response) => response.writeHead(well || !body.includes("/contested") ? 202 : 500).end());
+    await createChannel({ ctx, input: createChannelRequest.parse({ name: "duty", events: ["finding-opened", "finding-resolved"], destination: { kind: "pagerduty", routingKey: "R0UTINGKEY0123456789", url: receiver.url } }) });
+    await test.db.$executeRaw`UPDATE environments SET mode = 'enforce' WHERE name = 'staging'`;
+    const opened = (kind: string, when: Date) => test.db.$executeRaw`
+      INSERT INTO findings (kind, service_name, service_id, environment_id, partition, target_id, count, since, opened_at)
+      SELECT ${kind}, t.service_name, t.service_id, t.environment_id, t.partition, t.id, 1, ${when}, ${when} FROM targets t`;
+    await opened("contested", at(0));
+    await tellFindings(test.app, { now: at(0) });
+    for (const seconds of [0, 5, 35]) expect(await deliver(seconds)).toBe(1);
+    await test.db.$executeRaw`UPDATE findings SET resolved_at = ${at(36)}, resolved_reason = 'it ended' WHERE kind = 'contested'`;
+    await opened("missing", at(100));
+    await tellFindings(test.app, { now: at(100) });
+    expect(await rows()).toHaveLength(3);
+    well = true;
+    expect(await deliver(100)).toBe(1);
+    expect(await deliver(155)).toBe(2);
+    const told = receiver.received.map(({ body }) => JSON.parse(body)).map((body) => `${body.event_action} ${body.dedup_key.split("/").at(-1)}`);
+    expect(told.slice(3)).toEqual(["trigger missing", "trigger contested", "resolve contested"]);
+    await test.db.$executeRaw`UPDATE environments SET mode = 'observe' WHERE name = 'staging'`;
+  });
+
+  it("sends again in the order of what it is about", async () => {
+    await webhook("hook", (await answering(500)).url);
+    await notify("paused");
+    await test.db.$executeRaw`UPDATE deliveries SET status = 'failed'`;
+    const [row] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM deliveries`;
+    await resendDelivery({ ctx, input: { id: row?.id ?? "" } });
+    expect(await test.db.$queryRaw`SELECT DISTINCT order_key FROM deliveries`).toEqual([{ order_key: rollout }]);
   });
 
   it("a worker that dies between sending and noting it: sent again when its lease has ended, under the same id", async () => {

@@ -8,7 +8,7 @@ import { CHANNEL_SENDERS, EXECUTOR_SENDERS } from "./senders";
 /** No attempt takes longer; the lease outlasts it, so that nobody else sends the same meanwhile. */
 const ATTEMPT_MS = 30_000;
 const LEASE_MS = 90_000;
-/** A delivery that has failed so often lets the later ones of its rollout pass: order is worth minutes, not hours. */
+/** A delivery that has failed so often lets the later ones about the same pass: order is worth minutes, not hours. */
 const ORDERED_ATTEMPTS = 4;
 
 type Claimed = {
@@ -69,7 +69,7 @@ async function claimNext({ db }: App, now: Date | null): Promise<Claimed | null>
         AND coalesce(d.channel_id, d.executor_id) NOT IN (SELECT party FROM busy)
         AND NOT EXISTS (
           SELECT FROM deliveries o
-          WHERE o.status = 'pending' AND o.rollout_id = d.rollout_id AND o.seq < d.seq AND o.attempts < ${ORDERED_ATTEMPTS}
+          WHERE o.status = 'pending' AND o.order_key = d.order_key AND o.seq < d.seq AND o.attempts < ${ORDERED_ATTEMPTS}
             AND coalesce(o.channel_id, o.executor_id) = coalesce(d.channel_id, d.executor_id))
       ORDER BY d.next_attempt_at, d.seq LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
     UPDATE deliveries d SET leased_until = clock.now + make_interval(secs => ${LEASE_MS / 1_000}::float8), attempts = d.attempts + 1

@@ -128,6 +128,11 @@ export function listNoticeFacts({ event, rollout, wave, reason, at, finding }: N
   return facts.flatMap(([label, value]) => (value ? [[label, value]] : []));
 }
 
+/** What all notices about one cause have in common: they arrive in their order, and the later ones end what the first began. */
+export function findingKey({ service, environment, kind }: Pick<NonNullable<Notice["finding"]>, "service" | "environment" | "kind">): string {
+  return `finding/${service}/${environment}/${kind}`;
+}
+
 /** The page of the rollout, or of the findings; the outbox's own page for a test. `origin` without a trailing slash. */
 export function noticeLink({ rollout, finding }: Notice, origin: string): string {
   if (finding) return `${origin}/drift?${new URLSearchParams({ service: finding.service, environment: finding.environment, kind: finding.kind })}`;

@@ -1,6 +1,6 @@
 import { severityOf } from "../drift/categories";
 import type { NoticeEvent } from "./events";
-import { describeNotice, listNoticeFacts, noticeLink, noticeLinkText, type Notice } from "./notice";
+import { describeNotice, findingKey, listNoticeFacts, noticeLink, noticeLinkText, type Notice } from "./notice";
 
 /** What an event of PagerDuty does: it opens an incident, or closes the one with the same key. */
 const ACTIONS: Partial<Record<NoticeEvent, "trigger" | "resolve">> = { paused: "trigger", failed: "trigger", resumed: "resolve", "rolled-back": "resolve", succeeded: "resolve", aborted: "resolve", superseded: "resolve", "finding-opened": "trigger", "finding-resolved": "resolve" };
@@ -32,7 +32,7 @@ export function toPagerDuty(notice: Notice, { routingKey, origin, id }: { routin
   const resolve = (key: string): PagerDutyEvent => ({ routing_key: routingKey, event_action: "resolve", dedup_key: key });
   const { rollout, finding } = notice;
   if (finding) {
-    const key = `plumbline/finding/${finding.service}/${finding.environment}/${finding.kind}`;
+    const key = `plumbline/${findingKey(finding)}`;
     if (notice.event === "finding-resolved") return [resolve(key)];
     return [trigger(notice, { routingKey, origin, key, severity: severityOf(finding.kind) !== "critical" ? "warning" : finding.protected ? "critical" : "error" })];
   }
