@@ -1,6 +1,5 @@
 import { judgeTargetPresence, type TargetCounts } from "@/lib/domain/drift/judge-target";
 import { FINDING_CATEGORIES, type FindingCategory } from "@/lib/domain/drift/categories";
-import { isFoldable } from "@/lib/domain/drift/flapping";
 import { diffFindings, MAX_SAMPLE_KEYS, type OpenFinding } from "@/lib/domain/drift/reconcile-findings";
 import { APPEARANCE_GRACE_MS, BROUGHT_CATEGORIES, REFUSED_CATEGORIES } from "@/lib/domain/rollout/follow-external";
 import { externalSql } from "@/server/authority/authority-sql";
@@ -49,8 +48,8 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
     ...observed.map((row): TargetFinding => ({ target: row.target_id.toString(), category: row.kind, image: row.image_id.toString(), count: row.count, sampleKeys: row.samples, since: row.since.getTime() })),
   ];
   const kept = open.map((row): TargetFinding & OpenFinding => ({ id: row.id, target: row.target_id.toString(), category: row.kind, image: row.image_id?.toString() ?? null, count: row.count, sampleKeys: row.sample_keys, since: row.since.getTime() }));
-  const { folded, moved } = await foldFlapping(tx, ids, { seen, open: kept, now });
-  const changes = diffFindings(kept, seen.filter(({ target, category }) => !(folded.has(target) && isFoldable(category))), now.getTime());
+  const { isFolded, moved } = await foldFlapping(tx, ids, { seen, open: kept, now });
+  const changes = diffFindings(kept, seen.filter((finding) => !isFolded(finding)), now.getTime());
   if (changes.open.length + changes.update.length + changes.resolve.length + moved.size === 0) return;
   if (changes.open.length > 0) {
     await tx.$executeRaw`

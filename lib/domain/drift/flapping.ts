@@ -6,9 +6,11 @@ export const FLAP_WITHIN_MS = 30 * 60_000;
 /** After so long (ms) without a change it is over, and what is there then counts by itself again. */
 export const FLAP_QUIET_MS = 30 * 60_000;
 
-/** A target at which findings come and go. */
+/** What comes and goes at a target. */
 export interface Flap {
-  /** What was there when it was last looked at. */
+  /** The kinds that do. It stands for these and for no other. */
+  kinds: readonly FindingCategory[];
+  /** Which of them were there when it was last looked at. */
   present: readonly FindingCategory[];
   /** How often something came or went, at least. */
   times: number;
@@ -24,6 +26,8 @@ export interface FlapFacts {
   open: readonly FindingCategory[];
   /** How many findings of each kind ended here within FLAP_WITHIN_MS. */
   ended: ReadonlyMap<FindingCategory, number>;
+  /** What a waiver covers here. A flap cannot be waived, so it must not stand for what is. */
+  waived: ReadonlySet<FindingCategory>;
 }
 
 /** Whether findings of a kind are folded while they come and go. What is critical, or was never approved, is always said by itself. */
@@ -33,14 +37,22 @@ export function isFoldable(kind: FindingCategory): boolean {
 
 /**
  * Whether findings come and go at one target: the flap as it is now, or null when there is none (any more). While there is
- * one, nothing foldable is opened or kept open at the target: the flap stands for all of it.
+ * one, nothing of its kinds is opened or kept open at the target: the flap stands for all of it.
  */
-export function decideFlap({ flap, observed, open, ended }: FlapFacts, now: number): Flap | null {
-  const present = [...new Set(observed.filter(isFoldable))].sort();
-  if (flap !== null) {
-    if (present.join() !== [...flap.present].sort().join()) return { present, times: flap.times + 1, lastAt: now };
-    return now - flap.lastAt >= FLAP_QUIET_MS ? null : flap;
-  }
-  const times = Math.max(0, ...present.filter((kind) => !open.includes(kind)).map((kind) => (ended.get(kind) ?? 0) + 1));
-  return times >= FLAP_TIMES ? { present, times, lastAt: now } : null;
+export function decideFlap({ flap, observed, open, ended, waived }: FlapFacts, now: number): Flap | null {
+  const there = [...new Set(observed)].filter((kind) => isFoldable(kind) && !waived.has(kind)).sort();
+  const stands = (flap?.kinds ?? []).filter((kind) => !waived.has(kind));
+  const begun = there.filter((kind) => !stands.includes(kind) && !open.includes(kind) && countOf(ended, kind) >= FLAP_TIMES);
+  const kinds = [...stands, ...begun].sort();
+  if (kinds.length === 0) return null;
+  const present = there.filter((kind) => kinds.includes(kind));
+  if (flap === null) return { kinds, present, times: Math.max(...begun.map((kind) => countOf(ended, kind))), lastAt: now };
+  if (begun.length > 0 || present.join() !== flap.present.filter((kind) => stands.includes(kind)).sort().join()) return { kinds, present, times: flap.times + 1, lastAt: now };
+  if (now - flap.lastAt >= FLAP_QUIET_MS) return null;
+  return kinds.length === flap.kinds.length ? flap : { ...flap, kinds, present };
+}
+
+/** How often a kind has come, with this time. */
+function countOf(ended: FlapFacts["ended"], kind: FindingCategory): number {
+  return (ended.get(kind) ?? 0) + 1;
 }
