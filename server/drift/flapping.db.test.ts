@@ -16,6 +16,7 @@ let ctx: Ctx;
 let agent: TestAgent;
 const old = makeImage("registry.test/acme/payments", "1");
 const image = makeImage("registry.test/acme/payments", "2");
+const older = makeImage("registry.test/acme/payments", "0");
 const newer = makeImage("registry.test/acme/payments", "3");
 const stranger = makeImage("registry.test/acme/payments", "strange");
 const { target, instance } = container("payments", { labels: { "plumbline.service": "payments" } });
@@ -25,11 +26,12 @@ beforeAll(async () => {
   test = await createTestApp();
   ctx = await test.ctx();
   agent = await enrolTestAgent(test, { environments: ["staging"] });
+  await registerVersion(test, { service: "payments", version: "0.9.0", image: older });
   await registerVersion(test, { service: "payments", version: "1.0.0", image: old });
   await registerVersion(test, { service: "payments", version: "2.0.0", image });
   await registerVersion(test, { service: "payments", version: "3.0.0", image: newer });
   await agent.report({ images: [pulled(image)], targets: [target], instances: [instance] });
-  for (const name of ["mixed", "soon-waived", "waived"]) await pair(name)(image);
+  for (const name of ["mixed", "together", "soon-waived", "waived"]) await pair(name)(image);
   await promoteRelease({ ctx, input: promoteRequest.parse({ service: "payments", environment: "staging", partition: "default", version: "2.0.0", strategy: "all-at-once" }) });
   await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
 });
@@ -107,6 +109,17 @@ describe("findings that come and go", () => {
     expect(await openAt("mixed")).toEqual(["flapping"]);
     await run(newer, old);
     expect(await openAt("mixed")).toEqual(["ahead", "flapping"]);
+  });
+
+  it("count once where several copies change at once", async () => {
+    const run = pair("together");
+    for (let time = 1; time < FLAP_TIMES; time += 1) {
+      await run(old, older);
+      expect(await openAt("together")).toEqual(["behind", "behind"]);
+      await run(image);
+    }
+    await run(old, older);
+    expect(await openAt("together")).toEqual(["flapping"]);
   });
 
   it("wake nobody where they are waived", async () => {

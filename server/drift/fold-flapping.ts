@@ -62,12 +62,14 @@ function keyOf({ target, category }: Pick<TargetFinding, "target" | "category">)
   return `${target} ${category}`;
 }
 
-/** By target and kind, how often it ended lately. */
+/** By target and kind, how often it ended lately: each image for itself, since one change of a target ends a finding per image. */
 async function countEnded(tx: Tx, fresh: readonly TargetFinding[], now: Date): Promise<Map<string, Map<FindingCategory, number>>> {
   if (fresh.length === 0) return new Map();
   const rows = await tx.$queryRaw<EndedRow[]>`
-    SELECT target_id, kind, count(*)::int AS ended FROM findings
-    WHERE target_id = ANY(${[...new Set(fresh.map(({ target }) => BigInt(target)))]}::bigint[]) AND resolved_at > ${new Date(now.getTime() - FLAP_WITHIN_MS)} AND kind = ANY(${FINDING_CATEGORIES.filter(isFoldable)}::text[])
+    SELECT target_id, kind, max(ended)::int AS ended FROM (
+      SELECT target_id, kind, count(*) AS ended FROM findings
+      WHERE target_id = ANY(${[...new Set(fresh.map(({ target }) => BigInt(target)))]}::bigint[]) AND resolved_at > ${new Date(now.getTime() - FLAP_WITHIN_MS)} AND kind = ANY(${FINDING_CATEGORIES.filter(isFoldable)}::text[])
+      GROUP BY target_id, kind, image_id) x
     GROUP BY 1, 2`;
   const counts = new Map<string, Map<FindingCategory, number>>();
   for (const row of rows) counts.set(row.target_id.toString(), new Map([...(counts.get(row.target_id.toString()) ?? []), [row.kind, row.ended]]));

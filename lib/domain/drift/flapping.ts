@@ -24,7 +24,7 @@ export interface FlapFacts {
   observed: readonly FindingCategory[];
   /** What has an open finding. */
   open: readonly FindingCategory[];
-  /** How many findings of each kind ended here within FLAP_WITHIN_MS. */
+  /** How many findings of each kind ended here within FLAP_WITHIN_MS: about one image, where they are about images. */
   ended: ReadonlyMap<FindingCategory, number>;
   /** What a waiver covers here. A flap cannot be waived, so it must not stand for what is. */
   waived: ReadonlySet<FindingCategory>;
