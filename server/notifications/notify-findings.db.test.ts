@@ -51,6 +51,8 @@ const tell = async (afterMs = 0, whole = true): Promise<[string, string, number 
   const rows = await test.db.$queryRaw<{ name: string; body: Notice }[]>`SELECT c.name::text, d.body FROM deliveries d JOIN channels c ON c.id = d.channel_id ORDER BY d.seq`;
   return rows.map(({ name, body }) => [name, `${body.event} ${body.finding?.kind}`, body.finding?.instances]);
 };
+/** Why what was told last is over. */
+const reasons = async (): Promise<(string | null)[]> => (await test.db.$queryRaw<{ reason: string | null }[]>`SELECT body ->> 'reason' AS reason FROM deliveries ORDER BY seq`).map(({ reason }) => reason);
 
 describe("findings are told", () => {
   it("never of an environment that observes", async () => {
@@ -100,8 +102,7 @@ describe("findings are told", () => {
   it("not any more of what a waiver covers", async () => {
     await grantWaiver({ ctx, input: grantWaiverRequest.parse({ service: "payments", environment: "staging", category: "behind", reason: "a customer needs it", expiresAt: new Date(Date.now() + 3_600_000).toISOString() }) });
     expect(await tell()).toEqual([["ops", "finding-resolved behind", 0]]);
-    const [row] = await test.db.$queryRaw<{ reason: string }[]>`SELECT body ->> 'reason' AS reason FROM deliveries`;
-    expect(row?.reason).toBe("What is left is covered by a waiver.");
+    expect(await reasons()).toEqual(["What is left is covered by a waiver."]);
   });
 
   it("by the job, which looks at everything when it begins", async () => {
@@ -115,10 +116,27 @@ describe("findings are told", () => {
     expect(await test.db.$queryRaw`SELECT event FROM deliveries`).toEqual([{ event: "finding-opened" }]);
   });
 
-  it("no more once the environment observes again", async () => {
+  it("by the name that it has now, and no more by the one that it had", async () => {
+    await test.db.$executeRaw`UPDATE finding_notices SET service_name = 'former', opened_told_at = ${new Date(at)}`;
+    expect(await tell()).toEqual([["ops", "finding-opened unknown-artifact", 1]]);
+    expect(await tell(GONE_AFTER_MS)).toEqual([["ops", "finding-resolved unknown-artifact", 0]]);
+    expect(await reasons()).toEqual([null]);
+  });
+
+  it("as over once the environment observes again, and no more from then on", async () => {
     await putEnvironment({ ctx, input: { name: "staging", mode: "observe" } });
-    await runs(image, 3);
+    expect(await tell()).toEqual([["ops", "finding-resolved unknown-artifact", 0]]);
+    expect(await reasons()).toEqual(["staging only observes now: nobody is told of what is found there."]);
     expect(await tell(TOLD_AGAIN_MS)).toEqual([]);
+    expect(await test.db.$queryRaw`SELECT * FROM finding_notices`).toEqual([]);
+  });
+
+  it("as over once the environment is retired", async () => {
+    await putEnvironment({ ctx, input: { name: "staging", mode: "enforce" } });
+    expect(await tell()).toEqual([["ops", "finding-opened unknown-artifact", 1]]);
+    await test.db.$executeRaw`UPDATE environments SET retired_at = now() WHERE name = 'staging'`;
+    expect(await tell()).toEqual([["ops", "finding-resolved unknown-artifact", 0]]);
+    expect(await reasons()).toEqual(["staging is retired."]);
     expect(await test.db.$queryRaw`SELECT * FROM finding_notices`).toEqual([]);
   });
 });

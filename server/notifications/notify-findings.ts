@@ -1,3 +1,4 @@
+import type { EnvironmentDto } from "@/lib/contract/fleet";
 import type { FindingKind } from "@/lib/domain/drift/categories";
 import { titleOfFinding } from "@/lib/domain/drift/describe-finding";
 import { decideFindingNotice, TOLD_AFTER_MS, TOLD_AGAIN_MS, TOLD_KINDS } from "@/lib/domain/drift/finding-notices";
@@ -10,7 +11,7 @@ import { waiverSql } from "@/server/policies/waiver-sql";
 
 type CauseRow = {
   service: string; service_id: string | null; environment_id: string; environment: string; protected: boolean; kind: FindingKind;
-  findings: number; instances: number; oldest: Date | null; ended: Date | null;
+  mode: EnvironmentDto["mode"]; retired: boolean; findings: number; instances: number; oldest: Date | null; waived: boolean; ended: Date | null;
   state: "open" | "resolved" | null; told_instances: number | null; opened_told_at: Date | null;
 };
 type Decided = CauseRow & { event: FindingNotice };
@@ -44,14 +45,14 @@ export function notifyFindings(): (app: App) => Promise<void> {
  */
 export async function tellFindings(app: App, { now, whole = true }: { now: Date; whole?: boolean }): Promise<number> {
   return transact(app.db, async (tx) => {
-    // An environment that only observes was never told of, or is not any more.
-    await tx.$executeRaw`DELETE FROM finding_notices n USING environments e WHERE e.id = n.environment_id AND (e.mode <> 'enforce' OR e.retired_at IS NOT NULL)`;
     const causes = await readCauses(tx, { now, whole });
     const due = causes.flatMap((row): Decided[] => {
       const event = decideFindingNotice(
         {
           kind: row.kind,
+          enforced: row.mode === "enforce" && !row.retired,
           open: row.oldest === null ? null : { instances: row.instances, oldestAt: row.oldest.getTime() },
+          waived: row.waived,
           endedAt: row.ended?.getTime() ?? null,
           told: row.state === null || row.opened_told_at === null ? null : { state: row.state, instances: row.told_instances ?? 0, openedToldAt: row.opened_told_at.getTime() },
         },
@@ -60,9 +61,12 @@ export async function tellFindings(app: App, { now, whole = true }: { now: Date;
       return event === null ? [] : [{ ...row, event }];
     });
     const told = due.slice(0, MOST_CAUSES);
-    if (told.length === 0) return 0;
-    await noteTold(tx, told, now);
-    await writeDeliveries(tx, told, now);
+    if (told.length > 0) {
+      await noteTold(tx, told, now);
+      await writeDeliveries(tx, told, now);
+    }
+    // Where an environment enforces again, it is told anew.
+    await tx.$executeRaw`DELETE FROM finding_notices n USING environments e WHERE e.id = n.environment_id AND n.state = 'resolved' AND (e.mode <> 'enforce' OR e.retired_at IS NOT NULL)`;
     return told.length;
   });
 }
@@ -81,9 +85,9 @@ async function readCauses(tx: Tx, { now, whole }: { now: Date; whole: boolean })
       FROM (SELECT service_name, environment_id, kind, bool_or(fresh) AS fresh
         FROM (SELECT *, true AS fresh FROM fresh UNION ALL SELECT service_name, environment_id, kind, false FROM finding_notices WHERE state = 'open') x GROUP BY 1, 2, 3) c
       LEFT JOIN finding_notices n ON n.service_name = c.service_name AND n.environment_id = c.environment_id AND n.kind = c.kind)
-    SELECT c.service_name::text AS service, s.id::text AS service_id, e.id::text AS environment_id, e.name::text AS environment, e.protected, c.kind,
-      coalesce(o.findings, 0) AS findings, coalesce(o.instances, 0) AS instances, o.oldest, d.ended, c.state, c.told_instances, c.opened_told_at
-    FROM causes c JOIN enforcing e ON e.id = c.environment_id LEFT JOIN services s ON s.name = c.service_name
+    SELECT c.service_name::text AS service, s.id::text AS service_id, e.id::text AS environment_id, e.name::text AS environment, e.protected, e.mode, e.retired_at IS NOT NULL AS retired, c.kind,
+      coalesce(o.findings, 0) AS findings, coalesce(o.instances, 0) AS instances, o.oldest, coalesce(d.waived, false) AS waived, d.ended, c.state, c.told_instances, c.opened_told_at
+    FROM causes c JOIN environments e ON e.id = c.environment_id LEFT JOIN services s ON s.name = c.service_name
     LEFT JOIN LATERAL (
       SELECT count(*)::int AS findings, coalesce(sum(x.instances), 0)::int AS instances, min(x.opened_at) AS oldest FROM (
         SELECT f.opened_at, CASE WHEN f.combination_id IS NULL THEN f.count
@@ -96,8 +100,10 @@ async function readCauses(tx: Tx, { now, whole }: { now: Date; whole: boolean })
         SELECT FROM findings f WHERE f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NULL
           AND (f.combination_id IS NULL OR EXISTS (SELECT FROM combination_counts k WHERE k.combination_id = f.combination_id)))) o ON true
     LEFT JOIN LATERAL (
-      SELECT max(f.resolved_at) AS ended FROM findings f
-      WHERE coalesce(o.findings, 0) = 0 AND f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND f.resolved_at >= c.opened_told_at) d ON true
+      -- What is open, not waived and shown by nobody ends in a moment.
+      SELECT bool_or(x.waived) AS waived, max(x.ended) FILTER (WHERE NOT x.waived) AS ended FROM (
+        SELECT coalesce(f.resolved_at, ${now}::timestamptz) AS ended, f.resolved_at IS NULL AND ${waiverSql("f", "f.kind")} IS NOT NULL AS waived FROM findings f
+        WHERE coalesce(o.findings, 0) = 0 AND f.environment_id = c.environment_id AND f.service_name = c.service_name AND f.kind = c.kind AND (f.resolved_at IS NULL OR f.resolved_at >= c.opened_told_at)) x) d ON true
     ORDER BY c.environment_id, c.service_name, c.kind`;
 }
 
@@ -118,10 +124,10 @@ async function writeDeliveries(tx: Tx, told: readonly Decided[], now: Date): Pro
     return {
       v: 1, event: row.event, at: now.toISOString(), rollout: null, wave: null, settles: [],
       finding: {
-        kind: row.kind, service: row.service, environment: row.environment, protected: row.protected, instances: row.instances, findings: row.findings,
-        since: (row.oldest ?? row.ended ?? now).toISOString(), title: titleOfFinding({ kind: row.kind, service: row.service, environment: row.environment, agent: null }),
+        kind: row.kind, service: row.service, environment: row.environment, protected: row.protected, instances: over ? 0 : row.instances, findings: over ? 0 : row.findings,
+        since: ((over ? row.ended : row.oldest) ?? now).toISOString(), title: titleOfFinding({ kind: row.kind, service: row.service, environment: row.environment, agent: null }),
       },
-      reason: over ? (row.ended === null ? "What is left is covered by a waiver." : null) : row.state === "open" ? `It has grown: ${row.told_instances} before.` : null,
+      reason: over ? whyOver(row) : row.state === "open" ? `It has grown: ${row.told_instances} before.` : null,
     };
   });
   // Patterns hold no character but * that LIKE would not take for itself, once _ is escaped.
@@ -139,4 +145,11 @@ async function writeDeliveries(tx: Tx, told: readonly Decided[], now: Date): Pro
     const row = told[place - 1];
     return row ? [{ topic: "delivery" as const, serviceId: row.service_id, serviceName: row.service, environmentId: row.environment_id }] : [];
   }));
+}
+
+/** Why it counts as over, where something of it may be left. */
+function whyOver({ environment, mode, retired, waived }: CauseRow): string | null {
+  if (retired) return `${environment} is retired.`;
+  if (mode !== "enforce") return `${environment} only observes now: nobody is told of what is found there.`;
+  return waived ? "What is left is covered by a waiver." : null;
 }

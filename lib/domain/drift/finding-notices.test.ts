@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decideFindingNotice, GONE_AFTER_MS, TOLD_AFTER_MS, TOLD_AGAIN_MS, TOLD_KINDS, type ToldCause } from "./finding-notices";
 
 const NOW = 10 * TOLD_AGAIN_MS;
-const cause = (changes: Partial<ToldCause> = {}): ToldCause => ({ kind: "behind", open: null, endedAt: null, told: null, ...changes });
+const cause = (changes: Partial<ToldCause> = {}): ToldCause => ({ kind: "behind", enforced: true, open: null, waived: false, endedAt: null, told: null, ...changes });
 const open = (ageMs: number, instances = 3): ToldCause["open"] => ({ instances, oldestAt: NOW - ageMs });
 const told = (state: "open" | "resolved", ageMs: number, instances = 3): ToldCause["told"] => ({ state, instances, openedToldAt: NOW - ageMs });
 
@@ -20,7 +20,13 @@ describe("decideFindingNotice", () => {
     ["it has shrunk", cause({ open: open(NOW, 2), told: told("open", 5 * TOLD_AGAIN_MS) }), null],
     ["it is gone for a moment", cause({ endedAt: NOW - GONE_AFTER_MS + 1, told: told("open", 5) }), null],
     ["it is gone", cause({ endedAt: NOW - GONE_AFTER_MS, told: told("open", 5) }), "finding-resolved"],
-    ["what is left is waived", cause({ told: told("open", 5) }), "finding-resolved"],
+    ["what is left is waived", cause({ waived: true, told: told("open", 5) }), "finding-resolved"],
+    ["what is left is waived, and some has just gone", cause({ waived: true, endedAt: NOW - GONE_AFTER_MS + 1, told: told("open", GONE_AFTER_MS) }), null],
+    ["it is not there, nobody knows since when, and it was there a moment ago", cause({ told: told("open", GONE_AFTER_MS - 1) }), null],
+    ["it is not there, and nobody knows since when", cause({ told: told("open", GONE_AFTER_MS) }), "finding-resolved"],
+    ["the environment does not enforce", cause({ enforced: false, open: open(NOW, 9) }), null],
+    ["the environment does not enforce any more", cause({ enforced: false, open: open(NOW, 9), told: told("open", 5) }), "finding-resolved"],
+    ["that it does not any more was told", cause({ enforced: false, open: open(NOW, 9), told: told("resolved", NOW) }), null],
     ["that it is gone was told", cause({ endedAt: 0, told: told("resolved", 5) }), null],
     ["it is back soon", cause({ open: open(TOLD_AFTER_MS), told: told("resolved", TOLD_AGAIN_MS - 1) }), null],
     ["it is back later", cause({ open: open(TOLD_AFTER_MS), told: told("resolved", TOLD_AGAIN_MS) }), "finding-opened"],

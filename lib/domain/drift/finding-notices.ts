@@ -21,16 +21,26 @@ export function toldAfterMs(kind: FindingKind): number {
 /** One cause, as it stands and as it was told. Times in epoch ms. */
 export interface ToldCause {
   kind: FindingKind;
+  /** Whether the environment enforces. */
+  enforced: boolean;
   /** What is open of it and not waived; null when nothing is. */
   open: { instances: number; oldestAt: number } | null;
-  /** When the last of it ended; null when that is not known: it is waived. */
+  /** Whether a waiver covers what is open of it. */
+  waived: boolean;
+  /** When the last of it ended; null when that is not known. */
   endedAt: number | null;
   told: { state: "open" | "resolved"; instances: number; openedToldAt: number } | null;
 }
 
 /** What to tell of a cause now; null for nothing. */
-export function decideFindingNotice({ kind, open, endedAt, told }: ToldCause, now: number): "finding-opened" | "finding-resolved" | null {
-  if (open === null) return told?.state === "open" && (endedAt === null || now - endedAt >= GONE_AFTER_MS) ? "finding-resolved" : null;
+export function decideFindingNotice({ kind, enforced, open, waived, endedAt, told }: ToldCause, now: number): "finding-opened" | "finding-resolved" | null {
+  // Who was told of it waits for the end of it, and nothing more will be told.
+  if (!enforced) return told?.state === "open" ? "finding-resolved" : null;
+  if (open === null) {
+    if (told?.state !== "open") return null;
+    const isWaived = waived && endedAt === null;
+    return isWaived || now - (endedAt ?? told.openedToldAt) >= GONE_AFTER_MS ? "finding-resolved" : null;
+  }
   if (now - open.oldestAt < toldAfterMs(kind)) return null;
   if (told === null) return "finding-opened";
   if (now - told.openedToldAt < TOLD_AGAIN_MS) return null;
