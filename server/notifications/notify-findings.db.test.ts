@@ -6,6 +6,7 @@ import { GONE_AFTER_MS, TOLD_AFTER_MS, TOLD_AGAIN_MS } from "@/lib/domain/drift/
 import type { Notice } from "@/lib/domain/notifications/notice";
 import { putEnvironment } from "@/server/access/put-environment";
 import type { Ctx } from "@/server/context";
+import { transact } from "@/server/db";
 import { grantWaiver } from "@/server/policies/grant-waiver";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -114,6 +115,33 @@ describe("findings are told", () => {
     await job(test.app);
     await job(test.app);
     expect(await test.db.$queryRaw`SELECT event FROM deliveries`).toEqual([{ event: "finding-opened" }]);
+  });
+
+  it("by the job, once by two that run at the same time", async () => {
+    await test.db.$executeRaw`DELETE FROM deliveries`;
+    await test.db.$executeRaw`DELETE FROM finding_notices`;
+    await transact(test.db, async (tx) => {
+      // Both have read before either can note anything, unless one waits for the other.
+      await tx.$executeRaw`LOCK TABLE finding_notices IN SHARE ROW EXCLUSIVE MODE`;
+      const both = [1, 2].map(() => tellFindings(test.app, { now: new Date(at) }));
+      await expect.poll(async () => (await test.db.$queryRaw<{ n: number }[]>`
+        SELECT count(*)::int AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND NOT l.granted`)[0]?.n).toBe(2);
+      return both;
+    }).then((both) => Promise.all(both));
+    expect(await test.db.$queryRaw`SELECT event FROM deliveries`).toEqual([{ event: "finding-opened" }]);
+  });
+
+  it("by the job, until none of everything is left", async () => {
+    const many = Array.from({ length: 201 }, (_, place) => container(`many-${place}`, { labels: { "plumbline.service": `many-${place}` } }));
+    await agent.report({ images: [pulled(image)], targets: many.map(({ target }) => target), instances: many.map(({ instance }) => instance) }, new Date(at));
+    await test.db.$executeRaw`
+      INSERT INTO findings (kind, service_name, environment_id, target_id, since, opened_at)
+      SELECT 'contested', service_name, environment_id, id, now() - interval '1 day', now() - interval '1 day' FROM targets WHERE service_name LIKE 'many-%'`;
+    const job = notifyFindings();
+    for (let time = 0; time < 3; time += 1) await job(test.app);
+    expect(await test.db.$queryRaw`SELECT count(*)::int AS told FROM finding_notices WHERE service_name LIKE 'many-%'`).toEqual([{ told: 201 }]);
+    await test.db.$executeRaw`DELETE FROM findings WHERE service_name LIKE 'many-%'`;
+    await test.db.$executeRaw`DELETE FROM finding_notices WHERE service_name LIKE 'many-%'`;
   });
 
   it("by the name that it has now, and no more by the one that it had", async () => {

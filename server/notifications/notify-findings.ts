@@ -32,8 +32,9 @@ export function notifyFindings(): (app: App) => Promise<void> {
     const [clock] = await app.db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp()::timestamptz(3) AS now`;
     const now = clock?.now ?? new Date(0);
     const whole = wholeAt === null || now.getTime() - wholeAt >= WHOLE_MS;
-    await tellFindings(app, { now, whole });
-    if (whole) wholeAt = now.getTime();
+    const { more } = await tellFindings(app, { now, whole });
+    // What is left of everything is looked for in everything.
+    if (whole && !more) wholeAt = now.getTime();
   };
 }
 
@@ -41,10 +42,12 @@ export function notifyFindings(): (app: App) => Promise<void> {
  * Tells what is due now, in one transaction with the note that it was told. Its work is what was opened lately and what was
  * told and is not over, never the instances; of what was told a moment ago it only asks whether any of it is left.
  * @param whole look at everything that is open, not only at what was opened lately
- * @returns how many causes were told
+ * @returns how many causes were told, and whether more are due
  */
-export async function tellFindings(app: App, { now, whole = true }: { now: Date; whole?: boolean }): Promise<number> {
+export async function tellFindings(app: App, { now, whole = true }: { now: Date; whole?: boolean }): Promise<{ told: number; more: boolean }> {
   return transact(app.db, async (tx) => {
+    // A worker whose lease has ended may still be at it: each reads what the one before has told.
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.finding-notices', 0))`;
     const causes = await readCauses(tx, { now, whole });
     const due = causes.flatMap((row): Decided[] => {
       const event = decideFindingNotice(
@@ -67,7 +70,7 @@ export async function tellFindings(app: App, { now, whole = true }: { now: Date;
     }
     // Where an environment enforces again, it is told anew.
     await tx.$executeRaw`DELETE FROM finding_notices n USING environments e WHERE e.id = n.environment_id AND n.state = 'resolved' AND (e.mode <> 'enforce' OR e.retired_at IS NOT NULL)`;
-    return told.length;
+    return { told: told.length, more: due.length > told.length };
   });
 }
 
