@@ -21,13 +21,15 @@ type Running = ServiceDto["environments"][number]["running"][number];
 
 const MOST_HISTORY = 200;
 
-/** One service everywhere: what is assigned, what runs, who decided it. @throws AppError not-found, also when nothing of it may be seen */
+/** One service everywhere: what is assigned, what runs, who decided it. @throws AppError forbidden; not-found, also when nothing of it may be seen */
 export async function getService({ ctx, input }: { ctx: Ctx; input: { service: string } }): Promise<ServiceDto> {
   authorise(ctx, "fleet.read", { service: input.service });
   const { db } = ctx;
   const [known] = await db.$queryRaw<{ id: string; name: string; owner_team: string | null; aliases: string[] }[]>`
     SELECT id::text, name::text, owner_team, ARRAY(SELECT a.name::text FROM service_aliases a WHERE a.service_id = services.id ORDER BY 1) AS aliases FROM services WHERE name = ${input.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${input.service}) LIMIT 1`;
   const name = known?.name ?? input.service;
+  // An alias may lead to a service that the actor may not see.
+  authorise(ctx, "fleet.read", { service: name });
   const serviceId = known?.id ?? null;
   const environments = (await readEnvironments(db)).filter((environment) => visibleTo(ctx, "fleet.read", { service: name, environment: environment.name }));
   const environmentIds = environments.map(({ id }) => id);

@@ -8,6 +8,7 @@ import { readProjection } from "@/server/desired/read-projection";
 import { getService } from "@/server/drift/get-service";
 import { listFindings } from "@/server/drift/list-findings";
 import { listServices } from "@/server/drift/list-services";
+import { readDoctor } from "@/server/drift/read-doctor";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -58,6 +59,10 @@ describe("another name", () => {
     expect(await servicesOf(agent)).toEqual({ "basket-1": "basket basket basket in-sync", "cart-1": "basket basket basket in-sync", "cart-2": "basket basket basket unknown-artifact" });
     expect(await found("basket")).toEqual(["unknown-artifact"]);
     expect(await getService({ ctx, input: { service: "cart" } })).toMatchObject({ name: "basket", adopted: true });
+    // Who may see what is called as it was sees no more than that.
+    const former = await test.ctxWith([{ role: "viewer", service: "cart", environment: "*", expiresAt: null }]);
+    await expect(getService({ ctx: former, input: { service: "cart" } })).rejects.toMatchObject({ kind: "forbidden" });
+    await expect(readDoctor({ ctx: former, input: { service: "cart" } })).rejects.toMatchObject({ kind: "forbidden" });
     await run(agent, { "cart-3": { service: "cart", image: old } });
     expect((await servicesOf(agent))["cart-3"]).toMatch(/^basket basket basket/);
 
