@@ -9,7 +9,7 @@ import { journalQuery } from "@/lib/queries/queries";
 import { toJournalRows } from "./to-journal";
 
 /** What happened at a place or to an instance, newest first. `names`: each line says to which instance. */
-export function Journal({ filter, note, names }: { filter: { service?: string; environment?: string; instance?: string }; note: string; names: boolean }) {
+export function Journal({ filter, note, names }: { filter: { service?: string; environment?: string; instance?: string; to?: string }; note: string; names: boolean }) {
   const query = useInfiniteQuery(journalQuery(filter));
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (

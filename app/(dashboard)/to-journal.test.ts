@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JournalItem } from "@/lib/contract/journal";
-import { toJournalRows } from "./to-journal";
+import { journalOf, toJournalRows } from "./to-journal";
 
 const item = (changes: Partial<JournalItem> = {}): JournalItem => ({ at: "2026-11-26T02:03:11.000Z", source: "event", kind: "restart", sentence: "restarted (exit 137)", by: null, subject: { instance: "b".repeat(64), target: "payments", agent: "eu-1" }, until: null, learnedAt: "2026-11-26T02:03:12.000Z", learnedLater: false, rollout: null, entry: null, ...changes });
 /** The line under one that has nothing to do with it. */
@@ -28,5 +28,12 @@ describe("toJournalRows", () => {
   });
   it("leaves out the name where the page says it", () => {
     expect(row({}, false)).toMatchObject({ text: "Restarted (exit 137)" });
+  });
+});
+
+describe("journalOf", () => {
+  it("asks for the last day of what is there, and for the last that it had of what is not", () => {
+    expect(journalOf({ id: "a", ended: null })).toEqual({ filter: { instance: "a" }, note: "the last 24 hours" });
+    expect(journalOf({ id: "a", ended: { at: "2026-11-20T02:03:11.000Z", reason: "gone" } })).toEqual({ filter: { instance: "a", to: "2026-11-20T02:03:11.000Z" }, note: "its last 24 hours" });
   });
 });

@@ -1,6 +1,7 @@
 import type { EventRow } from "@/components/rollouts/event-list";
 import { formatDay, formatDuration, toMs } from "@/components/ui/format";
 import type { ShapeKind } from "@/components/ui/status-shape";
+import type { InstanceDetail } from "@/lib/contract/fleet";
 import type { JournalItem } from "@/lib/contract/journal";
 
 const SHAPES: Record<string, ShapeKind> = {
@@ -19,6 +20,11 @@ type Repeated = { item: JournalItem; times: number; since: string };
 export function toJournalRows(items: readonly JournalItem[], { names }: { names: boolean }): EventRow[] {
   const today = items[0]?.at.slice(0, 10);
   return foldRepeats(items).map(({ item, times, since }, at) => toRow(item, { names, times, since, key: `${item.at} ${item.source} ${at}`, day: item.at.slice(0, 10) === today ? null : formatDay(item.at) }));
+}
+
+/** What the journal of an instance is asked for: the last day, of one that is not there any more the last day that it was. */
+export function journalOf({ id, ended }: Pick<InstanceDetail, "id" | "ended">): { filter: { instance: string; to?: string }; note: string } {
+  return ended === null ? { filter: { instance: id }, note: "the last 24 hours" } : { filter: { instance: id, to: ended.at }, note: "its last 24 hours" };
 }
 
 /** @param items newest first */

@@ -31,7 +31,7 @@ export const keys = {
   releases: (service: string | null) => ["releases", service] as const,
   /** Refetched when somebody asks: what a person decides on does not change while it is read. */
   adoption: (scope: { environment: string | null; service: string | null }) => ["adoption", scope] as const,
-  journal: (filter: { service?: string | null; environment?: string | null; instance?: string | null }) => ["journal", filter] as const,
+  journal: (filter: { service?: string | null; environment?: string | null; instance?: string | null; to?: string | null }) => ["journal", filter] as const,
   agents: ["agents"] as const,
   checkpoint: ["ledger", "checkpoint"] as const,
   environments: ["settings", "environments"] as const,

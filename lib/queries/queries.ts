@@ -50,8 +50,8 @@ export const instancesQuery = (filter: { service?: string | null; environment?: 
 export const instanceQuery = (id: string) =>
   queryOptions({ queryKey: keys.instance(id), queryFn: ({ signal }) => getJson<InstanceDetail>(`instances/${id}`, {}, signal) });
 
-/** What happened in the last day, newest first. A quiet place says nothing by itself, so it is asked now and then. */
-export const journalQuery = (filter: { service?: string | null; environment?: string | null; instance?: string | null }) =>
+/** What happened in the last day, or in the day before `to`, newest first. A quiet place says nothing by itself, so it is asked now and then. */
+export const journalQuery = (filter: { service?: string | null; environment?: string | null; instance?: string | null; to?: string | null }) =>
   infiniteQueryOptions({
     queryKey: keys.journal(filter),
     queryFn: ({ signal, pageParam }) => getJson<Page<JournalItem>>("journal", { ...filter, limit: 100, cursor: pageParam }, signal),

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { Journal } from "@/app/(dashboard)/journal";
+import { journalOf } from "@/app/(dashboard)/to-journal";
 import { QueryState } from "@/app/(dashboard)/query-state";
 import { NO_EVIDENCE } from "@/app/(dashboard)/words";
 import { toFindingRow } from "@/app/(dashboard)/drift/to-drift";
@@ -109,7 +110,7 @@ function Instance({ instance }: { instance: InstanceDetail }) {
       ) : null}
       <InstanceLane {...toInstanceLane(instance, now)} />
       <div className="two-columns">
-        <Journal filter={{ instance: instance.id }} note="the last 24 hours" names={false} />
+        <Journal {...journalOf(instance)} names={false} />
         <section aria-label="Digests">
           <SectionHead title="Digests" note="all names of these bytes" />
           <Table label="Digests" dense>
