@@ -11,7 +11,7 @@ import type { Db } from "@/server/db";
 import { readLedgerNames, repositoriesOf, type LedgerNames } from "@/server/inventory/mapping-rules";
 import { waiverSql } from "@/server/policies/waiver-sql";
 import { adoptedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
-import { digestOfImage, type KnownEnvironment } from "./read-references";
+import { digestOfImage, readReleases as readApprovals, type KnownEnvironment } from "./read-references";
 
 type Row = {
   id: bigint; service_id: string | null; environment_id: string; partition: string; component: string; image_id: bigint; desired_kind: "none" | "nothing" | "release"; desired_release_id: string | null; unexpected: boolean;
@@ -27,7 +27,7 @@ const SAMPLES = 3;
 
 /**
  * Each set of facts that is seen of a service in the chosen environments, with its story: the worst first, at most so many.
- * A fixed number of queries, whatever the size of the fleet.
+ * Where else what runs may run is told of all environments that are named. A fixed number of queries, whatever the size of the fleet.
  */
 export async function diagnoseCombinations(
   db: Db,
@@ -53,6 +53,8 @@ export async function diagnoseCombinations(
   const images = new Map((await db.$queryRaw<ImageRow[]>`SELECT id, digests, reference FROM images WHERE id = ANY(${imageIds}::bigint[])`).map((row) => [row.id, row]));
   const artifactsOf = await readAliases(db, imageIds);
   const releases = await readReleases(db, { artifactIds: [...new Set([...artifactsOf.values()].flat())], environmentIds: [...new Set(rows.map((row) => row.environment_id))] });
+  const approvals = await readApprovals(db, rows.map((row) => row.running_release_id));
+  const permanent = new Set(environments.filter(({ kind }) => kind === "permanent").map(({ name }) => name));
   const desired = await readDesired(db, rows.flatMap((row) => row.desired_release_id ?? []));
   const places = await readPlaces(db, serviceIds);
   const rollouts = serviceIds.length === 0 ? [] : await db.$queryRaw<{ environment_id: string; partition: string; number: bigint }[]>`
@@ -83,7 +85,7 @@ export async function diagnoseCombinations(
     };
     const running = named.find(({ id }) => id === row.running_release_id);
     const facts = { service, environment: environment.name, runningVersion: running?.version ?? null, assignedVersion: wanted?.version ?? place?.version ?? null, runningService: running && running.service !== service ? running.service : null };
-    const approvedFor = environments.filter(({ id, requiredApprovals }) => releases.some((release) => release.id === row.running_release_id && release.environment_id === id && (release.adopted || release.approvals >= requiredApprovals))).map(({ name }) => name);
+    const approvedFor = (approvals.get(row.running_release_id ?? "")?.approvedFor ?? []).filter((name) => permanent.has(name));
     return {
       environment: environment.name, partition: row.partition, component: row.component, instances: row.instances, silent: row.silent,
       well: row.silent === 0 && row.categories.every((category) => !isAmiss(category) || row.waived.includes(category)),

@@ -83,4 +83,16 @@ describe("the doctor", () => {
     const elsewhere = await test.ctxWith([{ role: "viewer", service: "*", environment: "production", expiresAt: null }]);
     expect((await ask("payments", undefined, elsewhere)).cases).toEqual([]);
   });
+
+  it("says where else what is not approved here may run, of what the reader may see", async () => {
+    const next = makeImage("registry.test/acme/payments", "next");
+    await registerVersion(test, { service: "payments", version: "1.1.0", image: next });
+    await test.db.$executeRaw`UPDATE environments SET required_approvals = 1 WHERE name IN ('staging', 'production')`;
+    const { instance } = container("payments-2");
+    await agent.report({ images: [pulled(next)], instances: [instance] });
+    const said = async (as = ctx): Promise<string | undefined> => (await ask("payments", "staging", as)).cases.flatMap(({ verdicts }) => verdicts).find(({ kind }) => kind === "unapproved")?.sentence;
+    expect(await said()).toBe("Not approved for staging. In the ledger as 1.1.0, approved for dev only.");
+    const here = await test.ctxWith([{ role: "viewer", service: "*", environment: "staging", expiresAt: null }]);
+    expect(await said(here)).toBe("Not approved for staging. In the ledger as 1.1.0, approved nowhere.");
+  });
 });
