@@ -32,21 +32,17 @@ const SAMPLES = 3;
 export async function diagnoseCombinations(
   db: Db,
   { service, environments, chosen, most }: { service: string; environments: readonly KnownEnvironment[]; chosen: readonly KnownEnvironment[]; most: number },
-): Promise<{ cases: DoctorCase[]; more: number; seenIn: string[] }> {
-  const all = await db.$queryRaw<Row[]>`
+): Promise<DoctorCase[]> {
+  const rows = await db.$queryRaw<Row[]>`
     SELECT c.id, c.service_id::text, c.environment_id::text, c.partition::text, c.component::text, c.image_id, c.desired_kind, c.desired_release_id::text, c.unexpected, c.settings_digest, c.declared_matches, c.categories, c.running_release_id::text,
       n.instances, n.silent, ARRAY(SELECT k FROM unnest(c.categories) k WHERE ${waiverSql("c", "k")} IS NOT NULL) AS waived
     FROM combinations c JOIN LATERAL (
       SELECT sum(k.instances)::int AS instances, coalesce(sum(k.instances) FILTER (WHERE s.freshness = 'silent'), 0)::int AS silent
       FROM combination_counts k JOIN agent_scopes s ON s.id = k.agent_scope_id WHERE k.combination_id = c.id) n ON n.instances > 0
-    WHERE c.service_name = ${service} AND c.environment_id = ANY(${environments.map(({ id }) => id)}::uuid[])
-    ORDER BY array_position(${[...DRIFT_CATEGORIES]}::text[], c.categories[1]), n.instances DESC, c.id LIMIT 2000`;
-  const nameOf = new Map(environments.map((environment) => [environment.id, environment]));
-  const chosenIds = new Set(chosen.map(({ id }) => id));
-  const here = all.filter((row) => chosenIds.has(row.environment_id));
-  const rows = here.slice(0, most);
-  const seenIn = environments.filter(({ id }) => all.some((row) => row.environment_id === id)).map(({ name }) => name);
-  if (rows.length === 0) return { cases: [], more: 0, seenIn };
+    WHERE c.service_name = ${service} AND c.environment_id = ANY(${chosen.map(({ id }) => id)}::uuid[])
+    ORDER BY array_position(${[...DRIFT_CATEGORIES]}::text[], c.categories[1]), n.instances DESC, c.id LIMIT ${most}`;
+  if (rows.length === 0) return [];
+  const nameOf = new Map(chosen.map((environment) => [environment.id, environment]));
   const imageIds = [...new Set(rows.map((row) => row.image_id))];
   const serviceIds = [...new Set(rows.flatMap((row) => row.service_id ?? []))];
   const samples = await readSamples(db, rows.map(({ id }) => id));
@@ -61,7 +57,7 @@ export async function diagnoseCombinations(
     SELECT environment_id::text, partition::text, number FROM rollouts WHERE service_id = ANY(${serviceIds}::uuid[]) AND status IN ('planned', 'running', 'paused')`;
   const names = await readLedgerNames(db);
 
-  const cases = rows.map((row): DoctorCase => {
+  return rows.map((row): DoctorCase => {
     const environment = nameOf.get(row.environment_id);
     if (!environment) throw new Error("a combination outside its environments");
     const isHere = (place: { environment_id: string; partition: string }): boolean => place.environment_id === row.environment_id && place.partition === row.partition;
@@ -101,7 +97,6 @@ export async function diagnoseCombinations(
       })),
     };
   });
-  return { cases, more: here.length - rows.length, seenIn };
 }
 
 function describeCalm(kind: DriftCategory): string {

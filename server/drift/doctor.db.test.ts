@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { doctorDto, type DoctorDto } from "@/lib/contract/doctor";
+import { grantWaiverRequest } from "@/lib/contract/policies";
 import { promoteRequest } from "@/lib/contract/rollouts";
 import type { Ctx } from "@/server/context";
 import { watchSilence } from "@/server/jobs/watch-silence";
+import { grantWaiver } from "@/server/policies/grant-waiver";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
@@ -82,6 +84,49 @@ describe("the doctor", () => {
     expect(doctor.reasons.join(" ")).not.toContain("Similar");
     const elsewhere = await test.ctxWith([{ role: "viewer", service: "*", environment: "production", expiresAt: null }]);
     expect((await ask("payments", undefined, elsewhere)).cases).toEqual([]);
+  });
+
+  describe("counts all, and shows the worst", () => {
+    const fleet = makeImage("registry.test/acme/fleet", "1");
+    const newer = makeImage("registry.test/acme/fleet", "2");
+    const copies = Array.from({ length: 52 }, (_, at) => container(`fleet-${at}`, { labels: { "plumbline.service": "fleet" }, settingsDigest: `sha256:${at.toString(16).padStart(64, "0")}` }));
+    const run = (which: typeof image, count: number) => host.report({ images: [pulled(which)], targets: copies.map(({ target }) => target), instances: copies.slice(0, count).map(({ instance }) => instance) });
+    let host: TestAgent;
+    beforeAll(async () => {
+      host = await enrolTestAgent(test, { environments: ["dev"], name: "fleet-host" });
+      await registerVersion(test, { service: "fleet", version: "1.0.0", image: fleet });
+      await registerVersion(test, { service: "fleet", version: "2.0.0", image: newer });
+      await run(fleet, 52);
+      await promoteRelease({ ctx, input: promoteRequest.parse({ service: "fleet", environment: "dev", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
+      await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
+    });
+
+    it("where all is well with more sets of facts than it shows", async () => {
+      const doctor = await ask("fleet");
+      expect(doctor).toMatchObject({ well: true, more: 2, summary: "All is well: 52 instances of fleet run what is assigned." });
+      expect(doctor.cases).toHaveLength(50);
+    });
+
+    it("where more deviate than it shows", async () => {
+      await run(newer, 51);
+      expect(await ask("fleet")).toMatchObject({ well: false, more: 2, summary: "51 of 52 instances of fleet are not as decided." });
+    });
+
+    it("what is waived, and what a rollout explains, as that", async () => {
+      await grantWaiver({ ctx, input: grantWaiverRequest.parse({ service: "fleet", environment: "dev", category: "ahead", reason: "a trial", expiresAt: new Date(Date.now() + 3_600_000).toISOString() }) });
+      expect(await ask("fleet", "dev")).toMatchObject({ well: true, summary: "All is well: 1 of 52 instances of fleet in dev runs what is assigned; 51 differ and are waived." });
+      await promoteRelease({ ctx, input: promoteRequest.parse({ service: "fleet", environment: "dev", partition: "default", version: "2.0.0", strategy: "all-at-once" }) });
+      expect(await ask("fleet", "dev")).toMatchObject({ well: true, summary: "All is well: 51 of 52 instances of fleet in dev run what is assigned; 1 is explained by a rollout that is under way." });
+    });
+
+    it("previews only where they are named", async () => {
+      await test.db.$executeRaw`UPDATE environments SET kind = 'preview' WHERE name = 'dev'`;
+      const doctor = await ask("fleet");
+      expect(doctor).toMatchObject({ well: false, cases: [], more: 0 });
+      expect(doctor.reasons[0]).toBe("Instances of fleet are seen in previews only (dev): ask for one of them.");
+      expect((await ask("fleet", "dev")).cases).toHaveLength(50);
+      await test.db.$executeRaw`UPDATE environments SET kind = 'permanent' WHERE name = 'dev'`;
+    });
   });
 
   it("says where else what is not approved here may run, of what the reader may see", async () => {

@@ -3,7 +3,7 @@ import { visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import type { KnownEnvironment } from "./read-references";
 
-type Asked = { service: string; adopted: boolean; environment: string | null; environments: readonly KnownEnvironment[]; seenIn: readonly string[] };
+type Asked = { service: string; adopted: boolean; environment: string | null; environments: readonly KnownEnvironment[] };
 type HoldingRow = { target: string; agent: string; service: string | null; environment: string; because: string };
 
 const MOST_HOLDING = 5;
@@ -12,7 +12,7 @@ const MOST_LOOKED_AT = 500;
 const MOST_NAMES = 20_000;
 
 /** Why nothing of a service is seen, of what the actor may see: names that are close, containers that hold the name, agents that are silent or not there. */
-export async function readNothingSeen(ctx: Ctx, { service, adopted, environment, environments, seenIn }: Asked): Promise<string[]> {
+export async function readNothingSeen(ctx: Ctx, { service, adopted, environment, environments }: Asked): Promise<string[]> {
   const { db } = ctx;
   const all = await db.$queryRaw<{ name: string }[]>`SELECT name::text FROM environments WHERE retired_at IS NULL`;
   const names = await db.$queryRaw<{ name: string }[]>`
@@ -22,6 +22,10 @@ export async function readNothingSeen(ctx: Ctx, { service, adopted, environment,
   const [agents] = await db.$queryRaw<{ live: number; silent: string[] | null }[]>`
     SELECT (count(*) FILTER (WHERE a.state <> 'silent'))::int AS live, (array_agg(a.name ORDER BY a.name) FILTER (WHERE a.state = 'silent'))[1:1000] AS silent
     FROM agents a WHERE a.retired_at IS NULL AND EXISTS (SELECT FROM pool_environments pe WHERE pe.pool_id = a.pool_id AND pe.environment_id = ANY(${environmentIds}::uuid[]))`;
+  const elsewhere = await db.$queryRaw<{ name: string }[]>`
+    SELECT e.name::text FROM environments e WHERE e.id = ANY(${environments.filter(({ name }) => name !== environment).map(({ id }) => id)}::uuid[])
+      AND EXISTS (SELECT FROM combinations c JOIN combination_counts k ON k.combination_id = c.id WHERE c.service_name = ${service} AND c.environment_id = e.id AND k.instances > 0)
+    ORDER BY e.kind = 'preview', e.ordinal`;
   const facts: NothingSeen = {
     service,
     environment,
@@ -29,7 +33,7 @@ export async function readNothingSeen(ctx: Ctx, { service, adopted, environment,
     environmentKnown: environment !== null && all.some(({ name }) => name === environment),
     similarServices: findSimilar(service, visible.map(({ name }) => name)),
     similarEnvironments: environment === null ? [] : findSimilar(environment, environments.map(({ name }) => name)),
-    elsewhere: seenIn.filter((name) => name !== environment),
+    elsewhere: elsewhere.map(({ name }) => name),
     agents: { live: agents?.live ?? 0, silent: agents?.silent ?? [] },
     holding: await readHolding(ctx, service),
   };

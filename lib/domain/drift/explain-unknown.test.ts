@@ -39,6 +39,8 @@ describe("explainNothingSeen", () => {
     ["a wrong name", { service: "paymets", adopted: false, similarServices: ["payments"] }, ["No service paymets is in the ledger, and nothing that runs is called that. Similar: payments."]],
     ["a wrong environment", { environment: "prod", environmentKnown: false, similarEnvironments: ["production"] }, ["There is no environment prod. Similar: production."]],
     ["another environment", { elsewhere: ["staging"] }, ["Instances of payments are seen in staging, not in production."]],
+    ["many other environments", { elsewhere: ["staging", "a", "b", "c", "d", "e", "f"] }, ["Instances of payments are seen in staging, a, b, c, d, and 2 more, not in production."]],
+    ["previews", { environment: null, environmentKnown: false, elsewhere: ["pr-1"] }, ["Instances of payments are seen in previews only (pr-1): ask for one of them."]],
     ["no agent", { agents: { live: 0, silent: [] } }, ["No agent reports environment production: enrol one into a pool that may."]],
     ["no agent anywhere", { environment: null, environmentKnown: false, agents: { live: 0, silent: [] } }, ["No agent reports."]],
     ["a silent agent", { agents: { live: 0, silent: ["eu-1"] } }, ["The agent eu-1 is silent: what runs there is unknown."]],

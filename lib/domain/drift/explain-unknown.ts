@@ -1,5 +1,7 @@
 /** How many names are offered. */
 const MOST_SIMILAR = 5;
+/** How many environments are named: previews are many. */
+const MOST_ELSEWHERE = 5;
 
 /** How many letters have to be changed, added, left out or swapped with their neighbour to get from one name to the other. */
 export function distanceBetween(a: string, b: string): number {
@@ -42,7 +44,7 @@ export interface NothingSeen {
   environmentKnown: boolean;
   similarServices: readonly string[];
   similarEnvironments: readonly string[];
-  /** Other environments where instances of it are seen. */
+  /** Other environments where instances of it are seen; previews, when none was asked for. */
   elsewhere: readonly string[];
   /** Agents of pools that may report the environment (of all, when none was asked for). */
   agents: { live: number; silent: readonly string[] };
@@ -60,7 +62,10 @@ export function explainNothingSeen(facts: NothingSeen): string[] {
   if (!facts.adopted && facts.elsewhere.length === 0) {
     reasons.push(`No service ${facts.service} is in the ledger, and nothing that runs is called that.${facts.similarServices.length > 0 ? ` Similar: ${facts.similarServices.join(", ")}.` : ""}`);
   }
-  if (facts.elsewhere.length > 0) reasons.push(`Instances of ${facts.service} are seen in ${facts.elsewhere.join(", ")}, not${where}.`);
+  if (facts.elsewhere.length > 0) {
+    const names = `${facts.elsewhere.slice(0, MOST_ELSEWHERE).join(", ")}${facts.elsewhere.length > MOST_ELSEWHERE ? `, and ${facts.elsewhere.length - MOST_ELSEWHERE} more` : ""}`;
+    reasons.push(facts.environment === null ? `Instances of ${facts.service} are seen in previews only (${names}): ask for one of them.` : `Instances of ${facts.service} are seen in ${names}, not${where}.`);
+  }
   for (const { target, agent, service, environment, because } of facts.holding) {
     reasons.push(`${target} on ${agent} has the name in ${because}, but counts as ${service ?? "no service"} in ${environment}.`);
   }
