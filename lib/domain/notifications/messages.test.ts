@@ -189,6 +189,7 @@ describe("a notice of findings", () => {
   it("says what deviates where, and that it is over", () => {
     expect(describeNotice(opened)).toBe("Unknown bytes run as payments in production (3 instances)");
     expect(describeNotice(resolved)).toBe("In order again: unknown bytes run as payments in production");
+    expect(describeNotice({ ...resolved, reason: "What is left is covered by a waiver." })).toBe("Told no more: unknown bytes run as payments in production");
     expect(describeNotice({ ...opened, finding: { ...finding, kind: "behind", instances: 1, title: "payments is behind in production" } })).toBe("payments is behind in production (1 instance)");
     expect(listNoticeFacts(opened)).toEqual([["Kind", "unknown-artifact"], ["Instances", "3, 2 findings"], ["Service", "payments"], ["Environment", "production"], ["Since", "2026-11-20 02:00:00 UTC"], ["At", "2026-11-20 02:03:04 UTC"]]);
     expect(listNoticeFacts({ ...resolved, reason: "Waived." })).toContainEqual(["Why", "Waived."]);

@@ -60,8 +60,9 @@ export function describePlace(rollout: NonNullable<Notice["rollout"]>): string {
 }
 
 /** One line that says what happened where. */
-export function describeNotice({ event, rollout, wave, finding }: Notice): string {
-  if (finding) return event === "finding-resolved" ? `In order again: ${lowerFirst(finding.title)}` : `${finding.title} (${finding.instances === 1 ? "1 instance" : `${finding.instances} instances`})`;
+export function describeNotice({ event, rollout, wave, reason, finding }: Notice): string {
+  // A reason says that something of it may be left.
+  if (finding) return event === "finding-resolved" ? `${reason === null ? "In order again" : "Told no more"}: ${lowerFirst(finding.title)}` : `${finding.title} (${finding.instances === 1 ? "1 instance" : `${finding.instances} instances`})`;
   if (event === "test" || isFindingNotice(event) || !rollout) return "A test from Plumbline: this channel works";
   const version = rollout.to?.version ?? rollout.from?.version ?? "nothing";
   const subject = `${describePlace(rollout)}: ${KIND_WORDS[rollout.kind]} ${version}`;
