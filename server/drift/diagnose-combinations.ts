@@ -9,6 +9,7 @@ import { mapFacts } from "@/lib/domain/fleet/map-facts";
 import { externalSql } from "@/server/authority/authority-sql";
 import type { Db } from "@/server/db";
 import { readLedgerNames, repositoriesOf, type LedgerNames } from "@/server/inventory/mapping-rules";
+import { poolEnvironmentsSql } from "@/server/inventory/pool-environments-sql";
 import { waiverSql } from "@/server/policies/waiver-sql";
 import { adoptedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
 import { digestOfImage, readReleases as readApprovals, type KnownEnvironment } from "./read-references";
@@ -125,7 +126,7 @@ function explainSample(names: LedgerNames, { row, sample, image, service, enviro
 function readSamples(db: Db, combinationIds: readonly bigint[]): Promise<SampleRow[]> {
   return db.$queryRaw<SampleRow[]>`
     SELECT c.id AS combination_id, i.key AS instance, i.component AS container, t.key AS target, t.namespace, t.labels, jsonb_array_length(t.components) AS containers, a.name AS agent, coalesce(i.region, a.region) AS region, p.name::text AS pool,
-      ARRAY(SELECT e.name::text FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id ORDER BY e.ordinal) AS environments, i.mutated
+      jsonb_path_query_array(${poolEnvironmentsSql("p.id")}, '$[*].name') AS environments, i.mutated
     FROM unnest(${combinationIds}::bigint[]) c(id)
     JOIN LATERAL (SELECT x.* FROM instances x WHERE x.combination_id = c.id ORDER BY x.id LIMIT ${SAMPLES}) i ON true
     JOIN targets t ON t.id = i.target_id JOIN agent_scopes s ON s.id = i.agent_scope_id JOIN agents a ON a.id = s.agent_id JOIN pools p ON p.id = a.pool_id

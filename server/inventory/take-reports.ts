@@ -5,6 +5,7 @@ import type { Db, Tx } from "@/server/db";
 import { AppError, notFound } from "@/server/errors";
 import { applyReports } from "./apply-reports";
 import { loadLedgerNames, type ReportableEnvironment } from "./mapping-rules";
+import { poolEnvironmentsSql } from "./pool-environments-sql";
 import { refuseContradictions } from "./refuse-contradictions";
 
 /** A report as it came in; `receivedAt` is when. */
@@ -111,11 +112,7 @@ async function lockScopes(tx: Tx, incoming: readonly Incoming[]): Promise<void> 
 async function readScopes(tx: Tx, incoming: readonly Incoming[]): Promise<Map<number, ScopeRow>> {
   const rows = await tx.$queryRaw<ScopeRow[]>`
     /* prepared: report-scopes */ SELECT n.ord::int, a.desired_version, a.name AS agent, p.name::text AS pool, a.state AS agent_state, n.scope = ANY(p.scopes) AS allowed,
-      -- Previews first: what names no environment counts for the last one, which stays.
-      (SELECT coalesce(jsonb_agg(jsonb_build_object('id', x.id, 'name', x.name) ORDER BY x.kind = 'preview' DESC, x.ordinal), '[]') FROM (
-        SELECT e.id, e.name, e.kind, e.ordinal FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id
-        UNION
-        SELECT e.id, e.name, e.kind, e.ordinal FROM pool_preview_rules pr JOIN environments e ON e.preview_rule_id = pr.rule_id AND e.kind = 'preview' AND e.retired_at IS NULL WHERE pr.pool_id = p.id) x) AS environments,
+      ${poolEnvironmentsSql("p.id")} AS environments,
       s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.closed_at AS boot_closed_at,
       (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND n.whole) AS live_targets,
       (SELECT count(*)::int FROM instances i WHERE i.agent_scope_id = s.id AND n.whole) AS live_instances

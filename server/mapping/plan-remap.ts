@@ -2,6 +2,7 @@ import { COMPOSE_SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, SERVIC
 import { sqlArray, type Db, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, type CombinationRow } from "@/server/drift/combination";
 import { chooseOwn, isLookedInside, mapContainer, repositoriesOf, type ExplainedMapping, type LedgerNames, type MappableFacts, type Mapped, type ReportableEnvironment } from "@/server/inventory/mapping-rules";
+import { poolEnvironmentsSql } from "@/server/inventory/pool-environments-sql";
 
 /** Targets that are mapped alike: the same in all that anybody looks at, and in what they are now. */
 export type TargetGroup = {
@@ -98,6 +99,8 @@ function readGroups(db: Db | Tx, { decided: { uses }, partitionLabels }: LedgerN
         EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered,
         coalesce((SELECT jsonb_agg(DISTINCT jsonb_build_array(i.component, i.image_id)) FROM instances i WHERE i.target_id = t.id), '[]') AS parts
       FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
+      -- What ran in a preview that has ended is history: a report that names it again opens it, and maps it.
+      JOIN environments e ON e.id = t.environment_id AND (e.kind <> 'preview' OR e.retired_at IS NULL)
       WHERE t.gone_at IS NULL AND (${combinationIds}::bigint[] IS NULL OR t.id IN (SELECT i.target_id FROM instances i WHERE i.combination_id = ANY(${combinationIds}::bigint[]))))
     SELECT labels, containers, target, namespace, agent, pool_id, service_name, service_id, environment_id, partition, covered, parts, array_agg(id ORDER BY id) AS ids, min(key) AS sample
     FROM facts GROUP BY labels, containers, target, namespace, agent, pool_id, service_name, service_id, environment_id, partition, covered, parts ORDER BY min(id)`;
@@ -124,8 +127,6 @@ async function readImages(db: Db | Tx, ids: readonly bigint[]): Promise<Map<bigi
 }
 
 async function readPools(db: Db | Tx): Promise<Map<string, Pool>> {
-  const rows = await db.$queryRaw<Pool[]>`
-    SELECT p.id::text, p.name::text, (SELECT coalesce(jsonb_agg(jsonb_build_object('id', e.id, 'name', e.name) ORDER BY e.ordinal), '[]') FROM pool_environments pe JOIN environments e ON e.id = pe.environment_id WHERE pe.pool_id = p.id) AS environments
-    FROM pools p`;
+  const rows = await db.$queryRaw<Pool[]>`SELECT p.id::text, p.name::text, ${poolEnvironmentsSql("p.id")} AS environments FROM pools p`;
   return new Map(rows.map((row) => [row.id, row]));
 }

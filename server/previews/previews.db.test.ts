@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPoolRequest } from "@/lib/contract/access";
 import { enrolRequest, inventoryReport, type InventoryReportInput } from "@/lib/contract/agent";
 import { findingsQuery, matrixDto } from "@/lib/contract/fleet";
+import { putMappingRequest } from "@/lib/contract/mapping";
 import { putPreviewRuleRequest } from "@/lib/contract/previews";
 import { createEnrolment } from "@/server/access/create-enrolment";
 import { createPool } from "@/server/access/create-pool";
@@ -14,7 +15,10 @@ import { enrolAgent } from "@/server/inventory/enrol-agent";
 import { leaveFleet } from "@/server/inventory/leave-fleet";
 import { recordInventory } from "@/server/inventory/record-inventory";
 import { endPreviews } from "@/server/jobs/end-previews";
+import { getMapping } from "@/server/mapping/get-mapping";
+import { putMapping } from "@/server/mapping/put-mapping";
 import { approveRelease } from "@/server/releases/approve-release";
+import { renameService } from "@/server/services/rename-service";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, makeImage, pulled, registerVersion } from "@/server/testing/inventory";
 import { listPreviewRules } from "./list-preview-rules";
@@ -38,6 +42,11 @@ beforeAll(async () => {
 afterAll(() => test.drop());
 
 const putRule = (more: Record<string, unknown>) => putPreviewRule({ ctx: admin, input: putPreviewRuleRequest.parse({ pattern: "pr-*", template: "staging", ttlMinutes: 60, maxEnvironments: 3, pools: ["previews"], ...more }) });
+
+async function putRules(names: string[]): Promise<void> {
+  const { version } = await getMapping({ ctx: admin });
+  await putMapping({ ctx: admin, input: putMappingRequest.parse({ set: { rules: names.map((name) => ({ name, match: { container: "nobody" }, ignore: "a test" })), aliases: {} }, version, reason: "a test" }) });
+}
 
 type Host = { id: string; ctx: Ctx; report: (environments: Record<string, typeof image>, at?: Date) => Promise<void> };
 let hosts = 0;
@@ -124,6 +133,28 @@ describe("a preview", () => {
     expect((await environments()).map(({ name }) => name)).toEqual(["pr-7"]);
     expect(await where(next)).toEqual([{ key: "shop-pr-7", environment: "pr-7" }]);
     expect((await entries(since)).at(-1)).toBe("environment-changed system");
+  });
+
+  it("keeps what runs there through whatever maps the fleet anew, also when it has ended", async () => {
+    const agent = await enrol();
+    const began = new Date();
+    await agent.report({ "pr-7": image, dev: image });
+    const there = [{ key: "shop-dev", environment: "dev" }, { key: "shop-pr-7", environment: "pr-7" }];
+    const changes: [string, () => Promise<unknown>][] = [
+      ["a rule", () => putRules(["anything"])],
+      ["a registration of the repository", () => registerVersion(test, { service: "shop-worker", version: "1.0.0", image: makeImage(image.repository, "worker") })],
+      ["another name", () => renameService({ ctx: admin, service: "shop", input: { to: "store", reason: "a test" } })],
+      ["the name before", () => renameService({ ctx: admin, service: "store", input: { to: "shop", reason: "a test" } })],
+      ["its end", () => endPreviews(test.app, new Date(began.getTime() + 2 * 3_600_000))],
+      ["no rule, when it has ended", () => putRules([])],
+    ];
+    for (const [change, make] of changes) {
+      await make();
+      expect(await where(agent), change).toEqual(there);
+    }
+    expect(await environments()).toEqual([]);
+    await agent.report({ "pr-7": image });
+    expect(await where(agent)).toEqual(there.slice(1));
   });
 });
 
