@@ -6,8 +6,8 @@ import { readRuleSet } from "@/server/mapping/read-rule-set";
 import type { Db, Tx } from "@/server/db";
 
 /** Everything by which facts are mapped, as of one state of the ledger. */
-export type LedgerNames = Omit<MappingRules, "environments"> & {
-  /** The service that a name or alias stands for; null for a name of no service. */
+export type LedgerNames = Omit<MappingRules, "environments" | "serviceOf"> & {
+  /** As `MappingRules` says, with its id. */
   serviceOf: (name: string) => { id: string; name: string } | null;
   /** The labels that declared partitions are told by. */
   partitionLabels: readonly string[];

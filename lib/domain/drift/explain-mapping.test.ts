@@ -6,6 +6,7 @@ import { causesOfMapping, explainMapping, type Belongs, type MappingFacts } from
 const rules: MappingRules = {
   decided: compileRuleSet({ rules: [{ name: "tenants", match: { namespace: "tenants" }, set: { service: "payments", environment: "production", partition: "eu", component: "worker" } }], aliases: {} }),
   environments: ["staging", "production"],
+  serviceOf: () => null,
   ownersOf: (repository) => (repository === "registry.test/acme/pay" ? [{ service: "payments", component: "main" }] : []),
   componentsOf: (service) => (service === "payments" ? ["main", "worker"] : []),
   partitionsOf: (service) => (service === "payments" ? [{ name: "eu", selector: { region: "eu-*" } }] : []),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mapFacts, type ContainerFacts, type MappedFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
-import { compileRuleSet, EMPTY_RULE_SET } from "@/lib/domain/fleet/mapping-rules";
+import { compileRuleSet, EMPTY_RULE_SET, type MappingRule } from "@/lib/domain/fleet/mapping-rules";
 import type { PartitionRule } from "@/lib/domain/fleet/partitions";
 import { nameFromRepository, normalizeRepository } from "@/lib/domain/fleet/repository";
 
@@ -19,6 +19,7 @@ const PARTITIONS: PartitionRule[] = [
 const rules: MappingRules = {
   decided: compileRuleSet(EMPTY_RULE_SET),
   environments: ["production"],
+  serviceOf: () => null,
   ownersOf: (repository) => OWNERS[repository] ?? [],
   componentsOf: (service) => COMPONENTS[service] ?? [],
   partitionsOf: (service, environment) =>
@@ -98,6 +99,24 @@ describe("mapFacts: service", () => {
     ],
   ])("%s", (_, changes, expected) => {
     expect(mapFacts(facts(changes), rules)).toMatchObject(expected);
+  });
+});
+
+describe("mapFacts: a service by another name", () => {
+  // The rules make pay of payments-api, and pay is a name that payments had before.
+  const NAMES: Record<string, string> = { payments: "payments", pay: "payments" };
+  const renamed = (rule?: MappingRule): MappingRules => ({ ...rules, decided: compileRuleSet({ rules: rule ? [rule] : [], aliases: { "payments-api": "pay" } }), serviceOf: (name) => (NAMES[name] ? { name: NAMES[name] } : null) });
+  const toPay: MappingRule = { name: "teams", match: { target: "web" }, set: { service: "pay" } };
+
+  it.each<[string, Partial<ContainerFacts>, MappingRule | undefined, Pick<MappedFacts, "service" | "source" | "component">]>([
+    ["its label, alone", { labels: { "plumbline.service": "pay" } }, undefined, { service: "payments", source: "label", component: "main" }],
+    ["an inherited label, image of the service", { labels: { "plumbline.service": "pay" }, containersInTarget: 2, repositories: ["registry.example/pay/worker"] }, undefined, { service: "payments", source: "label", component: "worker" }],
+    ["an inherited label, by an alias of the rules", { labels: { "app.kubernetes.io/name": "payments-api" }, containersInTarget: 2, repositories: [PAYMENTS] }, undefined, { service: "payments", source: "kubernetes-name", component: "main" }],
+    ["a rule that looks at the target, image of the service", { containersInTarget: 2, repositories: [PAYMENTS] }, toPay, { service: "payments", source: "rule", component: "main" }],
+    ["a rule that looks at the target, a component of the service", { container: "worker", containersInTarget: 2, repositories: ["evil/miner"] }, toPay, { service: "payments", source: "rule", component: "worker" }],
+    ["a rule that looks at the target, somebody else's image: something is registered of the service", { containersInTarget: 2, repositories: ["fluent/fluentd"] }, toPay, { service: "fluentd", source: "repository-name", component: "main" }],
+  ])("%s", (_, changes, rule, expected) => {
+    expect(mapFacts(facts(changes), renamed(rule))).toMatchObject(expected);
   });
 });
 

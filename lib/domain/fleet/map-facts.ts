@@ -32,6 +32,8 @@ export interface MappingRules {
   decided: CompiledRuleSet;
   /** The environments (names or patterns) that the agent's pool may report. */
   environments: readonly string[];
+  /** The service that a name or alias stands for, by the name that it has now; null for a name of no service. */
+  serviceOf: (name: string) => { name: string } | null;
   /** The services, and their components, that a repository is registered for, by `normalizeRepository`. */
   ownersOf: (repository: string) => readonly { service: string; component: string }[];
   /** The component names of a service; empty when the ledger does not know it. */
@@ -87,6 +89,12 @@ interface Question {
   rules: MappingRules;
 }
 
+/** The name under which the ledger knows what a name means; itself where nobody knows it. */
+function knownName(name: string, { decided, serviceOf }: MappingRules): string {
+  const meant = decided.aliasOf(name);
+  return serviceOf(meant)?.name ?? meant;
+}
+
 type Service = { service: string | null; source: MappingSource | null; ignored: MappedFacts["ignored"]; rule: string | null };
 
 function mapService({ facts, found, matching, owners, rules }: Question): Service {
@@ -99,7 +107,7 @@ function mapService({ facts, found, matching, owners, rules }: Question): Servic
   for (const rule of matching) {
     if (rule.ignore !== null) return { service: null, source: null, ignored: { rule: rule.name, reason: rule.ignore }, rule: rule.name };
     const service = rule.valueOf("service", found);
-    if (service !== null && (rule.looksInside || claims(service) || isUnregistered(service))) return { service, source: "rule", ignored: null, rule: rule.name };
+    if (service !== null && (rule.looksInside || claims(knownName(service, rules)) || isUnregistered(knownName(service, rules)))) return { service, source: "rule", ignored: null, rule: rule.name };
   }
   const is = (service: string, source: MappingSource): Service => ({ service, source, ignored: null, rule: null });
   const annotated = sanitizeName(facts.labels[`${SERVICE_LABEL}/${facts.container}`]);
@@ -111,7 +119,7 @@ function mapService({ facts, found, matching, owners, rules }: Question): Servic
   ];
   for (const [label, source] of labels) {
     const service = sanitizeName(facts.labels[label]);
-    if (service && claims(rules.decided.aliasOf(service))) return is(service, source);
+    if (service && claims(knownName(service, rules))) return is(service, source);
   }
   const owner = owners[0];
   if (owner) return is(owner.service, "registered-repository");
@@ -190,7 +198,7 @@ export function mapFacts(facts: ContainerFacts, rules: MappingRules): MappedFact
     rules,
   };
   const { service: named, source, ignored, rule } = mapService(question);
-  const service = named === null ? null : rules.decided.aliasOf(named);
+  const service = named === null ? null : knownName(named, rules);
   const environment = mapEnvironment(question);
   const partition = mapPartition(question, service, environment.value);
   const component = mapComponent(question, service);

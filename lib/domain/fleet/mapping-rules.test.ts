@@ -10,6 +10,7 @@ const COMPONENTS: Record<string, string[]> = { payments: ["main"], shop: ["web",
 const ledger = (set: Partial<MappingRuleSet>, environments: readonly string[] = ["production"]): MappingRules => ({
   decided: compileRuleSet({ ...EMPTY_RULE_SET, ...set }),
   environments,
+  serviceOf: () => null,
   ownersOf: (repository) => OWNERS[repository] ?? [],
   componentsOf: (service) => COMPONENTS[service] ?? [],
   partitionsOf: () => [{ name: "eu", selector: { region: "eu-*" } }],
