@@ -104,7 +104,7 @@ export function mapContainer(names: LedgerNames, environments: readonly Reportab
   if (mapped.ignored !== null) {
     return { serviceName: null, serviceId: null, environmentId: environment.id, partition: DEFAULT_PARTITION, component: DEFAULT_COMPONENT, ignoredBy: mapped.ignored.rule, source: null, because };
   }
-  const { decided } = facts;
+  const decided = followDecided(names, facts.decided);
   const byImage = mapped.source === null || mapped.source === "registered-repository" || mapped.source === "repository-name";
   if (decided?.serviceName && byImage && facts.containersInTarget <= 1 && mapped.service !== decided.serviceName) {
     const components = names.componentsOf(decided.serviceName);
@@ -116,6 +116,12 @@ export function mapContainer(names: LedgerNames, environments: readonly Reportab
   }
   const service = mapped.service === null ? null : names.serviceOf(mapped.service);
   return { serviceName: service?.name ?? mapped.service, serviceId: service?.id ?? null, environmentId: environment.id, partition: mapped.partition, component: mapped.component, ignoredBy: null, source: mapped.source, because };
+}
+
+/** A service may have got another name since it was decided, or be part of another. */
+function followDecided(names: LedgerNames, decided: DecidedService | null): DecidedService | null {
+  const service = decided?.serviceName ? names.serviceOf(decided.serviceName) : null;
+  return decided && service ? { ...decided, serviceName: service.name, serviceId: service.id } : decided;
 }
 
 /** Containers of one target with where each belongs, as if it were the only one. */

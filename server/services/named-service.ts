@@ -17,14 +17,14 @@ export const NAMES_TIMEOUT_MS = 120_000;
 
 /**
  * Locks these names and the services that they mean, in the order of every decision, and the mapping.
- * @returns the service of each name, null for a name of none
+ * @returns the service of each name, null for a name of none and for what was merged into another
  */
 export async function lockNames(tx: Tx, names: readonly string[]): Promise<(NamedService | null)[]> {
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(k.id) FROM (SELECT DISTINCT hashtextextended('plumbline.service:' || name, 0) AS id FROM unnest(${[...names]}::text[]) n(name) ORDER BY 1) k`;
   const ids: (string | null)[] = [];
   for (const name of names) ids.push(await findServiceId(tx, name));
-  const rows = await tx.$queryRaw<NamedService[]>`SELECT id::text, name::text FROM services WHERE id = ANY(${ids.flatMap((id) => id ?? [])}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+  const rows = await tx.$queryRaw<NamedService[]>`SELECT id::text, name::text FROM services WHERE id = ANY(${ids.flatMap((id) => id ?? [])}::uuid[]) AND merged_into IS NULL ORDER BY id FOR NO KEY UPDATE`;
   await lockMapping(tx);
   return ids.map((id) => rows.find((row) => row.id === id) ?? null);
 }

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findingsQuery } from "@/lib/contract/fleet";
 import { promoteRequest } from "@/lib/contract/rollouts";
+import { placeFreezeRequest } from "@/lib/contract/freezes";
+import { pinRequest } from "@/lib/contract/partitions";
 import { serviceNamesDto } from "@/lib/contract/services";
 import type { Ctx } from "@/server/context";
 import { buildDesired } from "@/server/desired/build-desired";
@@ -10,6 +12,10 @@ import { listFindings } from "@/server/drift/list-findings";
 import { listServices } from "@/server/drift/list-services";
 import { readDoctor } from "@/server/drift/read-doctor";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { pinPartition } from "@/server/policies/pin-partition";
+import { placeFreeze } from "@/server/policies/place-freeze";
+import { placeHold } from "@/server/policies/place-hold";
+import { unpinPartition } from "@/server/policies/unpin-partition";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
@@ -118,5 +124,70 @@ describe("one service of two", () => {
     for (const [from, into] of [["mail", "mailer"], ["mailer", "mail"], ["mail", "mail"]] as const) {
       await expect(mergeService({ ctx, service: from, input: { into, reason } })).rejects.toMatchObject({ kind: "conflict", message: `${from} and ${into} are one service already.` });
     }
+  });
+
+  it("takes what was decided for the other and carries no label, whatever runs there", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "unlabelled" });
+    const bytes = image("post");
+    const runs = (running: ReturnType<typeof makeImage>) => {
+      const { target, instance } = container("post-1");
+      return agent.report({ images: [pulled(running)], targets: [target], instances: [instance] });
+    };
+    await registerVersion(test, { service: "post", version: "1.0.0", image: bytes });
+    await registerVersion(test, { service: "postal", version: "1.0.0", image: bytes });
+    await runs(bytes);
+    await promote("post");
+    await promote("postal");
+    await endRollouts();
+    await runs(image("post-strange"));
+    expect(await servicesOf(agent)).toEqual({ "post-1": "post post post unknown-artifact" });
+    await mergeService({ ctx, service: "post", input: { into: "postal", reason } });
+    expect(await servicesOf(agent)).toEqual({ "post-1": "postal postal postal unknown-artifact" });
+  });
+
+  it("is not made where a hold, a pin or a freeze of the one would be lost", async () => {
+    for (const service of ["fax", "telefax"]) {
+      await registerVersion(test, { service, version: "1.0.0", image: image("fax") });
+      await promote(service);
+    }
+    await endRollouts();
+    const place = { environment: "dev", partition: "default" };
+    const merge = () => mergeService({ ctx, service: "fax", input: { into: "telefax", reason } });
+    const hold = (service: string) => placeHold({ ctx, input: { ...place, service, reason } });
+    const pin = (service: string, expiresAt: Date) => pinPartition({ ctx, input: pinRequest.parse({ ...place, service, reason, expiresAt: expiresAt.toISOString() }) });
+    const freeze = (service: string, endsAt: Date) => placeFreeze({ ctx, input: placeFreezeRequest.parse({ environment: "dev", service, name: "holidays", endsAt: endsAt.toISOString(), reason }) });
+    const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000);
+    await hold("fax");
+    await pin("fax", inHours(2));
+    await freeze("fax", inHours(2));
+    const sentences = ["Promotions of fax are held in dev: hold telefax there too, or lift the hold first.", "fax is pinned in dev: pin telefax there for as long, or unpin it first.", "fax is frozen in dev (holidays): freeze telefax there for as long, or lift the freeze first."];
+    await expect(merge()).rejects.toMatchObject({ kind: "conflict", extras: { type: "policies-conflict", reasons: expect.arrayContaining(sentences.map((sentence) => ({ reason: "policies-conflict", sentence }))) } });
+    await hold("telefax");
+    const shorter = await pin("telefax", inHours(1));
+    await freeze("telefax", inHours(3));
+    await expect(merge()).rejects.toMatchObject({ message: sentences[1] });
+    await unpinPartition({ ctx, input: { pin: shorter.id, reason } });
+    await pin("telefax", inHours(2));
+    await merge();
+    const standing = await test.db.$queryRaw<{ service: string; what: string }[]>`
+      SELECT s.name::text AS service, k.what FROM (
+        SELECT service_id, 'hold' AS what FROM holds WHERE lifted_at IS NULL UNION ALL SELECT service_id, 'pin' FROM pins WHERE ended_at IS NULL UNION ALL SELECT service_id, 'freeze' FROM freezes WHERE lifted_at IS NULL) k
+      JOIN services s ON s.id = k.service_id ORDER BY 1, 2`;
+    expect(standing).toEqual(["freeze", "hold", "pin"].map((what) => ({ service: "telefax", what })));
+  });
+
+  it("is one with what was merged into it before", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "chained" });
+    for (const service of ["sms", "text", "chat"]) await registerVersion(test, { service, version: "1.0.0", image: image(service) });
+    await promote("chat");
+    await endRollouts();
+    await mergeService({ ctx, service: "sms", input: { into: "text", reason } });
+    await mergeService({ ctx, service: "text", input: { into: "chat", reason } });
+    await run(agent, { "sms-1": { service: "sms", image: image("sms") }, "text-1": { service: "text", image: image("text") } });
+    const { target, instance } = container("sms-2");
+    await agent.report({ images: [pulled(image("sms"))], targets: [target], instances: [instance] });
+    const said = await servicesOf(agent);
+    for (const key of ["sms-1", "sms-2", "text-1"]) expect(said[key], key).toMatch(/^chat chat chat (ahead|behind|unexpected)$/);
+    expect(await getService({ ctx, input: { service: "sms" } })).toMatchObject({ name: "chat" });
   });
 });
