@@ -13,6 +13,7 @@ type TargetRow = {
   service_name: string | null; service_id: string | null; environment_id: string; partition: string;
 };
 type ObservedRow = { target_id: bigint; kind: FindingCategory; image_id: bigint; count: number; samples: string[]; since: Date };
+type LeftRow = Pick<TargetRow, "service_name" | "service_id" | "environment_id"> & { target_id: bigint };
 type OpenRow = { id: string; target_id: bigint; kind: FindingCategory; image_id: bigint | null; count: number; sample_keys: string[]; since: Date };
 
 /**
@@ -40,6 +41,7 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
       -- What others bring where they decide becomes a rollout first, or a finding a little later (follow-deployers.ts).
       AND NOT (k.kind = ANY(${[...BROUGHT_CATEGORIES]}::text[]) AND NOT c.categories && ${[...REFUSED_CATEGORIES]}::text[] AND i.first_seen_at > ${new Date(now.getTime() - APPEARANCE_GRACE_MS)}::timestamptz AND ${externalSql("c.service_id", "c.environment_id", "c.partition")})
     GROUP BY i.target_id, k.kind, c.image_id`;
+  const left = await followTargets(tx, ids);
   const open = await tx.$queryRaw<OpenRow[]>`
     SELECT id::text, target_id, kind, image_id, count, sample_keys, since FROM findings
     WHERE target_id = ANY(${ids}::bigint[]) AND resolved_at IS NULL AND kind = ANY(${[...FINDING_CATEGORIES]}::text[])`;
@@ -50,7 +52,7 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
   const kept = open.map((row): TargetFinding & OpenFinding => ({ id: row.id, target: row.target_id.toString(), category: row.kind, image: row.image_id?.toString() ?? null, count: row.count, sampleKeys: row.sample_keys, since: row.since.getTime() }));
   const { isFolded, moved } = await foldFlapping(tx, ids, { seen, open: kept, now });
   const changes = diffFindings(kept, seen.filter((finding) => !isFolded(finding)), now.getTime());
-  if (changes.open.length + changes.update.length + changes.resolve.length + moved.size === 0) return;
+  if (changes.open.length + changes.update.length + changes.resolve.length + moved.size + left.length === 0) return;
   if (changes.open.length > 0) {
     await tx.$executeRaw`
       INSERT INTO findings (kind, service_name, service_id, environment_id, partition, target_id, image_id, count, sample_keys, since, opened_at)
@@ -75,11 +77,21 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
     await tx.$executeRaw`
       UPDATE findings SET resolved_at = ${now}, resolved_reason = 'no longer observed' WHERE id = ANY(${changes.resolve.map(({ id }) => id)}::uuid[]) AND resolved_at IS NULL`;
   }
-  const touched = new Set([...moved, ...[...changes.open, ...changes.update].map((finding) => finding.target)]);
+  const touched = new Set([...moved, ...left.map((row) => row.target_id.toString()), ...[...changes.open, ...changes.update].map((finding) => finding.target)]);
   const resolved = new Set(changes.resolve.map(({ id }) => id));
   for (const row of open) if (resolved.has(row.id)) touched.add(row.target_id.toString());
-  const places = new Map(targets.filter((row) => touched.has(row.id.toString())).map((row) => [`${row.service_name} ${row.environment_id}`, row]));
+  const places = new Map([...left, ...targets.filter((row) => touched.has(row.id.toString()))].map((row) => [`${row.service_name} ${row.environment_id}`, row]));
   await recordChanges(tx, [...places.values()].map((row) => ({ topic: "findings", serviceId: row.service_id, serviceName: row.service_name, environmentId: row.environment_id })));
+}
+
+/** What is open at a target is where the target is now. @returns the places that such findings left */
+async function followTargets(tx: Tx, ids: readonly bigint[]): Promise<LeftRow[]> {
+  return tx.$queryRaw<LeftRow[]>`
+    UPDATE findings f SET service_name = t.service_name, service_id = t.service_id, environment_id = t.environment_id, partition = t.partition
+    FROM findings was JOIN targets t ON t.id = was.target_id
+    WHERE f.id = was.id AND was.target_id = ANY(${ids}::bigint[]) AND was.resolved_at IS NULL
+      AND (was.service_name, was.service_id, was.environment_id, was.partition) IS DISTINCT FROM (t.service_name::text, t.service_id, t.environment_id, t.partition::text)
+    RETURNING was.target_id, was.service_name, was.service_id::text, was.environment_id::text`;
 }
 
 function observeMissing(row: TargetRow, now: Date): TargetFinding[] {

@@ -27,8 +27,6 @@ export async function moveTargets(tx: Tx, { service, environment }: Site, moves:
     SELECT DISTINCT c.id FROM combinations c JOIN instances i ON i.combination_id = c.id JOIN targets t ON t.id = i.target_id
     WHERE c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND t.service_id IS DISTINCT FROM c.service_id`;
   if (guests.length > 0) await remapCombinations(tx, guests.map(({ id }) => id), { now });
-  await tx.$executeRaw`
-    UPDATE findings f SET partition = t.partition FROM targets t WHERE f.target_id = t.id AND f.resolved_at IS NULL AND t.id = ANY(${ids}::bigint[])`;
   await refreshTargetFindings(tx, ids, { now });
 }
 

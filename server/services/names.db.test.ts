@@ -143,6 +143,8 @@ describe("one service of two", () => {
     expect(await servicesOf(agent)).toEqual({ "post-1": "post post post unknown-artifact" });
     await mergeService({ ctx, service: "post", input: { into: "postal", reason } });
     expect(await servicesOf(agent)).toEqual({ "post-1": "postal postal postal unknown-artifact" });
+    expect((await listFindings({ ctx, input: findingsQuery.parse({ service: "postal" }) })).groups.map(({ kind, service }) => [kind, service])).toEqual([["unknown-artifact", "postal"]]);
+    expect(await test.db.$queryRaw`SELECT count(*)::int AS left FROM findings f JOIN targets t ON t.id = f.target_id WHERE f.resolved_at IS NULL AND f.service_id IS DISTINCT FROM t.service_id`).toEqual([{ left: 0 }]);
   });
 
   it("is not made where a hold, a pin or a freeze of the one would be lost", async () => {
