@@ -26,7 +26,14 @@ it("previews, and exits 3 when it may not be done", async () => {
   expect(process.exitCode).toBe(3);
 });
 
-it.each(["eu", "eu=", "=region:eu", "eu=region", "eu=region:"])("refuses %j with what to write", async (text) => {
+it("declares a name alone for what mapping rules put there", async () => {
+  cli.answers = [{ ...standing, partitions: [{ ...standing.partitions[0], name: "edge", selector: {} }] }];
+  await cli.run("partition", "set", "payments", "production", "edge");
+  expect(putPartitionsRequest.parse(cli.asked.at(-1)?.body).partitions).toEqual([{ name: "edge", selector: {} }]);
+  expect(cli.printed).toContain("by mapping rules");
+});
+
+it.each(["eu=", "=region:eu", "eu=region", "eu=region:"])("refuses %j with what to write", async (text) => {
   await expect(cli.run("partition", "preview", "payments", "production", text)).rejects.toThrow("NAME=LABEL:GLOB");
   expect(cli.asked).toEqual([]);
 });

@@ -36,7 +36,7 @@ function registerPartitions(program: Command): void {
       .description(description)
       .argument("<service>")
       .argument("<environment>")
-      .argument("[partitions...]", "NAME=LABEL:GLOB, more labels after commas, such as eu=region:eu-* gold=tenant:acme,tier:gold; none leaves default alone")
+      .argument("[partitions...]", "NAME=LABEL:GLOB, more labels after commas, such as eu=region:eu-* gold=tenant:acme,tier:gold; NAME alone for what mapping rules put there; none leaves default alone")
       .option("--file <file>", "JSON instead, as partition list --json prints it; - for standard input");
     if (name === "set") leaf.option("--reason <text>", "why; goes beside the ledger entry").option("--revision <token>", "refuse when others are declared by now than preview or list showed");
     leaf.action(async (service: string, environment: string, written: string[], _options: unknown, command: Command) => {
@@ -56,11 +56,11 @@ function registerPartitions(program: Command): void {
   }
 }
 
-/** `eu=region:eu-*,tier:gold` as a partition. @throws CliError */
+/** `eu=region:eu-*,tier:gold`, or a name alone, as a partition. @throws CliError */
 function readPartition(text: string): PutPartitionsRequest["partitions"][number] {
-  const [, name = "", labels = ""] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-  const pairs = labels.split(",").map((pair) => /^([^:]+):(.+)$/.exec(pair.trim()));
-  if (name === "" || pairs.some((pair) => pair === null)) throw new CliError(`A partition is written NAME=LABEL:GLOB, such as eu=region:eu-*, not "${text}".`);
+  const [, name = "", labels = ""] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? [];
+  const pairs = (labels === "" ? [] : labels.split(",")).map((pair) => /^([^:]+):(.+)$/.exec(pair.trim()));
+  if (name === "" || pairs.some((pair) => pair === null)) throw new CliError(`A partition is written NAME=LABEL:GLOB, such as eu=region:eu-*, or NAME for what mapping rules put there, not "${text}".`);
   return { name: name.trim(), selector: Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1] ?? "", pair[2] ?? ""]] : []))) };
 }
 
@@ -77,8 +77,13 @@ function readFile(file: string): PutPartitionsRequest["partitions"] {
 }
 
 function renderPartitions({ partitions, revision }: PartitionsDto): string[] {
-  const rows = partitions.map((one) => [one.name, one.name === "default" ? "the rest" : formatSelector(one.selector), `${one.targets}`, `${one.instances}`, one.assigned?.version ?? "nothing", notesOf(one)]);
+  const rows = partitions.map((one) => [one.name, describeSelector(one), `${one.targets}`, `${one.instances}`, one.assigned?.version ?? "nothing", notesOf(one)]);
   return [...table([["PARTITION", "SELECTOR", "TARGETS", "INSTANCES", "ASSIGNED", ""], ...rows]), `Revision ${revision}`];
+}
+
+function describeSelector({ name, selector }: Pick<PartitionsDto["partitions"][number], "name" | "selector">): string {
+  if (name === "default") return "the rest";
+  return formatSelector(selector) || "by mapping rules";
 }
 
 function notesOf({ pin, held, rollout }: PartitionsDto["partitions"][number]): string {
@@ -87,7 +92,7 @@ function notesOf({ pin, held, rollout }: PartitionsDto["partitions"][number]): s
 
 function renderPreview(preview: PartitionsPreview): string[] {
   const rows = preview.partitions.map((one) => [
-    one.name, one.name === "default" ? "the rest" : formatSelector(one.selector), `${one.targets}`, one.assigned ?? "nothing",
+    one.name, describeSelector(one), `${one.targets}`, one.assigned ?? "nothing",
     [...(one.isNew ? ["new"] : []), ...(one.inherits ? [`takes over what ${one.inherits} has`] : []), ...one.from.map(({ partition, targets }) => `${targets} from ${partition}`)].join("; "),
   ]);
   return [

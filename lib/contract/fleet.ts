@@ -216,7 +216,7 @@ export const serviceDto = z.strictObject({
     z.strictObject({
       environment: environmentDto,
       partition: z.string(),
-      /** Which targets it takes; empty for `default`. */
+      /** Which targets it takes; empty for `default`, and where only mapping rules put some. */
       selector: z.record(z.string(), z.string()),
       pin: pinRef.nullable(),
       assigned: releaseRef.nullable(),

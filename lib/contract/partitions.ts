@@ -8,10 +8,9 @@ import { pinRef, reasonDto, releaseRef } from "./rollouts";
 const MOST_LABELS = 16;
 
 const label = z.string().min(1).max(253);
-/** Every label must match; `*` in a value stands for any characters. */
+/** Every label must match; `*` in a value stands for any characters. Empty: it takes what mapping rules put there. */
 const selector = z
   .record(label, z.string().min(1).max(253))
-  .refine((labels) => Object.keys(labels).length > 0, "must name at least one label: what nothing matches is the partition default")
   .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `must name at most ${MOST_LABELS} labels`);
 
 /** In order: the first that matches a target takes it. `default`, which takes the rest, is implied. */

@@ -1,4 +1,4 @@
-import { mapFacts, type ContainerFacts, type MappedFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
+import { mapFacts, mapRuledPartition, type ContainerFacts, type MappedFacts, type MappingRules } from "@/lib/domain/fleet/map-facts";
 import { compileRuleSet, type MappingRuleSet } from "@/lib/domain/fleet/mapping-rules";
 import { DEFAULT_COMPONENT, DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { normalizeRepository } from "@/lib/domain/fleet/repository";
@@ -109,9 +109,10 @@ export function mapContainer(names: LedgerNames, environments: readonly Reportab
   if (decided?.serviceName && byImage && facts.containersInTarget <= 1 && mapped.service !== decided.serviceName) {
     const components = names.componentsOf(decided.serviceName);
     const decision = { by: "decision" as const, rule: null };
+    const ruled = mapRuledPartition(facts, names.decided);
     return {
-      serviceName: decided.serviceName, serviceId: decided.serviceId, partition: decided.partition, environmentId: environment.id, component: (components.length === 1 ? components[0] : undefined) ?? DEFAULT_COMPONENT,
-      ignoredBy: null, source: mapped.source, because: { ...because, service: decision, partition: decision, component: decision },
+      serviceName: decided.serviceName, serviceId: decided.serviceId, partition: ruled?.value ?? decided.partition, environmentId: environment.id, component: (components.length === 1 ? components[0] : undefined) ?? DEFAULT_COMPONENT,
+      ignoredBy: null, source: mapped.source, because: { ...because, service: decision, partition: ruled?.because ?? decision, component: decision },
     };
   }
   const service = mapped.service === null ? null : names.serviceOf(mapped.service);

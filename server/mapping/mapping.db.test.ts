@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InventoryReportInput } from "@/lib/contract/agent";
 import { findingsDto, findingsQuery, matrixDto } from "@/lib/contract/fleet";
 import { mappingDto, mappingPreview, putMappingRequest, type MappingPreview, type PutMappingRequest } from "@/lib/contract/mapping";
+import { putPartitionsRequest } from "@/lib/contract/partitions";
 import { promoteRequest } from "@/lib/contract/rollouts";
 import type { MappingRule } from "@/lib/domain/fleet/mapping-rules";
 import { parseEntry } from "@/lib/domain/ledger/entry";
@@ -9,6 +10,8 @@ import type { Ctx } from "@/server/context";
 import { getMatrix } from "@/server/drift/get-matrix";
 import { listFindings } from "@/server/drift/list-findings";
 import { MOST_UNREGISTERED } from "@/server/inventory/bound-names";
+import { putPartitions } from "@/server/partitions/put-partitions";
+import { settlePartitions } from "@/server/partitions/settle-partitions";
 import { promoteRelease } from "@/server/rollouts/promote-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { container, enrolTestAgent, makeImage, pulled, registerVersion, type TestAgent } from "@/server/testing/inventory";
@@ -222,6 +225,38 @@ describe("what was decided already", () => {
     await promoteRelease({ ctx, input: promoteRequest.parse({ service: "invoices", environment: "staging", partition: "default", version: "2.0.0", strategy: "all-at-once" }) });
     expect((await desired()).find(({ key }) => key === "orders-2")).toMatchObject({ generation: 2n });
     await test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
+  });
+});
+
+describe("partitions that rules name", () => {
+  const declare = (service: string, ...names: string[]) => putPartitions({ ctx, input: putPartitionsRequest.parse({ service, environment: "staging", partitions: names.map((name) => ({ name, selector: {} })) }) });
+  const end = () => test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
+
+  it("take what was decided for a service, whatever runs there, or nothing", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["staging"], name: "bare" });
+    const [first, second] = [container("bare-1"), container("bare-2")];
+    await registerVersion(test, { service: "bare", version: "1.0.0", image: image("bare") });
+    await agent.report({ images: [pulled(image("bare"))], targets: [first.target, second.target], instances: [first.instance, second.instance] });
+    await promoteRelease({ ctx, input: promoteRequest.parse({ service: "bare", environment: "staging", partition: "default", version: "1.0.0", strategy: "all-at-once" }) });
+    await end();
+    await declare("bare", "edge");
+    await agent.report({ images: [pulled(image("bare-strange"))], instances: [first.instance], removed: [second.instance.key] });
+    expect(await placesOf(agent)).toEqual(["bare-1-1: bare/staging/default/main"]);
+    await put([set("edge", { agent: "bare" }, { partition: "edge" })]);
+    expect(await placesOf(agent)).toEqual(["bare-1-1: bare/staging/edge/main"]);
+    expect(await test.db.$queryRaw`SELECT DISTINCT service_name::text, partition::text FROM targets WHERE key LIKE 'bare-%'`).toEqual([{ service_name: "bare", partition: "edge" }]);
+  });
+
+  it("part the copies of one target, and stay apart when partitions are settled", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["staging"], name: "parting" });
+    await registerVersion(test, { service: "cells", version: "1.0.0", image: image("cells") });
+    await declare("cells", "canary");
+    await put([set("canary", { container: "canary", target: "shop/cells" }, { partition: "canary" })]);
+    await agent.report({ images: [pulled(image("cells"))], ...pod("shop/cells", { app: 0, canary: 0 }, { labels: { "plumbline.service": "cells" } }) });
+    const apart = ["shop/cells/app: cells/staging/default/main", "shop/cells/canary: cells/staging/canary/main"];
+    expect(await placesOf(agent)).toEqual(apart);
+    await settlePartitions(test.app);
+    expect(await placesOf(agent)).toEqual(apart);
   });
 });
 

@@ -1,4 +1,4 @@
-import { COMPOSE_SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, SERVICE_LABEL, type ContainerOrigin } from "@/lib/domain/fleet/map-facts";
+import { COMPOSE_SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, mapRuledPartition, SERVICE_LABEL, type ContainerOrigin } from "@/lib/domain/fleet/map-facts";
 import { sqlArray, type Db, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, type CombinationRow } from "@/server/drift/combination";
 import { chooseOwn, isLookedInside, mapContainer, repositoriesOf, type ExplainedMapping, type LedgerNames, type MappableFacts, type Mapped, type ReportableEnvironment } from "@/server/inventory/mapping-rules";
@@ -36,26 +36,13 @@ type ImageRow = { id: bigint; digests: { repository: string | null }[]; referenc
  * set of facts once, and of the facts only what the rules look at: the cost grows with how much the fleet differs.
  */
 export async function planRemap(db: Db | Tx, names: LedgerNames, combinationIds: readonly bigint[] | null = null): Promise<RemapPlan> {
-  const groups = await readGroups(db, names, combinationIds);
+  const groups = await readGroups(db, names, { combinationIds });
   const held = await readHeld(db, groups, combinationIds);
   const combinations = await readCombinations(db, [...new Set(held.map((row) => row.combination_id))]);
   const images = await readImages(db, [...new Set([...groups.flatMap(({ parts }) => parts.map(([, image]) => BigInt(image))), ...[...combinations.values()].map((row) => row.image_id)])]);
   const pools = await readPools(db);
 
-  const describe = (group: TargetGroup, container: string, imageId: bigint | null): MappableFacts => {
-    const image = imageId === null ? undefined : images.get(imageId);
-    const origin: ContainerOrigin = { image: image?.reference ?? null, target: group.target, namespace: group.namespace, agent: group.agent, pool: pools.get(group.pool_id)?.name ?? "" };
-    return {
-      container,
-      labels: group.labels,
-      containersInTarget: group.containers,
-      repositories: image ? repositoriesOf(image) : [],
-      origin,
-      decided: group.covered ? { serviceName: group.service_name, serviceId: group.service_id, partition: group.partition } : null,
-    };
-  };
-  const map = (group: TargetGroup, facts: MappableFacts): ExplainedMapping => mapContainer(names, pools.get(group.pool_id)?.environments ?? [], facts);
-
+  const { describe, map, mapOwn } = makeMapper(names, images, pools);
   return {
     pieces: held.flatMap((row): Piece[] => {
       const group = groups[row.no];
@@ -64,15 +51,35 @@ export async function planRemap(db: Db | Tx, names: LedgerNames, combinationIds:
       const facts = describe(group, row.container, from.image_id);
       return [{ group, container: row.container, from, instances: row.instances, to: keepBounded(from, map(group, facts)), facts }];
     }),
-    targets: groups.map((group) => {
-      const own = group.parts.map(([container, image]) => {
-        const mapped = map(group, { ...describe(group, container, BigInt(image)), containersInTarget: 1 });
-        return { container, looksInside: isLookedInside(names, mapped), mapped };
-      });
-      return { group, to: chooseOwn(own) ?? mapEmpty(group, map(group, { ...describe(group, "", null), containersInTarget: 1 })) };
-    }),
+    targets: groups.map((group) => ({ group, to: mapOwn(group) ?? mapEmpty(group, map(group, describe(group, "", null)), mapRuledPartition(describe(group, "", null), names.decided)?.value ?? null) })),
     environments: new Map([...pools.values()].flatMap(({ environments }) => environments.map(({ id, name }) => [id, name]))),
   };
+}
+
+/** How the containers of targets are described and mapped by these names. */
+export function makeMapper(names: LedgerNames, images: ReadonlyMap<bigint, ImageRow>, pools: ReadonlyMap<string, Pool>) {
+  const describe = (group: TargetGroup, container: string, imageId: bigint | null): MappableFacts => {
+    const image = imageId === null ? undefined : images.get(imageId);
+    const origin: ContainerOrigin = { image: image?.reference ?? null, target: group.target, namespace: group.namespace, agent: group.agent, pool: pools.get(group.pool_id)?.name ?? "" };
+    return {
+      container,
+      labels: group.labels,
+      // A container without an image stands for the target itself.
+      containersInTarget: imageId === null ? 1 : group.containers,
+      repositories: image ? repositoriesOf(image) : [],
+      origin,
+      decided: group.covered ? { serviceName: group.service_name, serviceId: group.service_id, partition: group.partition } : null,
+    };
+  };
+  const map = (group: TargetGroup, facts: MappableFacts): ExplainedMapping => mapContainer(names, pools.get(group.pool_id)?.environments ?? [], facts);
+  /** Whose the target itself is, with the facts of the container that says so; null where nothing runs. */
+  const mapOwn = (group: TargetGroup): (ExplainedMapping & { facts: MappableFacts }) | null =>
+    chooseOwn(group.parts.map(([container, image]) => {
+      const facts = { ...describe(group, container, BigInt(image)), containersInTarget: 1 };
+      const mapped = { ...map(group, facts), facts };
+      return { container, looksInside: isLookedInside(names, mapped), mapped };
+    }));
+  return { describe, map, mapOwn };
 }
 
 /** What was one name too many of its agent stays nobody's: only a rule, or a registered service, says otherwise. */
@@ -83,12 +90,20 @@ function keepBounded(from: CombinationRow, to: ExplainedMapping): ExplainedMappi
 }
 
 /** A target of which nothing runs stays what it was unless a rule or a label says otherwise. */
-function mapEmpty(group: TargetGroup, mapped: ExplainedMapping): Mapped {
+function mapEmpty(group: TargetGroup, mapped: ExplainedMapping, ruled: string | null): Mapped {
   const says = mapped.ignoredBy !== null || (mapped.source !== null && mapped.source !== "registered-repository" && mapped.source !== "repository-name");
-  return says ? mapped : { ...mapped, serviceName: group.service_name, serviceId: group.service_id, environmentId: group.environment_id, partition: group.partition };
+  return says ? mapped : { ...mapped, serviceName: group.service_name, serviceId: group.service_id, environmentId: group.environment_id, partition: group.service_name === null ? group.partition : (ruled ?? group.partition) };
 }
 
-function readGroups(db: Db | Tx, { decided: { uses }, partitionLabels }: LedgerNames, combinationIds: readonly bigint[] | null): Promise<TargetGroup[]> {
+/**
+ * The targets that are there, by what is looked at of them: those with a copy in the combinations, or all; or those of a service
+ * in an environment, with the ones that are gone.
+ */
+export function readGroups(
+  db: Db | Tx,
+  { decided: { uses }, partitionLabels }: LedgerNames,
+  { combinationIds = null, serviceId = null, environmentId = null }: { combinationIds?: readonly bigint[] | null; serviceId?: string | null; environmentId?: string | null },
+): Promise<TargetGroup[]> {
   const labels = [SERVICE_LABEL, ENVIRONMENT_LABEL, KUBERNETES_NAME_LABEL, COMPOSE_SERVICE_LABEL, ...partitionLabels, ...uses.labels];
   return db.$queryRaw<TargetGroup[]>`
     WITH facts AS MATERIALIZED (
@@ -101,7 +116,9 @@ function readGroups(db: Db | Tx, { decided: { uses }, partitionLabels }: LedgerN
       FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
       -- What ran in a preview that has ended is history: a report that names it again opens it, and maps it.
       JOIN environments e ON e.id = t.environment_id AND (e.kind <> 'preview' OR e.retired_at IS NULL)
-      WHERE t.gone_at IS NULL AND (${combinationIds}::bigint[] IS NULL OR t.id IN (SELECT i.target_id FROM instances i WHERE i.combination_id = ANY(${combinationIds}::bigint[]))))
+      WHERE (t.gone_at IS NULL OR ${serviceId}::uuid IS NOT NULL)
+        AND (${serviceId}::uuid IS NULL OR (t.service_id = ${serviceId}::uuid AND t.environment_id = ${environmentId}::uuid))
+        AND (${combinationIds}::bigint[] IS NULL OR t.id IN (SELECT i.target_id FROM instances i WHERE i.combination_id = ANY(${combinationIds}::bigint[]))))
     SELECT labels, containers, target, namespace, agent, pool_id, service_name, service_id, environment_id, partition, covered, parts, array_agg(id ORDER BY id) AS ids, min(key) AS sample
     FROM facts GROUP BY labels, containers, target, namespace, agent, pool_id, service_name, service_id, environment_id, partition, covered, parts ORDER BY min(id)`;
 }
@@ -121,12 +138,14 @@ async function readCombinations(db: Db | Tx, ids: readonly bigint[]): Promise<Ma
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-async function readImages(db: Db | Tx, ids: readonly bigint[]): Promise<Map<bigint, ImageRow>> {
+/** Images with all that they are known by. */
+export async function readImages(db: Db | Tx, ids: readonly bigint[]): Promise<Map<bigint, ImageRow>> {
   const rows = await db.$queryRaw<ImageRow[]>`SELECT id, digests, reference FROM images WHERE id = ANY(${sqlArray(ids)}::bigint[])`;
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-async function readPools(db: Db | Tx): Promise<Map<string, Pool>> {
+/** Pools with what their agents may report. */
+export async function readPools(db: Db | Tx): Promise<Map<string, Pool>> {
   const rows = await db.$queryRaw<Pool[]>`SELECT p.id::text, p.name::text, ${poolEnvironmentsSql("p.id")} AS environments FROM pools p`;
   return new Map(rows.map((row) => [row.id, row]));
 }

@@ -4,6 +4,7 @@ import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { lockVerdicts } from "@/server/drift/rejudge";
+import { readLedgerNames } from "@/server/inventory/mapping-rules";
 import { remapCombinations } from "@/server/mapping/remap-combinations";
 import type { Site } from "./read-partitions";
 
@@ -37,6 +38,11 @@ export async function moveInstances(tx: Tx, { service, environment }: Site, ids:
     FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id
     WHERE t.id = ANY(${ids}::bigint[]) AND c.service_id = ${service.id}::uuid AND c.environment_id = ${environment.id}::uuid AND c.partition <> t.partition`;
   if (groups.length === 0) return;
+  // A rule about containers may part the copies of one target.
+  if ((await readLedgerNames(tx)).decided.rules.some(({ looksInside, sets }) => looksInside && sets.has("partition"))) {
+    await remapCombinations(tx, groups.map(({ id }) => id), { now });
+    return;
+  }
   const keys = groups.map((group) => ({ ...keyOfRow(group), partition: group.target_partition }));
   const placed = await placeCombinations(tx, keys);
   const moved = await tx.$queryRaw<Moved[]>`

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { putMappingRequest } from "@/lib/contract/mapping";
 import { pinRequest, putPartitionsRequest, type PutPartitionsRequest } from "@/lib/contract/partitions";
 import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
+import type { MappingRule } from "@/lib/domain/fleet/mapping-rules";
 import { parseEntry } from "@/lib/domain/ledger/entry";
 import { putEnvironment } from "@/server/access/put-environment";
 import type { Ctx } from "@/server/context";
@@ -11,6 +13,8 @@ import { getMatrix } from "@/server/drift/get-matrix";
 import { getService } from "@/server/drift/get-service";
 import { AppError } from "@/server/errors";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { getMapping } from "@/server/mapping/get-mapping";
+import { putMapping } from "@/server/mapping/put-mapping";
 import { pinPartition } from "@/server/policies/pin-partition";
 import { placeHold } from "@/server/policies/place-hold";
 import { previewRollout } from "@/server/rollouts/preview-rollout";
@@ -141,6 +145,23 @@ describe("declaring partitions", () => {
     expect(await written()).toBe(size);
   });
 
+  it("leaves targets where mapping rules put them, whatever the selectors say", async () => {
+    const decide = async (rules: MappingRule[]) => putMapping({ ctx, input: putMappingRequest.parse({ set: { rules, aliases: {} }, version: (await getMapping({ ctx })).version, reason: "a test" }) });
+    const edge = { name: "edge", selector: {} };
+    await put([...byTenant("acme"), edge]);
+    expect(await targetsBy()).toEqual({ acme: "acme", bolt: "default", core: "default", rest: "default" });
+    await decide([{ name: "edge", match: { labels: { tenant: "bolt" } }, set: { partition: "edge" } }]);
+    const there = { acme: "acme", bolt: "edge", core: "default", rest: "default" };
+    expect(await targetsBy()).toEqual(there);
+    await settlePartitions(test.app);
+    expect(await targetsBy()).toEqual(there);
+    expect(await refused(put(byTenant("acme")))).toMatchObject({ kind: "unprocessable", reasons: ["ruled"], message: "Mapping rules put 1 target into edge. Change the rules before it is removed." });
+    expect((await put([...byTenant("acme", "bolt"), edge])).partitions.map(({ name, targets, assigned }) => [name, targets, assigned?.version])).toEqual([["acme", 1, "1.0.0"], ["bolt", 0, "1.0.0"], ["edge", 1, "1.0.0"], ["default", 2, "1.0.0"]]);
+    expect(await targetsBy()).toEqual(there);
+    await decide([]);
+    expect(await targetsBy()).toEqual({ ...there, bolt: "bolt" });
+  });
+
   it("takes the first that matches, says what each takes, and writes nothing for a preview", async () => {
     const size = await written();
     const preview = await previewPartitions({ ctx, input: { service, environment, partitions: [{ name: "big", selector: { tenant: "*c*" } }, ...byTenant("acme", "nobody")] } });
@@ -235,7 +256,6 @@ describe("declaring partitions", () => {
   it.each<[string, unknown, string]>([
     ["default in the list", [{ name: "default", selector: { a: "b" } }], "partitions[0].name"],
     ["a name twice", [1, 2].map(() => ({ name: "eu", selector: { a: "b" } })), "partitions[1].name"],
-    ["an empty selector", [{ name: "eu", selector: {} }], "partitions[0].selector"],
     ["51", Array.from({ length: 51 }, (_, at) => ({ name: `p${at}`, selector: { a: `${at}` } })), "partitions"],
     ["no name", [{ name: "EU", selector: { a: "b" } }], "partitions[0].name"],
   ])("refuses %s", (_, partitions, path) => {

@@ -1,5 +1,6 @@
 import type { StandingPartition, TargetGroup } from "@/lib/domain/fleet/partitions";
-import type { Db, Tx } from "@/server/db";
+import { sqlArray, type Db, type Tx } from "@/server/db";
+import { readRuledPartitions } from "@/server/mapping/read-ruled-partitions";
 import { pinnedSql } from "@/server/policies/pin-sql";
 import type { KnownPlace } from "@/server/rollouts/read-place";
 
@@ -10,7 +11,7 @@ export type PartitionRow = {
   name: string; selector: Record<string, string>; entry_seq: bigint | null; release_id: string | null; version: string | null; updated_at: Date | null;
   rollout_id: string | null; rollout: bigint | null; hold_id: string | null; pin_id: string | null;
 };
-/** Targets, by id, that no selector can tell apart and that are in the same partition. */
+/** Targets, by id, that no selector and no rule can tell apart and that are in the same partition. */
 export type TargetGroupRow = TargetGroup & { ids: bigint[] };
 
 /** The partitions that are declared, in order, `default` last and there even before anything was decided. */
@@ -39,16 +40,17 @@ export function toStanding(row: PartitionRow): StandingPartition {
   };
 }
 
-/** The targets of a service in an environment, grouped by the labels that selectors ask for. */
+/** The targets of a service in an environment, grouped by the labels that selectors ask for and where rules put them. */
 export async function readTargetGroups(db: Db | Tx, { service, environment }: Site, labels: readonly string[]): Promise<TargetGroupRow[]> {
-  const rows = await db.$queryRaw<{ partition: string; labels: Record<string, string>; targets: number; apart: number; ids: bigint[] }[]>`
+  const ruled = [...(await readRuledPartitions(db, { serviceId: service.id, environmentId: environment.id }))];
+  const rows = await db.$queryRaw<TargetGroupRow[]>`
     WITH facts AS MATERIALIZED (
-      SELECT t.id, t.partition::text AS partition, t.gone_at IS NULL AS here, (SELECT coalesce(jsonb_object_agg(l.key, l.value), '{}') FROM jsonb_each(t.labels) l WHERE l.key = ANY(${labels}::text[])) AS labels
-      FROM targets t WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid),
+      SELECT t.id, t.partition::text AS partition, r.name AS ruled, t.gone_at IS NULL AS here, (SELECT coalesce(jsonb_object_agg(l.key, l.value), '{}') FROM jsonb_each(t.labels) l WHERE l.key = ANY(${labels}::text[])) AS labels
+      FROM targets t LEFT JOIN unnest(${sqlArray(ruled.map(([id]) => id))}::bigint[], ${sqlArray(ruled.map(([, name]) => name))}::text[]) r(id, name) ON r.id = t.id WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid),
     assigned AS MATERIALIZED (SELECT partition::text AS partition, release_id FROM assignments WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid)
-    SELECT f.partition, f.labels, (count(*) FILTER (WHERE f.here))::int AS targets,
+    SELECT f.partition, f.labels, f.ruled, (count(*) FILTER (WHERE f.here))::int AS targets,
       (count(*) FILTER (WHERE f.here AND d.target_id IS NOT NULL AND d.release_id IS DISTINCT FROM a.release_id))::int AS apart, array_agg(f.id) AS ids
     FROM facts f LEFT JOIN assigned a ON a.partition = f.partition LEFT JOIN target_desired d ON d.target_id = f.id
-    GROUP BY f.partition, f.labels ORDER BY f.partition, f.labels`;
+    GROUP BY f.partition, f.labels, f.ruled ORDER BY f.partition, f.labels, f.ruled`;
   return rows;
 }

@@ -1,4 +1,5 @@
-import { choosePartition } from "@/lib/domain/fleet/partitions";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
+import { partitionOf } from "@/lib/domain/fleet/partitions";
 import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { moveInstances, moveTargets } from "./move-targets";
@@ -29,8 +30,10 @@ async function settleSite(tx: Tx, site: Site, now: Date): Promise<void> {
   await tx.$queryRaw`SELECT 1 FROM partitions WHERE service_id = ${site.service.id}::uuid AND environment_id = ${site.environment.id}::uuid ORDER BY name FOR SHARE`;
   const rows = await readPartitionRows(tx, site);
   const groups = await readTargetGroups(tx, site, labelsOf(rows));
-  const moves = groups.flatMap(({ ids, labels, partition }) => {
-    const to = choosePartition(labels, rows.filter(({ name }) => name !== "default"));
+  const declared = rows.filter(({ name }) => name !== DEFAULT_PARTITION);
+  const moves = groups.flatMap((group) => {
+    const { ids, partition } = group;
+    const to = partitionOf(group, declared);
     return to === partition ? [] : ids.map((id) => ({ id, from: partition, to }));
   });
   await moveTargets(tx, site, moves, { now });

@@ -162,13 +162,25 @@ function mapComponent({ facts, found, matching, owners, rules }: Question, servi
 
 function mapPartition({ facts: { labels }, found, matching, rules }: Question, service: string | null, environment: string | null): Found<string> {
   if (service === null) return by(DEFAULT_PARTITION, "nothing");
+  const ruled = partitionByRule(matching, found);
+  if (ruled) return ruled;
+  if (environment === null) return by(DEFAULT_PARTITION, "nothing");
+  const partition = choosePartition(labels, rules.partitionsOf(service, environment));
+  return by(partition, partition === DEFAULT_PARTITION ? "nothing" : "selector");
+}
+
+function partitionByRule(matching: readonly CompiledRule[], found: RuleFacts): Found<string> | null {
   for (const rule of matching) {
     const partition = rule.valueOf("partition", found);
     if (partition !== null) return byRule(partition, rule);
   }
-  if (environment === null) return by(DEFAULT_PARTITION, "nothing");
-  const partition = choosePartition(labels, rules.partitionsOf(service, environment));
-  return by(partition, partition === DEFAULT_PARTITION ? "nothing" : "selector");
+  return null;
+}
+
+/** The partition that a rule puts a container in, whosever it is and whatever selectors there are; null where none does. */
+export function mapRuledPartition(facts: ContainerFacts, { rules }: CompiledRuleSet): { value: string; because: MappingReason } | null {
+  const found = toRuleFacts(facts);
+  return partitionByRule(rules.filter((rule) => rule.matches(found)), found);
 }
 
 /** The rules that match, in their order. The first that sets a field decides it. */
@@ -177,7 +189,8 @@ export function listMatching(facts: ContainerFacts, { rules }: CompiledRuleSet):
   return rules.filter((rule) => rule.matches(found));
 }
 
-function toRuleFacts({ container, labels, repositories, origin }: ContainerFacts): RuleFacts {
+/** A container as rules are held against it. */
+export function toRuleFacts({ container, labels, repositories, origin }: ContainerFacts): RuleFacts {
   return { container, labels, repositories: repositories.map(normalizeRepository), ...origin };
 }
 

@@ -57,6 +57,8 @@ export interface CompiledRule {
   ignore: string | null;
   /** Whether it looks at the container itself, not only at the target that it shares with others. */
   looksInside: boolean;
+  /** The fields that it may set. */
+  sets: ReadonlySet<SetField>;
   matches: (facts: RuleFacts) => boolean;
   /** What it makes of a field; null when it does not set it, or what it wants to repeat is not there. */
   valueOf: (field: SetField, facts: RuleFacts) => string | null;
@@ -126,6 +128,7 @@ function compileRule({ name, match, ignore, set }: MappingRule): CompiledRule {
     name,
     ignore: ignore ?? null,
     looksInside: CONTAINER_FIELDS.some((field) => match[field] !== undefined),
+    sets: new Set(SET_FIELDS.filter((field) => set?.[field] !== undefined)),
     matches: (facts) => tests.every((test) => test(facts)),
     valueOf: (field, facts) => {
       const template = set?.[field];

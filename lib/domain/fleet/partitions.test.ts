@@ -8,7 +8,7 @@ const CANARY = rule("canary", { role: "canary" });
 const standing = (name: string, version: string | null, more: Partial<StandingPartition> = {}): StandingPartition => ({
   name, selector: {}, assignment: version === null ? null : { releaseId: `r-${version}`, version }, rollout: null, held: false, pinned: false, ...more,
 });
-const group = (labels: Record<string, string>, targets: number, more: Partial<TargetGroup> = {}): TargetGroup => ({ labels, partition: "default", targets, apart: 0, ...more });
+const group = (labels: Record<string, string>, targets: number, more: Partial<TargetGroup> = {}): TargetGroup => ({ labels, partition: "default", ruled: null, targets, apart: 0, ...more });
 
 describe("choosePartition", () => {
   it.each<[string, Record<string, string>, PartitionRule[], string]>([
@@ -19,6 +19,7 @@ describe("choosePartition", () => {
     ["the first that matches", { region: "eu-west", role: "canary" }, [CANARY, EU], "canary"],
     ["in declared order", { region: "eu-west", role: "canary" }, [EU, CANARY], "eu"],
     ["every label has to match", { region: "eu-west" }, [rule("gold", { region: "eu-*", tier: "gold" })], "default"],
+    ["no selector: only rules put something there", { region: "eu-west" }, [rule("edge", {}), EU], "eu"],
     ["a name of Object.prototype is no label", {}, [rule("odd", { constructor: "*" })], "default"],
   ])("%s", (_, labels, rules, expected) => {
     expect(choosePartition(labels, rules)).toBe(expected);
@@ -59,6 +60,11 @@ describe("planPartitions", () => {
     ["a rollout where nobody moves", [standing("default", "1.0.0", { rollout: 7 })], [EU], [group({ region: "us" }, 1)], []],
     ["what a stopped rollout left apart", [standing("default", "1.0.0")], [EU], [group({ region: "eu-1" }, 2, { apart: 1 })], ["split"]],
     ["a split where nobody moves", [standing("default", "1.0.0")], [EU], [group({ region: "us" }, 2, { apart: 1 })], []],
+    ["one that rules put targets into is removed", [standing("default", "1.0.0"), standing("edge", "1.0.0")], [], [group({}, 2, { partition: "edge", ruled: "edge" })], ["ruled"]],
+    ["one that rules put nothing into is removed", [standing("default", "1.0.0"), standing("edge", "1.0.0")], [], [group({}, 0, { partition: "edge", ruled: "edge" })], []],
+    ["one that rules put targets into, kept without a selector", [standing("default", "1.0.0"), standing("edge", "2.0.0")], [rule("edge", {})], [group({}, 2, { partition: "edge", ruled: "edge" })], []],
+    ["targets that a rule keeps, and a selector matches", [standing("default", "1.0.0"), standing("edge", "2.0.0")], [EU, rule("edge", {})], [group({ region: "eu-1" }, 2, { partition: "edge", ruled: "edge" })], []],
+    ["targets that came to one by a rule before it was declared, and others by its selector", [standing("default", "1.0.0")], [EU], [group({}, 1, { partition: "eu", ruled: "eu" }), group({ region: "eu-1" }, 1)], ["different-releases"]],
     ["a pinned one is removed", [standing("default", "1.0.0"), standing("eu", "1.0.0", { pinned: true })], [], [], ["pinned"]],
     ["a held one is removed", [standing("default", "1.0.0"), standing("eu", "1.0.0", { held: true })], [], [], ["held"]],
   ])("%s", (_, current, declared, groups, reasons) => {
@@ -70,6 +76,12 @@ describe("planPartitions", () => {
   it("names both sides that would come together", () => {
     const { refusals } = planPartitions({ current: [standing("default", "1.0.0"), standing("eu", "2.0.0")], declared: [], groups: [group({}, 1), group({}, 2, { partition: "eu" })] });
     expect(refusals.map(explainPartitionRefusal)).toEqual(["default (1.0.0) and eu (2.0.0) would come together in default. Bring them to one release first, or keep them apart."]);
+  });
+
+  it("leaves targets where a rule puts them, counts them there, and assigns nothing new to them", () => {
+    const plan = planPartitions({ current: [standing("default", "1.0.0")], declared: [EU, rule("edge", {}), rule("cell", {})], groups: [group({ region: "eu-1" }, 2, { partition: "edge", ruled: "edge" }), group({ region: "eu-1" }, 3)] });
+    expect(plan).toMatchObject({ refusals: [], moved: 3, chosen: ["edge", "eu"], notes: ["cell has no selector: it takes what a mapping rule puts there, which is no target now."] });
+    expect(plan.partitions.map(({ name, targets, matches, inherits }) => [name, targets, matches, inherits])).toEqual([["eu", 3, 3, "default"], ["edge", 2, 2, null], ["cell", 0, 0, "default"], ["default", 0, 3, null]]);
   });
 
   it("says who leaves a pin and who comes under one", () => {

@@ -9,12 +9,13 @@ export const MOST_PARTITIONS = 50;
 
 export interface PartitionRule {
   name: string;
-  /** All labels must match; `*` in a value is a wildcard. */
+  /** All labels must match; `*` in a value is a wildcard. Without labels it takes what mapping rules put there, and nothing else. */
   selector: Readonly<Record<string, string>>;
 }
 
 function matchesSelector(labels: Readonly<Record<string, string>>, selector: PartitionRule["selector"]): boolean {
-  return Object.entries(selector).every(([label, pattern]) => {
+  const asked = Object.entries(selector);
+  return asked.length > 0 && asked.every(([label, pattern]) => {
     const value = Object.hasOwn(labels, label) ? labels[label] : undefined;
     return value !== undefined && matchesGlob(pattern, value);
   });
@@ -46,6 +47,8 @@ export interface TargetGroup {
   /** The labels that any selector asks for. */
   labels: Readonly<Record<string, string>>;
   partition: string;
+  /** The partition that a mapping rule puts them in, whatever the selectors are; null where none does. */
+  ruled: string | null;
   /** How many are there now, without those that are gone. */
   targets: number;
   /** Of these, how many should run something else than what is assigned there: what a stopped rollout left. */
@@ -56,6 +59,7 @@ export type PartitionRefusal =
   | { reason: "rollout-active"; partition: string; rollout: number }
   | { reason: "different-releases"; partition: string; sides: readonly { partition: string; version: string | null }[] }
   | { reason: "split"; partition: string; targets: number }
+  | { reason: "ruled"; partition: string; targets: number }
   | { reason: "pinned"; partition: string }
   | { reason: "held"; partition: string };
 
@@ -63,7 +67,7 @@ export interface PlannedPartition extends PartitionRule {
   isNew: boolean;
   /** Targets that it takes. */
   targets: number;
-  /** Targets that its selector matches; more than it takes when partitions before it take some. */
+  /** Targets that its selector matches, or that rules put there; more than it takes when partitions before it take some. */
   matches: number;
   /** Targets that it takes from others. */
   from: readonly { partition: string; targets: number }[];
@@ -96,7 +100,7 @@ type Flow = { from: string; to: string; targets: number; apart: number };
  */
 export function planPartitions({ current, declared, groups }: { current: readonly StandingPartition[]; declared: readonly PartitionRule[]; groups: readonly TargetGroup[] }): PartitionPlan {
   const standing = new Map(current.map((partition) => [partition.name, partition]));
-  const chosen = groups.map(({ labels }) => choosePartition(labels, declared));
+  const chosen = groups.map((group) => partitionOf(group, declared));
   const flows = sumFlows(groups, chosen);
   const moves = flows.filter(({ from, to, targets }) => from !== to && targets > 0);
   const refusals: PartitionRefusal[] = [];
@@ -109,6 +113,8 @@ export function planPartitions({ current, declared, groups }: { current: readonl
     if (rollout !== null) refusals.push({ reason: "rollout-active", partition: name, rollout });
   }
   for (const { name, pinned, held } of removed) {
+    const targets = flows.filter(({ to }) => to === name).reduce((sum, flow) => sum + flow.targets, 0);
+    if (targets > 0) refusals.push({ reason: "ruled", partition: name, targets });
     if (pinned) refusals.push({ reason: "pinned", partition: name });
     if (held) refusals.push({ reason: "held", partition: name });
   }
@@ -124,7 +130,7 @@ export function planPartitions({ current, declared, groups }: { current: readonl
       ...rule,
       isNew: own === undefined,
       targets: flows.filter(({ to }) => to === rule.name).reduce((sum, { targets }) => sum + targets, 0),
-      matches: groups.reduce((sum, { labels, targets }) => sum + (matchesSelector(labels, rule.selector) ? targets : 0), 0),
+      matches: groups.reduce((sum, group) => sum + (belongsTo(group, rule) ? group.targets : 0), 0),
       from: incoming.map(({ from, targets }) => ({ partition: from, targets })).toSorted((a, b) => b.targets - a.targets),
       assignment,
       inherits,
@@ -141,6 +147,16 @@ export function planPartitions({ current, declared, groups }: { current: readonl
     refusals,
     notes: [...partitions.flatMap((partition, at) => noteOverlap(partition, all.slice(0, at), groups)), ...notePins(moves, standing)],
   };
+}
+
+/** Where targets belong: rules go before selectors. */
+export function partitionOf({ labels, ruled }: Pick<TargetGroup, "labels" | "ruled">, declared: readonly PartitionRule[]): string {
+  return ruled ?? choosePartition(labels, declared);
+}
+
+/** Whether a partition would take targets if no other was before it. */
+function belongsTo({ labels, ruled }: TargetGroup, { name, selector }: PartitionRule): boolean {
+  return ruled === null ? name === DEFAULT_PARTITION || matchesSelector(labels, selector) : ruled === name;
 }
 
 function sumFlows(groups: readonly TargetGroup[], chosen: readonly string[]): Flow[] {
@@ -166,10 +182,11 @@ function decideAssignment(
   { own, stays, incoming, standing }: { own: StandingPartition | null; stays: boolean; incoming: readonly Flow[]; standing: ReadonlyMap<string, StandingPartition> },
 ): { assignment: PartitionAssignment | null; inherits: string | null; sides: { partition: string; version: string | null }[] } {
   const largestFirst = incoming.toSorted((a, b) => b.targets - a.targets || (a.from < b.from ? -1 : 1)).map(({ from }) => from);
-  // Who takes nothing yet starts with what its first targets would have run without it.
-  const sources = own === null && largestFirst.length === 0 && name !== DEFAULT_PARTITION ? [DEFAULT_PARTITION] : largestFirst;
+  // Who takes nothing yet starts with what its first targets would have run without it. Targets that a rule put there before it
+  // was declared are there already, and nothing was decided for them.
+  const sources = own === null && !stays && largestFirst.length === 0 && name !== DEFAULT_PARTITION ? [DEFAULT_PARTITION] : largestFirst;
   const assigned = (partition: string): PartitionAssignment | null => standing.get(partition)?.assignment ?? null;
-  const parties = [...(own && (own.assignment || stays) ? [{ partition: name, assignment: own.assignment }] : []), ...sources.map((partition) => ({ partition, assignment: assigned(partition) }))];
+  const parties = [...(own?.assignment || stays ? [{ partition: name, assignment: own?.assignment ?? null }] : []), ...sources.map((partition) => ({ partition, assignment: assigned(partition) }))];
   const distinct = new Set(parties.map(({ assignment }) => (assignment === null ? "undecided" : (assignment.releaseId ?? "nothing"))));
   const sides = distinct.size > 1 ? parties.map(({ partition, assignment }) => ({ partition, version: assignment?.version ?? null })) : [];
   if (own?.assignment) return { assignment: own.assignment, inherits: null, sides };
@@ -185,9 +202,10 @@ function plural(count: number, noun: string): string {
 /** Says when a selector matches nothing, or something that a partition before it takes. */
 function noteOverlap({ name, selector, targets, matches }: PlannedPartition, before: readonly PartitionRule[], groups: readonly TargetGroup[]): string[] {
   if (name === DEFAULT_PARTITION) return [];
+  if (matches === 0 && Object.keys(selector).length === 0) return [`${name} has no selector: it takes what a mapping rule puts there, which is no target now.`];
   if (matches === 0) return [`${name} matches no target that is here now.`];
   if (matches === targets) return [];
-  const taken = groups.filter(({ labels, targets: here }) => here > 0 && matchesSelector(labels, selector) && choosePartition(labels, before) !== DEFAULT_PARTITION);
+  const taken = groups.filter(({ labels, ruled, targets: here }) => here > 0 && ruled === null && matchesSelector(labels, selector) && choosePartition(labels, before) !== DEFAULT_PARTITION);
   const takers = sumBy(taken, ({ labels }) => choosePartition(labels, before), (group) => group.targets);
   return [`${name} matches ${plural(matches, "target")} and takes ${targets}: ${[...takers].map(([taker, count]) => `${taker}, before it, takes ${count}`).join(", ")}.`];
 }
@@ -208,6 +226,8 @@ export function explainPartitionRefusal(refusal: PartitionRefusal): string {
       return `${refusal.sides.map(({ partition, version }) => `${partition} (${version ?? "nothing assigned"})`).join(" and ")} would come together in ${refusal.partition}. Bring them to one release first, or keep them apart.`;
     case "split":
       return `${plural(refusal.targets, "target")} of ${refusal.partition} ${refusal.targets === 1 ? "is" : "are"} not on what is assigned there, since a rollout was stopped. Complete it first: promote, roll back or reconverge ${refusal.partition}.`;
+    case "ruled":
+      return `Mapping rules put ${plural(refusal.targets, "target")} into ${refusal.partition}. Change the rules before it is removed.`;
     case "pinned":
       return `${refusal.partition} is pinned. Unpin it before it is removed.`;
     case "held":

@@ -7,7 +7,7 @@ export function formatSelector(selector: Readonly<Record<string, string>>): stri
 }
 
 /**
- * Partitions as people write them, one a line: `eu region=eu-*, tier=gold`. Empty lines and those that begin with # are left
+ * Partitions as people write them, one a line: `eu region=eu-*, tier=gold`, or a name alone for what mapping rules put there. Empty lines and those that begin with # are left
  * out. @returns the lines that are none, by number, beside those that are
  */
 export function parsePartitions(text: string): { partitions: { name: string; selector: Record<string, string> }[]; wrong: number[] } {
@@ -15,9 +15,9 @@ export function parsePartitions(text: string): { partitions: { name: string; sel
   const wrong: number[] = [];
   text.split("\n").forEach((line, at) => {
     if (line.trim() === "" || line.trim().startsWith("#")) return;
-    const [, name = "", labels = ""] = /^\s*(\S+)\s+(.+)$/.exec(line) ?? [];
-    const pairs = labels.split(",").map((pair) => /^([^=\s]+)\s*=\s*(\S.*)$/.exec(pair.trim()));
-    if (name === "" || pairs.some((pair) => pair === null)) wrong.push(at + 1);
+    const [, name = "", labels = ""] = /^(\S+)(?:\s+(\S.*))?$/.exec(line.trim()) ?? [];
+    const pairs = (labels === "" ? [] : labels.split(",")).map((pair) => /^([^=\s]+)\s*=\s*(\S.*)$/.exec(pair.trim()));
+    if (name === "" || name.includes("=") || pairs.some((pair) => pair === null)) wrong.push(at + 1);
     else partitions.push({ name, selector: Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1] ?? "", pair[2] ?? ""]] : []))) });
   });
   return { partitions, wrong };

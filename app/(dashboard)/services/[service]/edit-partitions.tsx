@@ -8,6 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Textarea } from "@/components/ui/field";
 import { formatCount } from "@/components/ui/format";
 import type { PartitionsPreview } from "@/lib/contract/partitions";
+import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { formatSelector, parsePartitions } from "@/lib/domain/fleet/selector";
 import { ApiError, postJson, putJson } from "@/lib/queries/api-client";
 import type { ServiceEnvironment } from "./to-service";
@@ -18,11 +19,11 @@ type Looked = { text: string; preview: PartitionsPreview } | { text: string; fai
 /** Declares the partitions of a service in an environment. What is declared has been looked at before. */
 export function EditPartitions({ service, environment, rows, onClose }: { service: string; environment: string; rows: readonly ServiceEnvironment[]; onClose: () => void }) {
   const client = useQueryClient();
-  const [text, setText] = useState(() => rows.filter((row) => Object.keys(row.selector).length > 0).map((row) => `${row.partition} ${formatSelector(row.selector).replaceAll(",", ", ")}`).join("\n"));
+  const [text, setText] = useState(() => rows.filter((row) => row.partition !== DEFAULT_PARTITION).map((row) => `${row.partition} ${formatSelector(row.selector).replaceAll(",", ", ")}`.trim()).join("\n"));
   const [looked, setLooked] = useState<Looked | null>(null);
   const { partitions, wrong } = parsePartitions(text);
   const [line] = wrong;
-  const error = line === undefined ? null : `Line ${line} is no partition: write a name, a space and label=glob.`;
+  const error = line === undefined ? null : `Line ${line} is no partition: write a name, a space and label=glob, or a name alone.`;
   const preview = looked?.text === text && "preview" in looked ? looked.preview : null;
 
   async function look() {
@@ -47,7 +48,7 @@ export function EditPartitions({ service, environment, rows, onClose }: { servic
         await client.invalidateQueries({ queryKey: ["fleet"] });
       }}
     >
-      <p>Each takes the targets whose labels match, the first in the list before the others; default takes the rest. Nothing that runs changes by it.</p>
+      <p>Each takes the targets whose labels match, the first in the list before the others; a name alone takes what mapping rules put there; default takes the rest. Nothing that runs changes by it.</p>
       <Textarea
         label="One a line: name label=glob, label=glob"
         name="partitions"
