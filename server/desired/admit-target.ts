@@ -13,8 +13,9 @@ type Rollout = { target_id: bigint; rollout_id: string; kind: RolloutKind; wave:
  * beside what was decided. Who is admitted gets a desired row of generation 0: expected, never offered. While a rollout runs
  * a newcomer of a rollback (or of a promotion whose last wave is open) takes part in it at once; in a promotion before that it
  * is expected to run what was assigned before.
+ * @param expected targets of which something was expected where they were: they are no copies that somebody started by hand
  */
-export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
+export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { expected = [], now }: { expected?: readonly bigint[]; now: Date }): Promise<void> {
   if (targetIds.length === 0) return;
   await waitForDecisions(tx, targetIds);
   const rows = await tx.$queryRaw<Row[]>`
@@ -27,10 +28,11 @@ export async function admitTargets(tx: Tx, targetIds: readonly bigint[], { now }
     LEFT JOIN assignments a ON a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition
     LEFT JOIN target_desired d ON d.target_id = t.id
     WHERE t.id = ANY(${targetIds}::bigint[])`;
+  const arriving = new Set(expected);
   const admitted = rows.filter(
     (row) =>
       !row.has_row &&
-      admitTarget({ assigned: row.assigned, hasDesiredRow: row.has_row, presentAtAssignment: row.present, orchestrated: ORCHESTRATED.includes(row.runtime), othersOfServiceInScope: row.others }) === "admitted",
+      admitTarget({ assigned: row.assigned, hasDesiredRow: row.has_row || arriving.has(row.id), presentAtAssignment: row.present, orchestrated: ORCHESTRATED.includes(row.runtime), othersOfServiceInScope: row.others }) === "admitted",
   );
   if (admitted.length === 0) return;
   const ids = admitted.map((row) => row.id);

@@ -96,5 +96,5 @@ async function moveTargets(tx: Tx, moved: RemapPlan["targets"], now: Date): Prom
       SELECT DISTINCT s.agent_id::text AS id FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE t.id = ANY(${sqlArray(leaving)}::bigint[])`;
     await raiseDesired(tx, agents.map(({ id }) => id));
   }
-  await admitTargets(tx, moved.filter(({ to }) => to.serviceId !== null).flatMap(({ group }) => group.ids), { now });
+  await admitTargets(tx, moved.filter(({ to }) => to.serviceId !== null).flatMap(({ group }) => group.ids), { expected: leaving, now });
 }

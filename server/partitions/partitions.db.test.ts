@@ -158,6 +158,7 @@ describe("declaring partitions", () => {
     expect(await refused(put(byTenant("acme")))).toMatchObject({ kind: "unprocessable", reasons: ["ruled"], message: "Mapping rules put 1 target into edge. Change the rules before it is removed." });
     expect((await put([...byTenant("acme", "bolt"), edge])).partitions.map(({ name, targets, assigned }) => [name, targets, assigned?.version])).toEqual([["acme", 1, "1.0.0"], ["bolt", 0, "1.0.0"], ["edge", 1, "1.0.0"], ["default", 2, "1.0.0"]]);
     expect(await targetsBy()).toEqual(there);
+    expect(await findings()).toBe(0);
     await decide([]);
     expect(await targetsBy()).toEqual({ ...there, bolt: "bolt" });
   });
