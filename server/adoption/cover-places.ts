@@ -1,15 +1,14 @@
 import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
-import type { Tx } from "@/server/db";
+import { Prisma, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "@/server/drift/combination";
-import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { loadDeclared } from "@/server/drift/regroup-targets";
+import { repointInstances } from "@/server/drift/repoint-instances";
 
 /** An adoption by its entry, and its time. */
 type Entry = { seq: bigint; at: Date };
 type Group = CombinationRow & { release_id: string; declared: string | null };
-type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
 
 /**
  * Every target at an adopted place is expected to run what was assigned: a desired row of generation 0, which no agent is told.
@@ -26,7 +25,7 @@ export async function coverTargets(tx: Tx, { seq, at }: Entry): Promise<number> 
 
 /**
  * Points the copies at adopted places, those in other services' targets too, to the combinations of what was assigned, and moves
- * the counters. Copies are never read one by one.
+ * the counters.
  * @returns how many were moved
  */
 export async function moveInstances(tx: Tx, { seq, at }: Entry): Promise<number> {
@@ -47,24 +46,15 @@ export async function moveInstances(tx: Tx, { seq, at }: Entry): Promise<number>
   }));
   const placed = await placeCombinations(tx, keys);
   const to = keys.map((key) => placed.idOf(key));
-  const moved = await tx.$queryRaw<Moved[]>`
-    WITH moving AS MATERIALIZED (
-      SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
-      FROM unnest(${groups.map(({ id }) => id)}::bigint[], ${groups.map(({ declared }) => declared)}::text[], ${to}::bigint[]) m(from_id, declared, to_id)
+  return repointInstances(
+    tx,
+    Prisma.sql`
+      unnest(${groups.map(({ id }) => id)}::bigint[], ${groups.map(({ declared }) => declared)}::text[], ${to}::bigint[]) m(from_id, declared, to_id)
       JOIN instances i ON i.combination_id = m.from_id JOIN targets t ON t.id = i.target_id
       LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
-      WHERE m.declared IS NOT DISTINCT FROM declared.digest
-      ORDER BY i.id FOR UPDATE OF i
-    ), updated AS (
-      UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
-    )
-    SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
-    FROM moving GROUP BY 1, 2, 3`;
-  await moveCounts(tx, moved.flatMap((row) => [
-    { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
-    { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
-  ]), at);
-  return moved.reduce((sum, { instances }) => sum + instances, 0);
+      WHERE m.declared IS NOT DISTINCT FROM declared.digest`,
+    { now: at },
+  );
 }
 
 /** Findings of the targets at adopted places where something deviates, or did. */

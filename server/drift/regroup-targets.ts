@@ -1,18 +1,17 @@
 import { assignedArtifacts } from "@/lib/domain/drift/classify";
 import { recordChanges } from "@/server/changes/record-change";
-import type { Db, Tx } from "@/server/db";
+import { Prisma, type Db, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, desiredOf, keyOfRow, type CombinationRow } from "./combination";
-import { moveCounts } from "./move-counts";
 import { placeCombinations } from "./place-combinations";
 import { refreshTargetFindings } from "./refresh-findings";
 import { lockVerdicts } from "./rejudge";
+import { repointInstances } from "./repoint-instances";
 
 type Group = CombinationRow & { covered: boolean; release_id: string | null; declared: string | null; assigned: boolean };
-type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
 
 /**
  * After desired rows moved: points the instances of these targets to the combination of their target's new desired row,
- * moves the counters and brings the targets' findings up to date. Instances are never read one by one.
+ * moves the counters and brings the targets' findings up to date.
  */
 export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now }: { now: Date }): Promise<void> {
   if (targetIds.length === 0) return;
@@ -37,25 +36,17 @@ export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now
     return to === group.id ? [] : [{ group, to }];
   });
   if (moves.length > 0) {
-    const moved = await tx.$queryRaw<Moved[]>`
-      WITH moving AS MATERIALIZED (
-        SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
-        FROM instances i JOIN targets t ON t.id = i.target_id LEFT JOIN target_desired d ON d.target_id = t.id
+    await repointInstances(
+      tx,
+      Prisma.sql`
+        instances i JOIN targets t ON t.id = i.target_id LEFT JOIN target_desired d ON d.target_id = t.id
         LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
         JOIN unnest(${moves.map(({ group }) => group.id)}::bigint[], ${moves.map(({ group }) => group.covered)}::boolean[], ${moves.map(({ group }) => group.release_id)}::uuid[],
           ${moves.map(({ group }) => group.declared)}::text[], ${moves.map(({ to }) => to)}::bigint[]) m(from_id, covered, release_id, declared, to_id)
           ON m.from_id = i.combination_id AND m.covered = (d.target_id IS NOT NULL) AND m.release_id IS NOT DISTINCT FROM d.release_id AND m.declared IS NOT DISTINCT FROM declared.digest
-        WHERE i.target_id = ANY(${targetIds}::bigint[])
-        ORDER BY i.id FOR UPDATE OF i
-      ), updated AS (
-        UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
-      )
-      SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
-      FROM moving GROUP BY 1, 2, 3`;
-    await moveCounts(tx, moved.flatMap((row) => [
-      { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
-      { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
-    ]), now);
+        WHERE i.target_id = ANY(${targetIds}::bigint[])`,
+      { now },
+    );
   }
   await refreshTargetFindings(tx, targetIds, { now });
   const places = new Map(groups.map((group) => [`${group.service_id} ${group.environment_id}`, group]));

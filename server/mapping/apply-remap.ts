@@ -1,16 +1,15 @@
 import { recordChanges } from "@/server/changes/record-change";
-import { sqlArray, type Tx } from "@/server/db";
+import { Prisma, sqlArray, type Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
 import { raiseDesired } from "@/server/desired/raise-desired";
 import { ignoredKey, keyOfRow, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
-import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { readAssignments } from "@/server/drift/read-assignments";
 import { regroupTargets } from "@/server/drift/regroup-targets";
+import { repointInstances } from "@/server/drift/repoint-instances";
 import type { Mapped } from "@/server/inventory/mapping-rules";
 import type { Piece, RemapPlan, TargetGroup } from "./plan-remap";
 
-type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
 const NOTHING_WANTED: DesiredHere = { desiredKind: "none", desiredReleaseId: null, unexpected: false };
 
 /** Whether instances belong somewhere else, or are ignored by another rule. */
@@ -59,22 +58,14 @@ export async function applyRemap(tx: Tx, { pieces, targets }: RemapPlan, { now }
     return to === from.id ? [] : group.ids.map((targetId) => ({ targetId, container, from: from.id, to }));
   });
   if (rows.length > 0) {
-    const counts = await tx.$queryRaw<Moved[]>`
-      WITH moving AS MATERIALIZED (
-        SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
-        FROM unnest(${sqlArray(rows.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(rows.map(({ container }) => container))}::text[], ${sqlArray(rows.map(({ from }) => from))}::bigint[], ${sqlArray(rows.map(({ to }) => to))}::bigint[])
+    await repointInstances(
+      tx,
+      Prisma.sql`
+        unnest(${sqlArray(rows.map(({ targetId }) => targetId))}::bigint[], ${sqlArray(rows.map(({ container }) => container))}::text[], ${sqlArray(rows.map(({ from }) => from))}::bigint[], ${sqlArray(rows.map(({ to }) => to))}::bigint[])
           m(target_id, container, from_id, to_id)
-        JOIN instances i ON i.target_id = m.target_id AND i.component = m.container AND i.combination_id = m.from_id
-        ORDER BY i.id FOR UPDATE OF i
-      ), updated AS (
-        UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
-      )
-      SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
-      FROM moving GROUP BY 1, 2, 3`;
-    await moveCounts(tx, counts.flatMap((row) => [
-      { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
-      { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
-    ]), now);
+        JOIN instances i ON i.target_id = m.target_id AND i.component = m.container AND i.combination_id = m.from_id`,
+      { now },
+    );
   }
   await regroupTargets(tx, [...new Set([...moved, ...movedTargets].flatMap(({ group }) => group.ids))], { now });
   const places = [...moved.map(({ from }) => ({ serviceId: from.service_id, serviceName: from.service_name, environmentId: from.environment_id })), ...keys];

@@ -1,14 +1,12 @@
-import type { Tx } from "@/server/db";
+import { Prisma, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "@/server/drift/combination";
-import { moveCounts } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { lockVerdicts } from "@/server/drift/rejudge";
+import { repointInstances } from "@/server/drift/repoint-instances";
 import { readLedgerNames } from "@/server/inventory/mapping-rules";
 import { remapCombinations } from "@/server/mapping/remap-combinations";
 import type { Site } from "./read-partitions";
-
-type Moved = { scope_id: bigint; from_id: bigint; to_id: bigint; instances: number; unhealthy: number };
 
 /**
  * Moves targets to other partitions, with their instances' combinations, the counters and the open findings. What each
@@ -31,7 +29,7 @@ export async function moveTargets(tx: Tx, { service, environment }: Site, moves:
   await refreshTargetFindings(tx, ids, { now });
 }
 
-/** Points the instances of moved targets to the combinations of their new partition. Instances are never read one by one. */
+/** Points the instances of moved targets to the combinations of their new partition. */
 export async function moveInstances(tx: Tx, { service, environment }: Site, ids: readonly bigint[], now: Date): Promise<void> {
   const groups = await tx.$queryRaw<(CombinationRow & { target_partition: string })[]>`
     SELECT DISTINCT ${COMBINATION_COLUMNS}, t.partition::text AS target_partition
@@ -45,20 +43,13 @@ export async function moveInstances(tx: Tx, { service, environment }: Site, ids:
   }
   const keys = groups.map((group) => ({ ...keyOfRow(group), partition: group.target_partition }));
   const placed = await placeCombinations(tx, keys);
-  const moved = await tx.$queryRaw<Moved[]>`
-    WITH moving AS MATERIALIZED (
-      SELECT i.id, i.agent_scope_id, i.health, i.combination_id AS from_id, m.to_id
-      FROM instances i JOIN targets t ON t.id = i.target_id
+  await repointInstances(
+    tx,
+    Prisma.sql`
+      instances i JOIN targets t ON t.id = i.target_id
       JOIN unnest(${groups.map(({ id }) => id)}::bigint[], ${groups.map((group) => group.target_partition)}::text[], ${keys.map((key) => placed.idOf(key))}::bigint[]) m(from_id, partition, to_id)
         ON m.from_id = i.combination_id AND m.partition = t.partition
-      WHERE i.target_id = ANY(${ids}::bigint[]) ORDER BY i.id FOR UPDATE OF i
-    ), updated AS (
-      UPDATE instances i SET combination_id = moving.to_id FROM moving WHERE i.id = moving.id
-    )
-    SELECT agent_scope_id AS scope_id, from_id, to_id, count(*)::int AS instances, (count(*) FILTER (WHERE health = 'unhealthy'))::int AS unhealthy
-    FROM moving GROUP BY 1, 2, 3`;
-  await moveCounts(tx, moved.flatMap((row) => [
-    { scopeId: row.scope_id, combinationId: row.from_id, instances: -row.instances, unhealthy: -row.unhealthy },
-    { scopeId: row.scope_id, combinationId: row.to_id, instances: row.instances, unhealthy: row.unhealthy },
-  ]), now);
+      WHERE i.target_id = ANY(${ids}::bigint[])`,
+    { now },
+  );
 }
