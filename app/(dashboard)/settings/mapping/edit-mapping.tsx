@@ -91,6 +91,7 @@ export function EditMapping({ dto }: { dto: MappingDto }) {
           apply();
         }}
       >
+        {names ? <AddRule taken={names} onAdd={(draft) => setText(appendRule(text, draft))} /> : null}
         <Textarea
           label="Rules and aliases, as JSON"
           hint="As plumbline mapping apply reads it. A rule has a name, a match, and either ignore with a reason or set."
@@ -104,7 +105,6 @@ export function EditMapping({ dto }: { dto: MappingDto }) {
           error={read.ok ? null : read.error}
         />
         <FieldProblems act={looking} />
-        {names ? <AddRule taken={names} onAdd={(draft) => setText(appendRule(text, draft))} /> : null}
         <div>
           <Button disabledReason={denied ?? (read.ok ? null : "It is not JSON yet.")} aria-busy={looking.busy} onClick={look}>
             Preview
