@@ -3,7 +3,7 @@ import { Prisma, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, keyOfRow, type CombinationRow } from "@/server/drift/combination";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
-import { loadDeclared } from "@/server/drift/regroup-targets";
+import { loadDeclared } from "@/server/drift/load-declared";
 import { repointInstances } from "@/server/drift/repoint-instances";
 
 /** An adoption by its entry, and its time. */

@@ -1,4 +1,4 @@
-import { judgeTargetPresence, type TargetCounts } from "@/lib/domain/drift/judge-target";
+import { judgeDeclared, judgeTargetPresence, type TargetCounts } from "@/lib/domain/drift/judge-target";
 import { FINDING_CATEGORIES, type FindingCategory } from "@/lib/domain/drift/categories";
 import { diffFindings, MAX_SAMPLE_KEYS, type OpenFinding } from "@/lib/domain/drift/reconcile-findings";
 import { APPEARANCE_GRACE_MS, BROUGHT_CATEGORIES, REFUSED_CATEGORIES } from "@/lib/domain/rollout/follow-external";
@@ -6,10 +6,13 @@ import { externalSql } from "@/server/authority/authority-sql";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
 import { foldFlapping, type TargetFinding } from "./fold-flapping";
+import { declaresSql, loadDeclared } from "./load-declared";
 
 type TargetRow = {
   id: bigint; kind: TargetCounts["kind"]; desired: number | null; ready: number; gone: boolean; under_since: Date | null;
-  freshness: TargetCounts["freshness"]; desired_kind: "none" | "nothing" | "release"; active_rollout: boolean;
+  freshness: TargetCounts["freshness"]; desired_kind: "none" | "nothing" | "release"; release_id: string | null; active_rollout: boolean;
+  /** Copies that have not ended, and what the runtime would start, by the component that a container counts for. */
+  running: number; declared: { component: string; digest: string }[];
   service_name: string | null; service_id: string | null; environment_id: string; partition: string;
 };
 type ObservedRow = { target_id: bigint; kind: FindingCategory; image_id: bigint; count: number; samples: string[]; since: Date };
@@ -27,7 +30,9 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
   const targets = await tx.$queryRaw<TargetRow[]>`
     SELECT t.id, t.kind, t.desired, t.gone_at IS NOT NULL AS gone, t.under_since, s.freshness,
       coalesce(t.ready, (SELECT count(*)::int FROM instances i WHERE i.target_id = t.id AND i.state = 'running')) AS ready,
-      CASE WHEN d.target_id IS NULL THEN 'none' WHEN d.release_id IS NULL THEN 'nothing' ELSE 'release' END AS desired_kind,
+      CASE WHEN d.target_id IS NULL THEN 'none' WHEN d.release_id IS NULL THEN 'nothing' ELSE 'release' END AS desired_kind, d.release_id::text,
+      (SELECT count(*)::int FROM instances i WHERE i.target_id = t.id AND i.state <> 'exited') AS running,
+      CASE WHEN ${declaresSql("t")} THEN (SELECT jsonb_agg(jsonb_build_object('component', e ->> 'name', 'digest', e ->> 'declared')) FROM jsonb_array_elements(t.components) e WHERE e ->> 'declared' IS NOT NULL) ELSE '[]' END AS declared,
       EXISTS (SELECT FROM rollouts r WHERE r.service_id = t.service_id AND r.environment_id = t.environment_id AND r.partition = t.partition
         AND r.status IN ('planned', 'running', 'paused')) AS active_rollout,
       t.service_name::text, t.service_id::text, t.environment_id::text, t.partition::text
@@ -45,8 +50,10 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
   const open = await tx.$queryRaw<OpenRow[]>`
     SELECT id::text, target_id, kind, image_id, count, sample_keys, since FROM findings
     WHERE target_id = ANY(${ids}::bigint[]) AND resolved_at IS NULL AND kind = ANY(${[...FINDING_CATEGORIES]}::text[])`;
+  const matches = await loadDeclared(tx, targets.flatMap((row) => row.declared.map(({ digest }) => ({ digest, releaseId: row.release_id }))));
   const seen = [
     ...targets.flatMap((row) => observeMissing(row, now)),
+    ...targets.flatMap((row) => observeDeclared(row, row.declared.map(({ component, digest }) => matches(digest, row.release_id, component)), now)),
     ...observed.map((row): TargetFinding => ({ target: row.target_id.toString(), category: row.kind, image: row.image_id.toString(), count: row.count, sampleKeys: row.samples, since: row.since.getTime() })),
   ];
   const kept = open.map((row): TargetFinding & OpenFinding => ({ id: row.id, target: row.target_id.toString(), category: row.kind, image: row.image_id?.toString() ?? null, count: row.count, sampleKeys: row.sample_keys, since: row.since.getTime() }));
@@ -101,6 +108,12 @@ function observeMissing(row: TargetRow, now: Date): TargetFinding[] {
   const desired = row.desired_kind === "release" ? RELEASE : { kind: row.desired_kind };
   if (!judgeTargetPresence(counts, desired, row.active_rollout, now.getTime()).includes("missing")) return [];
   return [{ target: row.id.toString(), category: "missing", image: null, count: Math.max(1, (row.desired ?? 0) - row.ready), sampleKeys: [], since: row.under_since?.getTime() ?? now.getTime() }];
+}
+
+/** What would run is held against what is assigned, where nothing runs that could be. */
+function observeDeclared(row: TargetRow, declared: readonly (boolean | null)[], now: Date): TargetFinding[] {
+  if (row.gone || !judgeDeclared({ kind: row.kind, desiredCount: row.desired, freshness: row.freshness, running: row.running, declared }, row.active_rollout).includes("will-revert")) return [];
+  return [{ target: row.id.toString(), category: "will-revert", image: null, count: 1, sampleKeys: [], since: now.getTime() }];
 }
 
 /** How many copies run says nothing of which release: presence is judged by there being one. */

@@ -9,7 +9,7 @@ import { desiredOf, ignoredKey, type CombinationKey, type DesiredHere } from "@/
 import { moveCounts, type CountMove } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
 import { readAssignments } from "@/server/drift/read-assignments";
-import { loadDeclared } from "@/server/drift/regroup-targets";
+import { declaresSql, loadDeclared } from "@/server/drift/load-declared";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { observeTargets } from "@/server/rollouts/observe-targets";
 import { AppError } from "@/server/errors";
@@ -318,6 +318,7 @@ async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds
     WHERE t.id = ANY(${targetIds}::bigint[]) AND (
       EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.resolved_at IS NULL)
       OR (t.id = ANY(${presenceIds}::bigint[]) AND t.under_since IS NOT NULL)
+      OR ${declaresSql("t")}
       OR EXISTS (SELECT FROM instances i WHERE i.target_id = t.id AND i.combination_id = ANY(
         ARRAY(SELECT c.id FROM combinations c WHERE c.id = ANY(${combinationIds}::bigint[]) AND c.categories && ${[...FINDING_CATEGORIES]}::text[]))))`;
   await refreshTargetFindings(tx, rows.map(({ id }) => id), { now });

@@ -2,6 +2,8 @@ import { advanceRollout } from "@/lib/domain/rollout/advance-rollout";
 import { isActiveRollout, type RolloutStatus, type WaveStatus } from "@/lib/domain/rollout/statuses";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
+import { declaresSql } from "@/server/drift/load-declared";
+import { refreshTargetFindings } from "@/server/drift/refresh-findings";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { dispatchWave } from "@/server/executors/dispatch-wave";
 import { adoptNewcomers } from "./adopt-newcomers";
@@ -80,4 +82,6 @@ export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: {
   else await openSplitFinding(tx, rollout.id, now);
   // An open rollout explained what lies behind or ahead; it does no longer.
   await rejudgeCombinations(tx, place, { now });
+  const later = await tx.$queryRaw<{ id: bigint }[]>`SELECT t.id FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id AND t.gone_at IS NULL AND ${declaresSql("t")} WHERE rt.rollout_id = ${rollout.id}::uuid`;
+  await refreshTargetFindings(tx, later.map(({ id }) => id), { now });
 }

@@ -120,7 +120,7 @@ export function describeFinding(facts: FindingFacts): string {
     case "unexpected":
       return facts.assignedVersion === null ? "Nothing of this service is assigned here." : `${capitalise(copies(facts.instances))} beside what was decided: no decision covers ${facts.instances === 1 ? "it" : "them"}.`;
     case "will-revert":
-      return `What runs is right, but the runtime would start something else next time. ${assigned}`;
+      return facts.runningDigest === null ? `Nothing of it runs now, and the runtime would start something else than what is assigned. ${assigned}` : `What runs is right, but the runtime would start something else next time. ${assigned}`;
     case "tag-moved":
       return "The reference that it was started from now names other bytes. What runs has not changed.";
     case "silent":

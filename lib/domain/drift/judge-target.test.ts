@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired } from "@/lib/domain/drift/classify";
 import type { TargetCounts } from "@/lib/domain/drift/judge-target";
-import { admitTarget, judgeTargetPresence, SETTLE_MS, trackShortSince } from "@/lib/domain/drift/judge-target";
+import { admitTarget, judgeDeclared, judgeTargetPresence, SETTLE_MS, trackShortSince } from "@/lib/domain/drift/judge-target";
 
 const NOW = 10_000_000;
 const assigned: Desired = {
@@ -38,6 +38,25 @@ describe("judgeTargetPresence", () => {
     ["an assignment of nothing", target(), { kind: "nothing" }, false, []],
   ])("%s", (_, counts, desired, rollout, expected) => {
     expect(judgeTargetPresence(counts, desired, rollout, NOW)).toEqual(expected);
+  });
+});
+
+describe("judgeDeclared", () => {
+  const later = (changes: Partial<Parameters<typeof judgeDeclared>[0]> = {}): Parameters<typeof judgeDeclared>[0] => ({ kind: "job", desiredCount: null, freshness: "fresh", running: 0, declared: [false], ...changes });
+  it.each<[string, Parameters<typeof judgeDeclared>[0], boolean, string[]]>([
+    ["a job that would run something else", later(), false, ["will-revert"]],
+    ["a oneshot", later({ kind: "oneshot" }), false, ["will-revert"]],
+    ["a service that is scaled to zero", later({ kind: "service", desiredCount: 0 }), false, ["will-revert"]],
+    ["a service that should run", later({ kind: "service", desiredCount: 1 }), false, []],
+    ["a service that says nothing of its count", later({ kind: "service" }), false, []],
+    ["one of two components", later({ declared: [true, false] }), false, ["will-revert"]],
+    ["what is assigned", later({ declared: [true] }), false, []],
+    ["the runtime does not say", later({ declared: [null] }), false, []],
+    ["it runs now: its copies say so themselves", later({ running: 1 }), false, []],
+    ["during a rollout", later(), true, ["in-transition"]],
+    ["silent: nothing is known", later({ freshness: "silent" }), false, []],
+  ])("%s", (_, given, rollout, expected) => {
+    expect(judgeDeclared(given, rollout)).toEqual(expected);
   });
 });
 

@@ -52,6 +52,24 @@ export function judgeTargetPresence(
   return target.shortSince !== null && now - target.shortSince >= SETTLE_MS ? ["missing"] : [];
 }
 
+/** Whether nothing need run of a target now: it is a job or a oneshot, or scaled to zero. */
+export function runsLater({ kind, desiredCount }: Pick<TargetCounts, "kind" | "desiredCount">): boolean {
+  return kind === "job" || kind === "oneshot" || desiredCount === 0;
+}
+
+/**
+ * What the runtime would start of a target of which nothing runs now: `["will-revert"]` where that is not what is assigned,
+ * `["in-transition"]` while an open rollout explains it. Where something runs its copies say so themselves.
+ * @param declared for each component, whether its declared digest is the assigned one's; null where the runtime does not say
+ */
+export function judgeDeclared(
+  target: Pick<TargetCounts, "kind" | "desiredCount" | "freshness"> & { running: number; declared: readonly (boolean | null)[] },
+  activeRollout: boolean,
+): DriftCategory[] {
+  if (target.running > 0 || !runsLater(target) || target.freshness === "silent" || !target.declared.includes(false)) return [];
+  return [activeRollout ? "in-transition" : "will-revert"];
+}
+
 /**
  * Whether a target that maps to a service gets a desired row from the assignment here (`admitted`), or runs beside
  * what was decided (`unexpected`: a copy that somebody started by hand).
