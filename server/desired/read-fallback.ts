@@ -40,6 +40,8 @@ async function findFallback(app: App, target: ProjectedTarget): Promise<Fallback
   const [row] = await app.db.$queryRaw<{ entry_seq: bigint }[]>`
     SELECT entry_seq FROM rollouts
     WHERE service_id = ${target.serviceId}::uuid AND environment_id = ${target.environmentId}::uuid AND partition = ${target.partition} AND to_release_id = ${good.release.id}::uuid
+      -- What others brought is proven by no entry that orders it.
+      AND origin = 'plumbline'
     ORDER BY entry_seq DESC LIMIT 1`;
   return row ? { entry: Number(row.entry_seq), releaseId: good.release.id } : null;
 }

@@ -1,3 +1,4 @@
+import { ASSIGNING_TYPES } from "@/lib/domain/ledger/entry";
 import { createBatcher } from "@/server/batch";
 import type { App } from "@/server/context";
 import type { Db } from "@/server/db";
@@ -73,12 +74,14 @@ function emptyProjection({ version, checkpoint_size }: AgentRow): Projection {
 async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<string, Projection>> {
   const rows = await app.db.$queryRaw<Row[]>`
     SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size,
-      t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
+      t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.rollout_id,
+      -- Where an executor carries it out the generation stays, and an agent that never began it would begin it now.
+      CASE WHEN o.executor_id IS NULL THEN d.generation ELSE 0 END AS generation
     FROM agents a
     LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
-      -- What was adopted is expected, and nobody is told to run it: its entry is the whole fleet's, and orders nothing.
-      AND NOT EXISTS (SELECT FROM adoptions x WHERE x.entry_seq = d.entry_seq)
-      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id) ON s.agent_id = a.id
+      -- What was adopted, or is brought by others, is expected, and nobody is told to run it: its entry orders nothing.
+      AND EXISTS (SELECT FROM ledger_entries l WHERE l.seq = d.entry_seq AND l.type = ANY(${[...ASSIGNING_TYPES]}::text[]))
+      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id LEFT JOIN rollouts o ON o.id = d.rollout_id) ON s.agent_id = a.id
     WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
     ORDER BY a.id, t.key, t.id`;
   const projections = new Map<string, Projection>();

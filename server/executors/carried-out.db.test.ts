@@ -1,11 +1,16 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { desiredQuery } from "@/lib/contract/agent";
 import { createExecutorRequest, waveMessage } from "@/lib/contract/executors";
 import { promoteRequest } from "@/lib/contract/rollouts";
+import type { DesiredState } from "@/lib/domain/ledger/desired-state";
+import { waitDesired } from "@/server/desired/wait-desired";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { sendDeliveries } from "@/server/outbound/deliver";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { getRollout } from "@/server/rollouts/get-rollout";
 import { promoteRelease } from "@/server/rollouts/promote-release";
+import { abortRollout } from "@/server/rollouts/steer-rollout";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { FakeAgent, fakeImage, registerVersion } from "@/server/testing/fake-fleet";
 import { startLocalServer, type LocalServer } from "@/server/testing/local-server";
@@ -50,4 +55,26 @@ it("is told once, and done when the digests are seen to run, whatever the execut
     return (await getRollout({ ctx, input: { id } })).status;
   }, { timeout: 15_000 }).toBe("succeeded");
   expect(server.received).toHaveLength(1);
+});
+
+it("makes no agent act beside the executor, neither for what it was told before and never began", async () => {
+  const ctx = await test.ctx();
+  const place = { service: "orders", environment: "staging" };
+  for (const version of ["1.0.0", "2.0.0", "3.0.0"]) await registerVersion(ctx, "orders", version);
+  const promote = (version: string) => promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version, strategy: "all-at-once" }) });
+  await promote("1.0.0");
+  const agent = await FakeAgent.make(test, "staging");
+  await agent.report({ key: "app", service: "orders", image: fakeImage("orders 1.0.0") });
+  const told = async () => {
+    const answer = await waitDesired({ ctx: agent.ctx, input: desiredQuery.parse({ nonce: randomUUID() }) });
+    const { targets } = JSON.parse(answer?.document ?? "{}") as DesiredState;
+    return targets.map(({ generation, components }) => ({ generation, digests: components[0]?.digests }));
+  };
+  const { id } = await promote("2.0.0");
+  expect(await told()).toEqual([{ generation: 1, digests: expect.arrayContaining([fakeImage("orders 2.0.0").digest]) }]);
+  await createExecutor({ ctx, input: createExecutorRequest.parse({ name: "deployer-of-orders", ...place, config: { kind: "webhook", url: `${server.url}/hook` } }) });
+  await abortRollout({ ctx, input: { id } });
+  await test.db.$executeRaw`UPDATE holds SET lifted_at = now(), lifted_seq = entry_seq WHERE lifted_at IS NULL`;
+  await promote("3.0.0");
+  expect(await told()).toEqual([{ generation: 0, digests: expect.arrayContaining([fakeImage("orders 3.0.0").digest]) }]);
 });

@@ -71,9 +71,9 @@ export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /**
  * The types whose payload is an Assignment: an agent may be told to run what they name, and nothing else. An adoption is none:
- * it says of what runs already that it may, and orders nobody to run it.
+ * it says of what runs already that it may, and orders nobody to run it. Neither is what others deploy, which is only observed.
  */
-export const ASSIGNING_TYPES = ["assignment-changed", "reconverge-started", "replace-started", "observed"] as const satisfies readonly EntryType[];
+export const ASSIGNING_TYPES = ["assignment-changed", "reconverge-started", "replace-started"] as const satisfies readonly EntryType[];
 
 /** What an entry is about; null means all of them. Who may not see it gets the leaf hash only. */
 export type EntryScope = { service: string | null; environment: string | null };

@@ -1,9 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { desiredQuery } from "@/lib/contract/agent";
 import { putAuthorityRequest } from "@/lib/contract/authority";
 import { approveRequest, recallRequest } from "@/lib/contract/releases";
 import { promoteRequest, rollbackRequest, type RolloutDto } from "@/lib/contract/rollouts";
+import type { DesiredState, DesiredTarget } from "@/lib/domain/ledger/desired-state";
 import { putAuthority } from "@/server/authority/put-authority";
 import type { Ctx } from "@/server/context";
+import { waitDesired } from "@/server/desired/wait-desired";
 import { approveRelease } from "@/server/releases/approve-release";
 import { recallRelease } from "@/server/releases/recall-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -88,6 +92,12 @@ async function assigned(): Promise<{ version: string | null; type: string; gener
   return row;
 }
 
+/** The targets of the document that an agent gets now; none without a document. */
+async function told(agent: FakeAgent): Promise<DesiredTarget[]> {
+  const answer = await waitDesired({ ctx: agent.ctx, input: desiredQuery.parse({ nonce: randomUUID() }) });
+  return answer ? (JSON.parse(answer.document) as DesiredState).targets : [];
+}
+
 describe("a deployer that Plumbline watches", () => {
   it("rolls a service host by host: one rollout, done when all are seen there, nobody told to act, no drift", async () => {
     const hosts = await makeFleet(4);
@@ -117,6 +127,32 @@ describe("a deployer that Plumbline watches", () => {
       await expect(steer({ ctx, input: { id } })).rejects.toMatchObject({ kind: "conflict", message: "Another tool carries this out and Plumbline follows it. Pause or stop it there, or roll back here." });
     }
     expect(await abortRollout({ ctx, input: { id, how: "rollback", reason: "errors" } })).toMatchObject({ kind: "rollback", origin: "plumbline", supersedes: { id }, to: { version: "1.0.0" } });
+  });
+
+  it("makes no agent act, neither one that never began what it was told before nor a newcomer", async () => {
+    for (const version of ["1.0.0", "2.0.0", "3.0.0"]) await registerVersion(ctx, service, version);
+    const promote = (version: string) => promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "staging", version, strategy: "all-at-once" }) });
+    await promote("1.0.0");
+    const [behind, first, second, newcomer] = await Promise.all([FakeAgent.make(test, "staging"), FakeAgent.make(test, "staging"), FakeAgent.make(test, "staging"), FakeAgent.make(test, "staging")]);
+    const show = async (agent: FakeAgent, version: string) => {
+      agent.receivedAt = await clock();
+      await agent.report({ key: "app", service, image: fakeImage(`${service} ${version}`), canAct: true });
+    };
+    for (const agent of [behind, first, second]) await show(agent, "1.0.0");
+    const own = await promote("2.0.0");
+    expect(await told(behind)).toMatchObject([{ target: "app", generation: 1 }]);
+    await abortRollout({ ctx, input: { id: own.id, how: "stop" } });
+    await test.db.$executeRaw`UPDATE holds SET lifted_at = now(), lifted_seq = entry_seq WHERE lifted_at IS NULL`;
+    await putAuthority({ ctx, input: putAuthorityRequest.parse({ service, environment: "staging", authority: "external" }) });
+    for (const agent of [first, second]) await show(agent, "3.0.0");
+    await later(5_000);
+    await show(newcomer, "1.0.0");
+    expect(await kinds()).toEqual(["promote 2.0.0 → 3.0.0 running"]);
+    expect((await rollouts())[0]?.counts).toMatchObject({ total: 4 });
+    for (const agent of [behind, first, second, newcomer]) expect(await told(agent)).toEqual([]);
+    // What Plumbline orders after that is begun: its generation is above all that anybody was told.
+    await abortRollout({ ctx, input: { id: (await rollouts())[0]?.id ?? "", how: "rollback", reason: "errors" } });
+    expect(await told(behind)).toMatchObject([{ target: "app", generation: 2 }]);
   });
 
   it("opens one rollout, however many hosts changed at once and however many look", async () => {
