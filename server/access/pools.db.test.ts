@@ -166,6 +166,28 @@ describe("the end of an agent", () => {
     expect(await agentRow(agent)).toEqual({ state: "retired", reason: "silent for its time to live", successor: null, instances: 0, spans: ["vanished"], ends: [seen], targets: 0, findings: 0 });
   });
 
+  it("does not come for one whose report is being taken while it is decided", async () => {
+    const { token } = await openPool({ ephemeral: true });
+    const { agent, token: own } = await enrol(token, { name: "cut-off" });
+    const seen = new Date();
+    await report(agent, seen);
+    const after = (seconds: number) => new Date(seen.getTime() + seconds * 1_000);
+    await watchSilence(test.app, after(60));
+    let watching: Promise<void> | undefined;
+    await test.db.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`plumbline.report:${agent}:engine`}, 0))`;
+      watching = watchSilence(test.app, after(646));
+      await expect.poll(async () => (await test.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)[0]?.n).toBe(1);
+      await tx.$executeRaw`UPDATE agent_scopes SET last_report_at = ${after(645)} WHERE agent_id = ${agent}::uuid`;
+    });
+    await watching;
+    expect(await agentRow(agent)).toMatchObject({ reason: null, instances: 1 });
+    expect(await noteSurvivor(test.app, hashSecret(own))).toBeNull();
+    await watchSilence(test.app, after(1_400));
+    expect(await agentRow(agent)).toMatchObject({ state: "retired" });
+    expect(await noteSurvivor(test.app, hashSecret(own))).toMatchObject({ type: "agent-retired", message: expect.stringContaining("silent for its time to live") });
+  });
+
   it("does not keep silence elsewhere from being noticed when thousands wait for theirs", async () => {
     const { token } = await openPool({ ephemeral: true, ttlMinutes: 60 });
     const { agent } = await enrol(token, { name: "late-one" });
@@ -227,7 +249,7 @@ describe("a host that enrols again", () => {
     await report(next.agent);
     const hash = hashSecret(before.token);
     const later = (seconds: number) => new Date(Date.now() + seconds * 1_000);
-    expect(await noteSurvivor(test.app, hash, later(10))).toContain("twice reports for it now");
+    expect(await noteSurvivor(test.app, hash, later(10))).toMatchObject({ type: "agent-succeeded", message: expect.stringContaining("twice reports for it now") });
     expect(await agentRow(next.agent)).toMatchObject({ findings: 0 });
     await noteSurvivor(test.app, hash, later(70));
     await noteSurvivor(test.app, hash, later(80));

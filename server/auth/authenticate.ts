@@ -52,7 +52,7 @@ export async function authenticateAgent(app: App, request: IncomingCall): Promis
     const agent = await findAgent(app, token);
     if (agent) return { id: agent.id, kind: "agent", name: agent.name, personId: agent.id, roles: [] };
     const ended = await noteSurvivor(app, hashSecret(token));
-    if (ended !== null) return refuse(app, request, ended);
+    if (ended !== null) return refuse(app, request, ended.message, ended.type);
   }
   return refuse(app, request, "The agent's token is not valid: unknown, revoked or replaced.");
 }
@@ -84,9 +84,9 @@ async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgen
   return tokens.map((_, at) => found.get(at + 1) ?? null);
 }
 
-async function refuse(app: App, request: IncomingCall, message: string): Promise<never> {
+async function refuse(app: App, request: IncomingCall, message: string, type?: string): Promise<never> {
   await hitLimit(app, `bearer:${peerOf(request) ?? "unknown"}`, FAILURES);
-  throw new AppError("unauthenticated", message);
+  throw new AppError("unauthenticated", message, type === undefined ? {} : { type });
 }
 
 async function actorOfToken(app: App, token: string): Promise<Actor | null> {

@@ -4,14 +4,17 @@ import { transact } from "@/server/db";
 
 type Row = { id: string; name: string; retired_at: Date; retired_reason: string; successor: string | null; outlived: boolean };
 
+/** Why an agent that has ended may not speak, in words; `agent-retired` when its host may simply enrol again. */
+export type Ended = { message: string; type: "agent-retired" | "agent-succeeded" };
+
 /** A process that is told to end may take so long, and is then no second one. */
 const GRACE_SECONDS = 60;
 
 /**
- * Why an agent that has ended may not speak, in words; null when the token is none of an agent that ended. One that goes on
+ * Why an agent that has ended may not speak; null when the token is none of an agent that ended. One that goes on
  * after its host was enrolled again is a second process with a claim to that host: a finding of its successor's.
  */
-export async function noteSurvivor(app: App, tokenHash: Uint8Array<ArrayBuffer>, now = new Date()): Promise<string | null> {
+export async function noteSurvivor(app: App, tokenHash: Uint8Array<ArrayBuffer>, now = new Date()): Promise<Ended | null> {
   const [agent] = await app.db.$queryRaw<Row[]>`
     SELECT a.id::text, a.name, a.retired_at, coalesce(a.retired_reason, '') AS retired_reason, n.name AS successor,
       n.id IS NOT NULL AND n.retired_at IS NULL AND a.retired_at < ${now}::timestamptz - make_interval(secs => ${GRACE_SECONDS}::int) AS outlived
@@ -19,8 +22,8 @@ export async function noteSurvivor(app: App, tokenHash: Uint8Array<ArrayBuffer>,
   if (!agent) return null;
   if (agent.outlived) await openFinding(app, agent, now);
   const ended = `This agent ended at ${agent.retired_at.toISOString()}: ${agent.retired_reason}.`;
-  if (agent.successor === null) return `${ended} Enrol this host again: plumbline agent leave --force, then plumbline agent enroll.`;
-  return `${ended} ${agent.successor} reports for it now. Stop this process; if it runs on another host, give that host a machine id of its own (/etc/machine-id) and enrol it again.`;
+  if (agent.successor === null) return { type: "agent-retired", message: `${ended} Enrol this host again: plumbline agent leave --force, then plumbline agent enroll.` };
+  return { type: "agent-succeeded", message: `${ended} ${agent.successor} reports for it now. Stop this process; if it runs on another host, give that host a machine id of its own (/etc/machine-id) and enrol it again.` };
 }
 
 async function openFinding(app: App, { id, name }: Row, now: Date): Promise<void> {

@@ -20,15 +20,19 @@ const FINDING_ENDS: Record<Retirement, string> = {
 /**
  * Takes agents off the present for good: their instances' spans end now when they said so themselves, else when they were
  * last seen; their counters, targets and findings go. Whoever comes back enrols again. Idempotent.
+ * @param heardBy of agents that are taken for vanished: when they were heard last; whoever was heard since stays
  * @returns those that retired now; who was retired already, or is not there, is left out
  */
-export async function retireAgents(tx: Tx, agentIds: readonly string[], { how, reason, successor = null, now }: { how: Retirement; reason: string; successor?: string | null; now: Date }): Promise<string[]> {
+export async function retireAgents(tx: Tx, agentIds: readonly string[], { how, reason, successor = null, heardBy = new Map(), now }: { how: Retirement; reason: string; successor?: string | null; heardBy?: ReadonlyMap<string, Date>; now: Date }): Promise<string[]> {
   if (agentIds.length === 0) return [];
   // In the order in which reports take them, so that neither waits for the other in a circle.
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(k.id) FROM (
       SELECT DISTINCT hashtextextended('plumbline.report:' || agent_id || ':' || scope, 0) AS id FROM agent_scopes WHERE agent_id = ANY(${agentIds}::uuid[]) ORDER BY 1) k`;
-  const present = await tx.$queryRaw<{ id: string }[]>`SELECT id::text FROM agents WHERE id = ANY(${agentIds}::uuid[]) AND retired_at IS NULL`;
+  // Only now, when no report of theirs is under way: one may have come since it was decided that they are gone.
+  const present = await tx.$queryRaw<{ id: string }[]>`
+    SELECT id::text FROM agents a WHERE id = ANY(${agentIds}::uuid[]) AND retired_at IS NULL
+      AND NOT EXISTS (SELECT FROM unnest(${[...heardBy.keys()]}::uuid[], ${[...heardBy.values()]}::timestamptz[]) h(agent_id, at) JOIN agent_scopes s ON s.agent_id = h.agent_id WHERE h.agent_id = a.id AND s.last_report_at > h.at)`;
   if (present.length === 0) return [];
   const ids = present.map(({ id }) => id);
   const scopes = await tx.$queryRaw<ScopeRow[]>`SELECT id, agent_id::text, last_report_at FROM agent_scopes WHERE agent_id = ANY(${ids}::uuid[]) ORDER BY id`;

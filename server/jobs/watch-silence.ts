@@ -45,7 +45,7 @@ export async function watchSilence(app: App, now = new Date()): Promise<void> {
   });
   for (let at = 0; at < Math.min(overdue.length, RETIRED_AT_ONCE * MOST_TURNS); at += RETIRED_AT_ONCE) {
     const some = overdue.slice(at, at + RETIRED_AT_ONCE);
-    await transact(app.db, (tx) => retireAgents(tx, some, { how: "vanished", reason: "silent for its time to live", now }));
+    await transact(app.db, (tx) => retireAgents(tx, some.map(({ id }) => id), { how: "vanished", reason: "silent for its time to live", heardBy: new Map(some.map(({ id, heardAt }) => [id, heardAt])), now }));
   }
 }
 
@@ -59,8 +59,8 @@ async function readGaps(tx: Tx, rows: readonly Row[], now: Date): Promise<Listen
   return gaps.map((gap) => ({ from: gap.started_at.getTime(), to: gap.ended_at?.getTime() ?? null }));
 }
 
-/** Writes what has become late and silent; returns the agents that are to retire. */
-async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[], now: Date): Promise<string[]> {
+/** Writes what has become late and silent; returns the agents that are to retire, and when each was heard last. */
+async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[], now: Date): Promise<{ id: string; heardAt: Date }[]> {
   const scopes = rows.flatMap((row) => {
     if (row.scope_id === null || row.last_report_at === null) return [];
     const freshness = freshnessOf({ lastReportAt: row.last_report_at.getTime(), intervalMs: row.interval_ms, now: now.getTime(), gaps });
@@ -76,8 +76,9 @@ async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[
   const moves = [...agents].flatMap(([id, [row]]) => {
     if (!row) return [];
     const ttl = row.ttl_ms === null ? null : Number(row.ttl_ms);
-    const next = nextPresence({ state: row.state, lastHeardAt: (heardAt.get(id) ?? row.enrolled_at).getTime(), intervalMs: row.interval_ms, ephemeralTtlMs: ttl }, now.getTime(), gaps);
-    return next === null || next.to === "active" ? [] : [{ id, to: next.to }];
+    const lastHeardAt = heardAt.get(id) ?? row.enrolled_at;
+    const next = nextPresence({ state: row.state, lastHeardAt: lastHeardAt.getTime(), intervalMs: row.interval_ms, ephemeralTtlMs: ttl }, now.getTime(), gaps);
+    return next === null || next.to === "active" ? [] : [{ id, to: next.to, heardAt: lastHeardAt }];
   });
 
   if (scopes.length > 0) {
@@ -96,5 +97,5 @@ async function moveOn(tx: Tx, rows: readonly Row[], gaps: readonly ListeningGap[
       UPDATE agents a SET state = n.state FROM unnest(${states.map(({ id }) => id)}::uuid[], ${states.map(({ to }) => to)}::text[]) n(id, state) WHERE a.id = n.id AND a.state <> 'retired'`;
   }
   if (scopes.length + states.length > 0) await recordChanges(tx, [{ topic: "agent" }, { topic: "fleet" }, { topic: "findings" }]);
-  return moves.filter(({ to }) => to === "retired").map(({ id }) => id);
+  return moves.filter(({ to }) => to === "retired").map(({ id, heardAt: at }) => ({ id, heardAt: at }));
 }
