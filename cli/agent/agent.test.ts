@@ -17,7 +17,7 @@ import { createSigner, encodeVkey } from "@/lib/domain/ledger/signed-note";
 import { runAgent, runAgentOnce } from "./agent";
 import { registerAgent } from "./commands";
 import type { AgentOptions } from "./agent";
-import { enrollAgent, leaveFleet } from "./enroll";
+import { enrollAgain, enrollAgent, leaveFleet } from "./enroll";
 import { openHooks } from "./hooks";
 import type { Observation, PrefetchTask, Runtime, Task, Watcher } from "./runtimes/runtime";
 import { keyFingerprint } from "./transport";
@@ -169,7 +169,7 @@ describe("an agent against a server", () => {
   let server: FakeServer;
   let runtime: FakeRuntime;
   let controller: AbortController;
-  let running: Promise<void> | undefined;
+  let running: Promise<unknown> | undefined;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), "plumbline-agent-"));
     server = new FakeServer();
@@ -314,6 +314,38 @@ describe("an agent against a server", () => {
     }
     expect([server.left, (await readdir(dir)).includes("identity.json")]).toEqual([leaves, !leaves]);
   }, 30_000);
+
+  it("ends when it was retired and its host may enrol again, and otherwise goes on asking", async () => {
+    await enroll();
+    server.answer = { status: 401, body: JSON.stringify({ type: "/problems/agent-succeeded", detail: "Another reports for it now." }) };
+    running = runAgent(await options({ endsWhenRetired: true }));
+    await expect.poll(() => server.requests, { timeout: 10_000 }).toBeGreaterThan(1);
+    server.answer = null;
+    controller.abort();
+    expect(await running).toEqual({ retired: false, delivered: false });
+    server.answer = { status: 401, body: JSON.stringify({ type: "/problems/agent-retired", detail: "This agent ended." }) };
+    controller = new AbortController();
+    expect(await runAgent(await options({ endsWhenRetired: true }))).toEqual({ retired: true, delivered: false });
+  }, 30_000);
+
+  it("enrolled again, obeys its new agent's first order, and none from before what it obeyed", async () => {
+    await enroll();
+    server.version = 7;
+    server.generation = 5;
+    await runAgentOnce(await options());
+    expect(runtime.tasks.map((task) => task.generation)).toEqual([5]);
+    await expect(enrollAgain({ stateDir: dir, token: `ple_0123456789.${"00".repeat(8)}`, agentVersion: "0.1.0" })).rejects.toThrow("another server's key");
+    const [held, identity] = [await readFile(join(dir, "desired.json"), "utf8"), await readFile(join(dir, "identity.json"), "utf8")];
+    await enrollAgain({ stateDir: dir, token: "ple_0123456789", agentVersion: "0.1.0" });
+    expect(JSON.parse(await readFile(join(dir, "desired.json"), "utf8"))).toEqual({ ...JSON.parse(held), version: 0 });
+    expect(JSON.parse(await readFile(join(dir, "identity.json"), "utf8"))).toEqual(JSON.parse(identity));
+    server.version = 1;
+    server.generation = 1;
+    await runAgentOnce(await options());
+    expect(runtime.tasks.map((task) => task.generation)).toEqual([5, 1]);
+    await runAgentOnce(await options());
+    expect(runtime.tasks).toHaveLength(2);
+  });
 
   it("leaves, and forgets who it was", async () => {
     await enroll();

@@ -28,6 +28,8 @@ export interface AgentOptions {
   /** How many targets are worked on at the same time. */
   parallel?: number;
   intervalMs: number;
+  /** Whether it ends when the server says that this agent was retired; else it goes on asking. */
+  endsWhenRetired?: boolean;
   log(message: string): void;
   /** Ends it: what can be resumed is left, the operator's command gets a moment to finish. */
   signal: AbortSignal;
@@ -113,13 +115,21 @@ async function assemble(options: AgentOptions, patient: boolean) {
   return { journal, wakeup, confirmations, progress, converger, prefetcher, reporter, desired, pause, close };
 }
 
+/** How a run ended: retired, or by its signal; and whether the server took any report of it. */
+export interface RunEnd {
+  retired: boolean;
+  delivered: boolean;
+}
+
 /**
  * Runs until the signal: reports every interval and at once on the runtime's own events, and brings targets to the
- * verified desired state. No answer of the server and no absence of it ends this.
+ * verified desired state. No absence of the server ends this, and no answer but the one that `endsWhenRetired` is about.
  */
-export async function runAgent(options: AgentOptions): Promise<void> {
-  const { signal } = options;
-  const { journal, wakeup, confirmations, progress, converger, prefetcher, reporter, desired, pause, close } = await assemble(options, true);
+export async function runAgent(options: AgentOptions): Promise<RunEnd> {
+  const retired = new AbortController();
+  const signal = AbortSignal.any([options.signal, retired.signal]);
+  let delivered = false;
+  const { journal, wakeup, confirmations, progress, converger, prefetcher, reporter, desired, pause, close } = await assemble({ ...options, signal }, true);
   const askAgain = createWakeup();
   const stopReports = () => {
     prefetcher.stop();
@@ -143,6 +153,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       while (!signal.aborted) {
         const lookedAt = Date.now();
         const result = await reporter.send();
+        delivered ||= result.delivered;
+        if (result.retired && options.endsWhenRetired) retired.abort();
         if (result.delivered) await noteTold(options.stateDir, lookedAt).catch((error: unknown) => options.log(`the state folder cannot be written: ${messageOf(error)}`));
         // Reports come back soonest; what is desired would else be asked for a minute later.
         if (result.delivered && desired.isAway()) askAgain.wake(0);
@@ -159,12 +171,19 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       }
     })();
     await Promise.all([watching, reporting, following]);
-    await Promise.race([converger.drain(), sleep(DRAIN_MS, undefined, { ref: false })]);
+    await Promise.race([converger.drain(), endOfPatience(options.signal)]);
     await Promise.race([progress.flush(), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    return { retired: retired.signal.aborted, delivered };
   } finally {
     signal.removeEventListener("abort", stopReports);
     await close();
   }
+}
+
+/** What was begun is carried to its end, unless the process is told to end and it takes too long. */
+async function endOfPatience(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  await sleep(DRAIN_MS, undefined, { ref: false });
 }
 
 /** Observes, reports, obeys what is desired now, reports again; resolves with whether the server took it all. */

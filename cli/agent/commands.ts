@@ -2,11 +2,12 @@ import type { Command } from "commander";
 import { readFile, stat } from "node:fs/promises";
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { allowsTarget, parseActFile } from "./act-rules";
 import { runAgent, runAgentOnce } from "./agent";
 import type { AgentOptions } from "./agent";
 import { DEFAULT_PARALLEL } from "./converge";
-import { enrollAgent, leaveFleet } from "./enroll";
+import { enrollAgain, enrollAgent, leaveFleet } from "./enroll";
 import { openHooks } from "./hooks";
 import { loadIdentity } from "./identity";
 import type { Identity } from "./identity";
@@ -14,6 +15,7 @@ import { openDockerRuntime } from "./runtimes/docker";
 import { openExecRuntime } from "./runtimes/exec";
 import type { Runtime } from "./runtimes/runtime";
 import { defaultStateDir } from "./state-files";
+import { stayEnrolled } from "./stay-enrolled";
 
 interface StateOption {
   state: string;
@@ -118,15 +120,30 @@ export function registerAgent(program: Command): void {
       leaves = true;
       controller.abort();
     });
-    await enrollOnStart(options, program.version() ?? "0");
-    const agent = await prepareRun(options, controller.signal);
-    agent.log(`${agent.identity.name} reports ${agent.runtime.name} to ${agent.identity.url} every ${agent.intervalMs / 1_000} s`);
-    await runAgent(agent);
-    if (leaves && (options.ephemeral === true || agent.identity.ephemeral === true)) {
-      await leaveFleet(agent.stateDir, true, "stopped");
-      agent.log("left the fleet");
+    const agentVersion = program.version() ?? "0";
+    await enrollOnStart(options, agentVersion);
+    const stateDir = resolve(options.state);
+    const token = process.env.PLUMBLINE_ENROLMENT_TOKEN;
+    await stayEnrolled({
+      run: async () => {
+        const agent = await prepareRun(options, controller.signal);
+        agent.log(`${agent.identity.name} reports ${agent.runtime.name} to ${agent.identity.url} every ${agent.intervalMs / 1_000} s`);
+        return runAgent({ ...agent, endsWhenRetired: Boolean(token) });
+      },
+      enrolAgain: async () => {
+        const { name, agent: id, url } = await enrollAgain({ stateDir, token: token ?? "", agentVersion });
+        return `${name} (${id}) at ${url}`;
+      },
+      pause: (ms) => sleep(ms, undefined, { signal: controller.signal }).catch(() => undefined),
+      random: Math.random,
+      log: say,
+      signal: controller.signal,
+    });
+    if (leaves && (options.ephemeral === true || (await loadIdentity(stateDir))?.ephemeral === true)) {
+      await leaveFleet(stateDir, true, "stopped");
+      say("left the fleet");
     }
-    agent.log("stopped");
+    say("stopped");
   });
   runCommand("once", "report once, bring targets to what is desired now, report again").action(async (options: RunOptions) => {
     const agent = await prepareRun(options, new AbortController().signal);
@@ -145,13 +162,18 @@ export function registerAgent(program: Command): void {
     });
 }
 
+/** A line of the agent's log. */
+function say(message: string): void {
+  console.error(`${new Date().toISOString()} ${message}`);
+}
+
 /** A host that comes and goes has nobody to enrol it: it does so itself when its environment names server and token. */
 async function enrollOnStart(options: RunOptions, agentVersion: string): Promise<void> {
   const { PLUMBLINE_URL: url, PLUMBLINE_ENROLMENT_TOKEN: token } = process.env;
   const stateDir = resolve(options.state);
   if (!url || !token || (await loadIdentity(stateDir))) return;
   const identity = await enrollAgent({ url, token, stateDir, agentVersion, runtime: runtimeName(options.runtime ?? "docker"), region: options.region, intervalMs: options.interval === undefined ? undefined : secondsToMs(options.interval) });
-  console.error(`${new Date().toISOString()} enrolled as ${identity.name} (${identity.agent}) at ${identity.url}`);
+  say(`enrolled as ${identity.name} (${identity.agent}) at ${identity.url}`);
 }
 
 async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<AgentOptions> {
@@ -161,9 +183,8 @@ async function prepareRun(options: RunOptions, signal: AbortSignal): Promise<Age
   if (options.actFile !== undefined) await stat(options.actFile);
   const mayAct = actRules(options.act, options.actFile);
   const runtime = await openRuntime(options, identity, mayAct);
-  const log = (message: string) => console.error(`${new Date().toISOString()} ${message}`);
   const hooks = openHooks({ pre: options.preHook, post: options.postHook, timeoutMs: secondsToMs(options.hookTimeout), env: process.env });
-  return { stateDir, identity, runtime, mayAct, hooks, parallel: parallelOf(options.parallel), intervalMs: options.interval === undefined ? identity.intervalMs : secondsToMs(options.interval), log, signal };
+  return { stateDir, identity, runtime, mayAct, hooks, parallel: parallelOf(options.parallel), intervalMs: options.interval === undefined ? identity.intervalMs : secondsToMs(options.interval), log: say, signal };
 }
 
 async function openRuntime(options: RunOptions, identity: Identity, mayAct: (target: string) => boolean): Promise<Runtime> {

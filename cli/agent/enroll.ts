@@ -6,7 +6,9 @@ import { openCheckpoint } from "@/lib/domain/ledger/checkpoint";
 import { parseVkey } from "@/lib/domain/ledger/signed-note";
 import type { EnrolRequest } from "@/lib/contract/agent";
 import { seenCheckpoint } from "./desired-watch";
-import { saveHeldState } from "./desired-store";
+import { loadHeldState, saveHeldState } from "./desired-store";
+import type { HeldState } from "./desired-store";
+import { forgetGenerations } from "./execution-store";
 import { loadIdentity, saveIdentity } from "./identity";
 import type { Identity } from "./identity";
 import { SPOKEN } from "./reporter";
@@ -33,6 +35,28 @@ export async function enrollAgent(input: EnrollInput): Promise<Identity> {
   await ensureStateDir(stateDir);
   const before = await loadIdentity(stateDir);
   if (before) throw new Error(`this host is enrolled already: ${before.name} at ${before.url}; \`plumbline agent leave\` comes first`);
+  const { identity, held } = await exchangeToken(input);
+  await saveHeldState(stateDir, held);
+  await saveIdentity(stateDir, identity);
+  return identity;
+}
+
+/**
+ * Makes this host an agent once more, after the server retired the one that it was: at the same server, by the same key.
+ * What it has seen of the ledger and obeyed of it is kept.
+ */
+export async function enrollAgain({ stateDir, token, agentVersion }: Pick<EnrollInput, "stateDir" | "token" | "agentVersion">): Promise<Identity> {
+  const before = await loadIdentity(stateDir);
+  if (!before) throw new Error(`no agent is enrolled in ${stateDir}`);
+  const { url, runtime, name, ca, region, intervalMs, vkey } = before;
+  const { identity } = await exchangeToken({ url, token, stateDir, agentVersion, runtime, name, ca, region, intervalMs, fingerprint: keyFingerprint(vkey) });
+  await saveHeldState(stateDir, { ...(await loadHeldState(stateDir)), version: 0 });
+  await forgetGenerations(stateDir);
+  await saveIdentity(stateDir, identity);
+  return identity;
+}
+
+async function exchangeToken(input: EnrollInput): Promise<{ identity: Identity; held: HeldState }> {
   const transport = openTransport({ url: input.url, ca: input.ca });
   try {
     // Simulated hosts share the machine that simulates them.
@@ -52,9 +76,7 @@ export async function enrollAgent(input: EnrollInput): Promise<Identity> {
     const identity = readEnrolment(answer.body, input);
     checkKey(identity.vkey, input);
     const checkpoint = openCheckpoint(String(fieldOf(answer.body, "checkpoint")), [parseVkey(identity.vkey)], identity.origin);
-    await saveHeldState(stateDir, { epoch: Number(fieldOf(answer.body, "epoch")), version: 0, checkpoint: seenCheckpoint(checkpoint) });
-    await saveIdentity(stateDir, identity);
-    return identity;
+    return { identity, held: { epoch: Number(fieldOf(answer.body, "epoch")), version: 0, checkpoint: seenCheckpoint(checkpoint) } };
   } finally {
     transport.close();
   }

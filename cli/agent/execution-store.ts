@@ -59,6 +59,15 @@ export async function openExecutionStore(dir: string): Promise<ExecutionStore> {
   };
 }
 
+/**
+ * Begins the count of orders anew, for a host that is enrolled again: its new agent is told from 1 on. Which ledger entries
+ * were obeyed stays, so that nothing older is.
+ */
+export async function forgetGenerations(dir: string): Promise<void> {
+  const store = await openExecutionStore(dir);
+  for (const record of store.all()) await store.put({ ...record, task: { ...record.task, generation: 0 }, reported: record.outcome !== null });
+}
+
 /** A record as a file holds it, or null when it is none. */
 export function readRecord(value: unknown): ExecutionRecord | null {
   if (!isExecutionRecord(value)) return null;

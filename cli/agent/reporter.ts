@@ -23,6 +23,8 @@ export interface SendResult {
   delivered: boolean;
   /** How long to wait before the next attempt; null: at the next interval. */
   retryMs: number | null;
+  /** Whether the server says that this agent has ended, and that its host may enrol again. */
+  retired?: true;
   /** The newest desired-state version, as the server says. */
   desiredVersion?: number;
 }
@@ -135,7 +137,8 @@ export class Reporter {
       this.restart();
       return { delivered: false, retryMs: this.failures > 1 ? backoffMs(this.failures, this.options.random()) : 0 };
     }
-    if (answer.status === 401 || answer.status === 403) return { delivered: false, retryMs: wait ?? UNAUTHORISED_RETRY_MS };
+    const retired = answer.status === 401 && String(fieldOf(answer.body, "type")).endsWith("agent-retired");
+    if (answer.status === 401 || answer.status === 403) return { delivered: false, retryMs: wait ?? UNAUTHORISED_RETRY_MS, ...(retired && { retired }) };
     if (answer.status === 408 || answer.status === 425 || answer.status === 429 || answer.status >= 500 || answer.status < 400) {
       return { delivered: false, retryMs: wait ?? backoffMs(this.failures, this.options.random()) };
     }
