@@ -136,6 +136,34 @@ describe("announced", () => {
     expect(rows).toHaveLength(1);
   });
 
+  it("again after it failed: it is another rollout, which ends as what runs says", async () => {
+    const hosts = await makeHosts(2);
+    await say({});
+    await hosts[0]?.("2.0.0");
+    await later(10_000);
+    await say({ status: "failed" });
+    expect(await say({ externalId: "run-2" })).toMatchObject({ outcome: "followed", rollout: { status: "running" } });
+    for (const host of hosts) await host("2.0.0");
+    await later(20_000);
+    await say({ externalId: "run-2", status: "succeeded" });
+    expect(await kinds()).toEqual(["promote 2.0.0 failed", "promote 2.0.0 succeeded"]);
+  });
+
+  it("again after it was done, and failed then: what was done stays so", async () => {
+    const hosts = await makeHosts(2);
+    await say({});
+    for (const host of hosts) await host("2.0.0");
+    await later(10_000);
+    await say({ status: "succeeded" });
+    await test.db.$executeRaw`UPDATE rollouts SET finished_at = now() WHERE finished_at > now()`;
+    // One that says that it began, one that only says that it failed.
+    expect(await say({ externalId: "run-2" })).toMatchObject({ outcome: "followed" });
+    expect(await say({ externalId: "run-2", status: "failed" })).toMatchObject({ outcome: "noted", rollout: null });
+    expect(await say({ externalId: "run-3", status: "failed" })).toMatchObject({ outcome: "noted", rollout: null });
+    expect(await kinds()).toEqual(["promote 2.0.0 succeeded"]);
+    expect((await rollouts())[0]?.outcome).not.toBe("failed");
+  });
+
   it("twice, late, out of order or by ten at once: it is one deployment", async () => {
     await makeHosts(2);
     const all = await Promise.all(Array.from({ length: 10 }, () => say({})));

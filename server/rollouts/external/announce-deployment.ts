@@ -120,14 +120,14 @@ async function claim(tx: Tx, ctx: Ctx, { place, release, input }: Pick<Said, "pl
 /** Started or done: the rollout that is followed already, or a new one. */
 async function follow({ tx, ctx, place, decision, release, input, before }: Said): Promise<Came> {
   const last = await readLast(tx, place);
-  // Seen and done before its deployer says so: that is still the same deployment, but not one of last week.
-  const reached = last?.origin === "external" && last.to_release_id === release.id && last.recent ? last.id : null;
+  // Seen and done before its deployer says so: that is still the same deployment, but not one of last week, and none that failed.
+  const reached = last?.origin === "external" && last.to_release_id === release.id && last.recent && !last.failed ? last.id : null;
   const linked = before?.rollout_id ?? reached;
   if (linked !== null) {
     await tellRollout(tx, { rolloutId: linked, at: new Date(), kind: "announced", detail: { by: input.tool ?? input.by ?? null, message: input.status === "started" ? "it has started." : "it is done." } });
     return { outcome: "followed", rolloutId: linked };
   }
-  if (decision.assigned?.releaseId === release.id && decision.activeRollout === null) return { outcome: "there-already", rolloutId: null };
+  if (decision.assigned?.releaseId === release.id && decision.activeRollout === null && !last?.failed) return { outcome: "there-already", rolloutId: null };
   const kind = decision.assigned && release.registeredSeq < decision.assigned.registeredSeq && (await wasAssigned(tx, place, release.id)) ? "rollback" : "promote";
   const reasons = await refuseExternal(tx, { place, decision, release, kind });
   if (reasons.length > 0) {
@@ -140,9 +140,9 @@ async function follow({ tx, ctx, place, decision, release, input, before }: Said
 }
 
 /** What its own deployer gave up has failed, whatever still runs of it; what was left half-way is a finding. */
-async function noteFailure({ tx, place, release, input, before }: Said): Promise<Came> {
-  const last = await readLast(tx, place);
-  const id = before?.rollout_id ?? (last?.origin === "external" && last.to_release_id === release.id ? last.id : null);
+async function noteFailure(said: Said): Promise<Came> {
+  const { tx, input } = said;
+  const id = await findFailed(said);
   if (id === null) return { outcome: "noted", rolloutId: null };
   const who = input.tool ?? input.by ?? "Its deployer";
   const now = new Date();
@@ -153,9 +153,23 @@ async function noteFailure({ tx, place, release, input, before }: Said): Promise
   return { outcome: "followed", rolloutId: id };
 }
 
-async function readLast(tx: Tx, { service, environment, names }: KnownPlace): Promise<{ id: string; origin: string; to_release_id: string | null; active: boolean; recent: boolean } | null> {
-  const [row] = await tx.$queryRaw<{ id: string; origin: string; to_release_id: string | null; active: boolean; recent: boolean }[]>`
-    SELECT id::text, origin, to_release_id::text, status IN ('planned', 'running', 'paused') AS active, finished_at IS NULL OR finished_at > clock_timestamp() - interval '1 hour' AS recent FROM rollouts
+/** The rollout that a failed deployment was: one that had ended before its first word was another one, of the same release. */
+async function findFailed({ tx, place, release, before }: Said): Promise<string | null> {
+  if (before?.rollout_id) {
+    const [own] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT r.id::text FROM announcements n JOIN rollouts r ON r.id = n.rollout_id WHERE n.id = ${before.id}::uuid AND (r.finished_at IS NULL OR r.finished_at > n.received_at)`;
+    return own?.id ?? null;
+  }
+  const last = await readLast(tx, place);
+  return last?.active && last.origin === "external" && last.to_release_id === release.id ? last.id : null;
+}
+
+type LastRollout = { id: string; origin: string; to_release_id: string | null; active: boolean; failed: boolean; recent: boolean };
+
+async function readLast(tx: Tx, { service, environment, names }: KnownPlace): Promise<LastRollout | null> {
+  const [row] = await tx.$queryRaw<LastRollout[]>`
+    SELECT id::text, origin, to_release_id::text, status IN ('planned', 'running', 'paused') AS active,
+      status NOT IN ('planned', 'running', 'paused', 'succeeded', 'succeeded-will-revert') OR coalesce(outcome = 'failed', false) AS failed, finished_at IS NULL OR finished_at > clock_timestamp() - interval '1 hour' AS recent FROM rollouts
     WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition} ORDER BY created_at DESC, number DESC LIMIT 1`;
   return row ?? null;
 }
