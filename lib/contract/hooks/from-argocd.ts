@@ -25,22 +25,24 @@ const PHASES: Record<string, AnnouncedStatus> = { Running: "started", Succeeded:
 
 /**
  * A sync of Argo CD. The release is the image of the service's own name, else the only one, by digest, else by tag; or the
- * version or revision that the template names. @throws ZodError for another body than the template's
+ * version or revision that the template names. Where images of its own name differ none of them is it: half-way through a
+ * sync Argo CD lists the old beside the new. @throws ZodError for another body than the template's
  */
 export function fromArgocd(body: unknown): Translated {
   const given = notification.parse(body);
   const status = PHASES[given.phase];
   if (status === undefined) return { ignored: `A sync that is ${given.phase} is not followed.` };
   const service = said(given.service) ?? nameIn(given.app);
-  const release = releaseFrom({ version: said(given.version) }) ?? releaseFrom(readImage(given.images ?? [], service)) ?? releaseFrom({ commit: commitFrom(said(given.revision)) });
+  const images = readImages(given.images ?? [], service);
+  const release = releaseFrom({ version: said(given.version) }) ?? (images.length > 1 ? null : (releaseFrom(images[0] ?? {}) ?? releaseFrom({ commit: commitFrom(said(given.revision)) })));
   if (!release) return { ignored: `None of the images of ${given.app} can be told to be the one of ${service}, and no version is named.` };
-  const startedAt = said(given.startedAt);
   return {
     announce: {
       service,
       environment: nameIn(given.environment),
       status,
-      externalId: `${given.app}@${startedAt ?? said(given.revision) ?? Object.values(release).join("")}`.slice(0, 300),
+      // With the release: the images of before a sync may be told first, under the same start.
+      externalId: `${given.app}@${said(given.startedAt) ?? said(given.revision) ?? ""}#${Object.values(release).join("")}`.slice(-300),
       tool: "Argo CD",
       ...release,
       ...withoutGaps({ partition: said(given.partition), by: cut(said(given.by)), url: linkFrom(said(given.url)) }),
@@ -53,15 +55,18 @@ function said(value: string | null | undefined): string | undefined {
   return text === "<no value>" || text === "<nil>" ? undefined : text;
 }
 
-function readImage(images: readonly string[], service: string): { digest?: string; version?: string } {
+type Image = { digest?: string | undefined; version?: string | undefined };
+
+/** The images that may be the service's own, each once. */
+function readImages(images: readonly string[], service: string): Image[] {
   const parsed = images.map((image) => {
     const [, path = "", tag, digest] = /^([^@]*?)(?::([^:/@]+))?(?:@(.+))?$/.exec(image) ?? [];
     return { name: nameIn(path), tag, digest };
   });
   const own = parsed.filter(({ name }) => name === service);
-  const [image] = own.length > 0 ? own : parsed.length === 1 ? parsed : [];
-  if (!image) return {};
-  return { ...(image.digest && { digest: image.digest }), ...(image.tag && { version: image.tag }) };
+  const found = own.length > 0 ? own : parsed.length === 1 ? parsed : [];
+  // Bytes before a tag, as the release is read.
+  return [...new Map(found.map(({ digest, tag }): [string, Image] => [digest?.toLowerCase() ?? tag ?? "", { digest, version: tag }])).values()];
 }
 
 function commitFrom(revision: string | undefined): string | undefined {

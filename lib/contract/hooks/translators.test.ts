@@ -83,7 +83,7 @@ describe("Argo CD", () => {
     app: "argocd/payments", environment: "production", phase: "Running", startedAt: "2026-11-26T02:00:00Z", images: [`registry.example/acme/payments:2026.11.3@${DIGEST}`, "envoyproxy/envoy:v1.31"],
     revision: SHA, by: "ada", url: "https://argo.example/applications/payments", ...changes,
   });
-  const started = { service: "payments", environment: "production", partition: "default", digest: DIGEST, status: "started", externalId: "argocd/payments@2026-11-26T02:00:00Z", tool: "Argo CD", by: "ada", url: "https://argo.example/applications/payments" };
+  const started = { service: "payments", environment: "production", partition: "default", digest: DIGEST, status: "started", externalId: `argocd/payments@2026-11-26T02:00:00Z#${DIGEST}`, tool: "Argo CD", by: "ada", url: "https://argo.example/applications/payments" };
 
   it.each<[string, unknown, unknown]>([
     ["running", sync(), started],
@@ -91,12 +91,17 @@ describe("Argo CD", () => {
     ["failed", sync({ phase: "Failed" }), { ...started, status: "failed" }],
     ["in error", sync({ phase: "Error" }), { ...started, status: "failed" }],
     ["terminating", sync({ phase: "Terminating" }), "A sync that is Terminating is not followed."],
-    ["an image by its tag", sync({ images: ["registry.example:5000/payments:2026.11.3", "envoy:1"] }), { ...started, digest: undefined, version: "2026.11.3" }],
+    ["an image by its tag", sync({ images: ["registry.example:5000/payments:2026.11.3", "envoy:1"] }), { ...started, digest: undefined, version: "2026.11.3", externalId: "argocd/payments@2026-11-26T02:00:00Z#2026.11.3" }],
     ["the only image, called otherwise", sync({ images: [`registry.example/pay@${DIGEST}`] }), started],
     ["a service that is named", sync({ service: "billing", images: [`a/billing@${DIGEST}`, "b/payments:1"] }), { ...started, service: "billing" }],
-    ["a version that is named", sync({ version: "2026.11.3" }), { ...started, digest: undefined, version: "2026.11.3" }],
-    ["values that are not there", sync({ service: "<no value>", partition: "", by: "<nil>", url: "<no value>", startedAt: "<no value>" }), { ...started, by: undefined, url: undefined, externalId: `argocd/payments@${SHA}` }],
-    ["no image, but a commit", sync({ images: null }), { ...started, digest: undefined, commit: SHA }],
+    ["a version that is named", sync({ version: "2026.11.3" }), { ...started, digest: undefined, version: "2026.11.3", externalId: "argocd/payments@2026-11-26T02:00:00Z#2026.11.3" }],
+    ["values that are not there", sync({ service: "<no value>", partition: "", by: "<nil>", url: "<no value>", startedAt: "<no value>" }), { ...started, by: undefined, url: undefined, externalId: `argocd/payments@${SHA}#${DIGEST}` }],
+    ["no image, but a commit", sync({ images: null }), { ...started, digest: undefined, commit: SHA, externalId: `argocd/payments@2026-11-26T02:00:00Z#${SHA}` }],
+    ["the old image beside the new one", sync({ images: [`registry.example/payments@${DIGEST}`, `registry.example/payments@sha256:${"0".repeat(64)}`] }), "None of the images of argocd/payments can be told to be the one of payments, and no version is named."],
+    ["an old tag beside a new one", sync({ images: ["registry.example/payments:1", "registry.example/payments:2"] }), "None of the images of argocd/payments can be told to be the one of payments, and no version is named."],
+    ["the same image twice", sync({ images: [`registry.example/payments@${DIGEST}`, `mirror.example/payments:2026.11.3@${DIGEST}`] }), started],
+    ["two own images that differ, and a version that is named", sync({ version: "2", images: ["a/payments:1", "a/payments:2"] }), { ...started, digest: undefined, version: "2", externalId: "argocd/payments@2026-11-26T02:00:00Z#2" }],
+    ["a long name of an application", sync({ app: "a".repeat(250), service: "payments" }), { ...started, externalId: expect.stringMatching(new RegExp(`#${DIGEST}$`)) }],
     ["two images of other names, and no commit", sync({ images: ["a:1", "b:2"], revision: "main" }), "None of the images of argocd/payments can be told to be the one of payments, and no version is named."],
   ])("%s", (_, body, expected) => {
     expect(read(fromArgocd(body))).toEqual(expected);
