@@ -21,7 +21,7 @@ type Row = { partition: string; authority: "plumbline" | "external"; entry_seq: 
 export async function putAuthority({ ctx, input }: { ctx: Ctx; input: z.output<typeof putAuthorityRequest> }): Promise<AuthorityDto> {
   authorise(ctx, "authority.write", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, { ...input, partition: input.partition ?? "default" });
+    const place = await readPlace(tx, { ...input, partition: input.partition ?? "default" }, { ctx, verb: "authority.write" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     if (!place.partitionKnown) throw notFound("partition");
     await lockPlace(tx, place);

@@ -33,7 +33,7 @@ export function readFallback(app: App, target: ProjectedTarget): Promise<Fallbac
 }
 
 async function findFallback(app: App, target: ProjectedTarget): Promise<Fallback | null> {
-  const place = await readPlace(app.db, { service: target.service, environment: target.environment, partition: target.partition });
+  const place = await readPlace(app.db, { service: target.service, environment: target.environment, partition: target.partition }, null);
   if (!isKnownPlace(place)) return null;
   const good = chooseLastKnownGood({ records: await readHistory(app.db, place), currentReleaseId: target.releaseId });
   if (!good.release || good.weak) return null;

@@ -13,7 +13,7 @@ import { readPartitionRows, type Site } from "./read-partitions";
 /** The partitions of a service in an environment, in order, with what is assigned to each. @throws AppError not-found */
 export async function listPartitions({ ctx, input }: { ctx: Ctx; input: z.output<typeof partitionsQuery> }): Promise<PartitionsDto> {
   authorise(ctx, "fleet.read", { service: input.service, environment: input.environment });
-  const place = await readPlace(ctx.db, { ...input, partition: "default" });
+  const place = await readPlace(ctx.db, { ...input, partition: "default" }, { ctx, verb: "fleet.read" });
   if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
   return loadPartitions(ctx.db, place);
 }

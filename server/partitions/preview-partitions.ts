@@ -13,7 +13,7 @@ import { readPartitionRows, readTargetGroups, toStanding } from "./read-partitio
 export async function previewPartitions({ ctx, input }: { ctx: Ctx; input: z.output<typeof previewPartitionsRequest> }): Promise<PartitionsPreview> {
   authorise(ctx, "fleet.read", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" });
+    const place = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" }, { ctx, verb: "fleet.read" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     const standing = (await readPartitionRows(tx, place)).map(toStanding);
     const plan = planPartitions({ current: standing, declared: input.partitions, groups: await readTargetGroups(tx, place, labelsOf(input.partitions)) });

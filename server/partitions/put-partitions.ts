@@ -34,7 +34,7 @@ export async function putPartitions({ ctx, input }: { ctx: Ctx; input: Input }):
   return transact(
     ctx.db,
     async (tx) => {
-      const place = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" });
+      const place = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" }, { ctx, verb: "partitions.write" });
       if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
       const site: Site = { service: place.service, environment: place.environment };
       await lockSite(tx, site);

@@ -20,7 +20,7 @@ import { loadWaivers } from "./list-waivers";
 export async function grantWaiver({ ctx, input }: { ctx: Ctx; input: z.output<typeof grantWaiverRequest> }): Promise<WaiverDto> {
   authorise(ctx, "waivers.grant", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, input);
+    const place = await readPlace(tx, input, { ctx, verb: "waivers.grant" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     if (!place.partitionKnown) throw notFound("partition");
     await lockPlace(tx, place);

@@ -24,7 +24,7 @@ const PEOPLE = 2;
 export async function liftRecall({ ctx, input }: { ctx: Ctx; input: z.output<typeof liftRecallRequest> }): Promise<RecallLiftDto> {
   authorise(ctx, "recalls.lift", { service: input.service });
   return transact(ctx.db, async (tx) => {
-    const release = await findRelease(tx, input.service, input.version);
+    const release = await findRelease(tx, { service: input.service, version: input.version }, { ctx, verb: "recalls.lift" });
     await lockService(tx, release.serviceId, "decide");
     const [person] = await tx.$queryRaw<{ kind: string }[]>`SELECT kind FROM actors WHERE id = ${ctx.actor.personId}::uuid`;
     if (person?.kind !== "person") throw new AppError("forbidden", "Lifting a recall needs people; this token belongs to a team.", { type: "four-eyes", reasons: [{ reason: "no-person", sentence: "Lifting a recall needs people; this token belongs to a team." }] });

@@ -21,7 +21,7 @@ export async function pinPartition({ ctx, input }: { ctx: Ctx; input: z.output<t
   authorise(ctx, "pins.place", { service: input.service, environment: input.environment });
   refuseSecrets({ reason: input.reason });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, input);
+    const place = await readPlace(tx, input, { ctx, verb: "pins.place" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     if (!place.partitionKnown) throw notFound("partition");
     await lockPlace(tx, place);

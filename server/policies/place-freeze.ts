@@ -22,7 +22,7 @@ const MOST_STANDING = 200;
 export async function placeFreeze({ ctx, input }: { ctx: Ctx; input: z.output<typeof placeFreezeRequest> }): Promise<FreezeDto> {
   authorise(ctx, "freezes.place", { environment: input.environment, ...(input.service !== undefined && { service: input.service }) });
   return transact(ctx.db, async (tx) => {
-    const { environment, service } = await findScope(tx, input);
+    const { environment, service } = await findScope(tx, input, { ctx, verb: "freezes.place" });
     // One at a time: they are counted.
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.freezes', 0))`;
     const [standing] = await tx.$queryRaw<{ now: Date; freezes: number }[]>`

@@ -16,7 +16,7 @@ import { loadHolds } from "./list-holds";
 export async function placeHold({ ctx, input }: { ctx: Ctx; input: z.output<typeof placeHoldRequest> }): Promise<HoldDto> {
   authorise(ctx, "holds.place", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, input);
+    const place = await readPlace(tx, input, { ctx, verb: "holds.place" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     if (!place.partitionKnown) throw notFound("partition");
     await lockPlace(tx, place);

@@ -19,7 +19,7 @@ import { findEnvironment, findRelease, lockService, readArtifactIds, type FoundE
 export async function approveRelease({ ctx, input }: { ctx: Ctx; input: z.output<typeof approveRequest> }): Promise<ApprovalDto> {
   authorise(ctx, "releases.approve", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const release = await findRelease(tx, input.service, input.version);
+    const release = await findRelease(tx, input, { ctx, verb: "releases.approve" });
     await lockService(tx, release.serviceId, "decide");
     const environment = await findEnvironment(tx, input.environment);
     const [standing] = await tx.$queryRaw<{ entry_seq: bigint }[]>`

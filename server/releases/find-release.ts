@@ -1,3 +1,4 @@
+import { authoriseOwnName, type Asked } from "@/server/access/authorise";
 import type { Db, Tx } from "@/server/db";
 import { notFound } from "@/server/errors";
 
@@ -12,10 +13,11 @@ export type FoundRelease = {
   triggeredBy: string | null;
 };
 
-/** The id of a service by name or alias; null when the ledger knows none. */
-export async function findServiceId(db: Db | Tx, name: string): Promise<string | null> {
-  const [row] = await db.$queryRaw<{ id: string }[]>`
-    SELECT id FROM services WHERE name = ${name} UNION ALL SELECT service_id FROM service_aliases WHERE name = ${name} LIMIT 1`;
+/** The id of a service by name or alias; null when the ledger knows none. @throws AppError forbidden, under its own name */
+export async function findServiceId(db: Db | Tx, name: string, asked: Asked | null): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ id: string; name: string }[]>`
+    SELECT id, name::text FROM services WHERE name = ${name} OR id = (SELECT service_id FROM service_aliases WHERE name = ${name}) LIMIT 1`;
+  authoriseOwnName(asked, { service: name }, row?.name);
   return row?.id ?? null;
 }
 
@@ -28,13 +30,14 @@ export async function lockService(tx: Tx, serviceId: string, how: "decide" | "re
   else await tx.$queryRaw`SELECT 1 FROM services WHERE id = ${serviceId}::uuid FOR SHARE`;
 }
 
-/** A release by service and version. @throws AppError not-found */
-export async function findRelease(db: Db | Tx, service: string, version: string): Promise<FoundRelease> {
+/** A release by service and version, for whoever has the right under the service's own name. @throws AppError not-found, forbidden */
+export async function findRelease(db: Db | Tx, { service, version, environment }: { service: string; version: string; environment?: string }, asked: Asked | null): Promise<FoundRelease> {
   const [row] = await db.$queryRaw<{ id: string; version: string; service_id: string; service_name: string; entry_seq: bigint; registrant: string; authors: string[]; triggered_by: string | null }[]>`
     SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.entry_seq, coalesce(a.person_id, a.id) AS registrant, r.authors, r.triggered_by
     FROM releases r JOIN services s ON s.id = r.service_id JOIN actors a ON a.id = r.registered_by
     WHERE r.version = ${version} AND (s.name = ${service} OR s.id = (SELECT service_id FROM service_aliases WHERE name = ${service}))`;
   if (!row) throw notFound("release");
+  authoriseOwnName(asked, { service, ...(environment !== undefined && { environment }) }, row.service_name);
   return {
     id: row.id,
     version: row.version,

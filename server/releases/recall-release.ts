@@ -16,7 +16,7 @@ import { findRelease, lockService, readArtifactIds } from "./find-release";
 export async function recallRelease({ ctx, input }: { ctx: Ctx; input: z.output<typeof recallRequest> }): Promise<z.output<typeof recallDto>> {
   authorise(ctx, "releases.recall", { service: input.service });
   return transact(ctx.db, async (tx) => {
-    const release = await findRelease(tx, input.service, input.version);
+    const release = await findRelease(tx, { service: input.service, version: input.version }, { ctx, verb: "releases.recall" });
     await lockService(tx, release.serviceId, "decide");
     const artifactIds = await readArtifactIds(tx, release.id);
     const [running] = await tx.$queryRaw<{ instances: bigint }[]>`

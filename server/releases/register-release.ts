@@ -34,7 +34,7 @@ export async function registerRelease({ ctx, input }: { ctx: Ctx; input: Input }
 
   return transact(ctx.db, async (tx) => {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`plumbline.service:${input.service}`}, 0))`;
-    const known = await findServiceId(tx, input.service);
+    const known = await findServiceId(tx, input.service, { ctx, verb: "releases.register" });
     if (known !== null) {
       await lockService(tx, known, "decide");
       const same = await findSame(tx, known, input);

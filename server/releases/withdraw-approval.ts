@@ -17,7 +17,7 @@ import { findEnvironment, findRelease, lockService, readArtifactIds } from "./fi
 export async function withdrawApproval({ ctx, input }: { ctx: Ctx; input: z.output<typeof withdrawRequest> }): Promise<ApprovalDto> {
   authorise(ctx, "releases.withdraw", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const release = await findRelease(tx, input.service, input.version);
+    const release = await findRelease(tx, input, { ctx, verb: "releases.withdraw" });
     await lockService(tx, release.serviceId, "decide");
     const environment = await findEnvironment(tx, input.environment);
     const standing = await tx.$queryRaw<{ id: string; entry_seq: bigint }[]>`

@@ -22,7 +22,7 @@ export async function clearRollback({ ctx, input }: { ctx: Ctx; input: { id: str
     const [at] = await read();
     if (!at || !visibleTo(ctx, "rollouts.read", { service: at.service, environment: at.environment })) throw notFound("rollout");
     authorise(ctx, "rollouts.clear", { service: at.service, environment: at.environment });
-    const place = await readPlace(tx, at);
+    const place = await readPlace(tx, at, null);
     if (!isKnownPlace(place)) throw notFound("rollout");
     await lockPlace(tx, place);
     const [row] = await read();

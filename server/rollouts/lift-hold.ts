@@ -12,7 +12,7 @@ import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 export async function liftHold({ ctx, input }: { ctx: Ctx; input: z.output<typeof liftHoldRequest> }): Promise<{ entry: number }> {
   authorise(ctx, "holds.lift", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
-    const place = await readPlace(tx, input);
+    const place = await readPlace(tx, input, { ctx, verb: "holds.lift" });
     if (!isKnownPlace(place)) throw notFound("service or environment");
     await lockPlace(tx, place);
     const [hold] = await tx.$queryRaw<{ id: string; entry_seq: bigint }[]>`

@@ -39,7 +39,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
   authorise(ctx, "rollouts.read", { service: input.service, environment: input.environment });
   return transact(ctx.db, async (tx) => {
     await tx.$executeRaw`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`;
-    const place = await readPlace(tx, input);
+    const place = await readPlace(tx, input, { ctx, verb: "rollouts.read" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     const decision = await readDecision(tx, place);
     const history = await readHistory(tx, place);

@@ -3,7 +3,7 @@ import type { promoteRequest, RolloutDto } from "@/lib/contract/rollouts";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import { explainMissing, may } from "@/lib/domain/access/permissions";
 import { checkPromotion } from "@/lib/domain/rollout/check-rollback";
-import { authorise } from "@/server/access/authorise";
+import { authorise, authoriseOwnName } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
 import { AppError } from "@/server/errors";
@@ -32,7 +32,8 @@ export async function promoteRelease({ ctx, input }: { ctx: Ctx; input: z.output
   const names = { service: input.service, environment: input.environment, partition: input.partition ?? DEFAULT_PARTITION };
   return oncePerPlace(names, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, names);
+      const place = await readPlace(tx, names, { ctx, verb: "rollouts.promote" });
+      if (input.overrideFreeze) authoriseOwnName({ ctx, verb: "freezes.override" }, { service: names.service, environment: names.environment }, place.service?.name);
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) ? await readReleasesHere(tx, place, { version: input.version }) : [];

@@ -19,7 +19,7 @@ type ForeignRow = { id: string; version: string; service_id: string; service_nam
  */
 export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeof gateQuery> }): Promise<GateDto> {
   authorise(ctx, "rollouts.read", { service: input.service, environment: input.environment });
-  const place = await readPlace(ctx.db, input);
+  const place = await readPlace(ctx.db, input, { ctx, verb: "rollouts.read" });
   const named = await ctx.db.$queryRaw<ForeignRow[]>`
     SELECT DISTINCT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order FROM artifact_digests d
     JOIN release_components c ON c.artifact_id = d.artifact_id JOIN releases r ON r.id = c.release_id JOIN services s ON s.id = r.service_id

@@ -65,6 +65,6 @@ async function findPlace(tx: Tx, id: string): Promise<KnownPlace | null> {
   const [names] = await tx.$queryRaw<{ service: string; environment: string; partition: string }[]>`
     SELECT s.name::text AS service, e.name::text AS environment, r.partition::text FROM rollouts r JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id WHERE r.id = ${id}::uuid`;
   if (!names) return null;
-  const place = await readPlace(tx, names);
+  const place = await readPlace(tx, names, null);
   return isKnownPlace(place) ? place : null;
 }

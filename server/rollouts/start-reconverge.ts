@@ -19,7 +19,7 @@ export async function startReconverge({ ctx, input }: { ctx: Ctx; input: z.outpu
   authorise(ctx, "rollouts.reconverge", { service: input.service, environment: input.environment });
   return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, input);
+      const place = await readPlace(tx, input, { ctx, verb: "rollouts.reconverge" });
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) && decision.assigned ? await readReleasesHere(tx, place, { ids: [decision.assigned.releaseId] }) : [];

@@ -20,7 +20,7 @@ export async function startReplace({ ctx, input }: { ctx: Ctx; input: z.output<t
   authorise(ctx, "rollouts.replace", { service: input.service, environment: input.environment });
   return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, input);
+      const place = await readPlace(tx, input, { ctx, verb: "rollouts.replace" });
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) && decision.assigned ? await readReleasesHere(tx, place, { ids: [decision.assigned.releaseId] }) : [];

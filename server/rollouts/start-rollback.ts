@@ -34,7 +34,7 @@ export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<
   const names = { service: input.service, environment: input.environment, partition: input.partition ?? DEFAULT_PARTITION };
   return oncePerPlace(names, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, names);
+      const place = await readPlace(tx, names, { ctx, verb: "rollouts.rollback" });
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const release = await chooseRelease(tx, place, decision, input.version);

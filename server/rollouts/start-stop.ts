@@ -19,7 +19,7 @@ export async function startStop({ ctx, input }: { ctx: Ctx; input: z.output<type
   authorise(ctx, "rollouts.stop", { service: input.service, environment: input.environment });
   return oncePerPlace(input, () =>
     transact(ctx.db, async (tx) => {
-      const place = await readPlace(tx, input);
+      const place = await readPlace(tx, input, { ctx, verb: "rollouts.stop" });
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const check = checkStop({ ...decisionState(ctx, "rollouts.stop", decision, null, input.revision ?? null), typed: input.confirm });

@@ -177,7 +177,7 @@ async function steer(ctx: Ctx, id: string, verb: Verb, act: (steered: Steered) =
     if (!at || !visibleTo(ctx, "rollouts.read", { service: at.service, environment: at.environment })) throw notFound("rollout");
     authorise(ctx, verb, { service: at.service, environment: at.environment });
     if (at.followed && !alsoFollowed) throw new AppError("conflict", `${at.carried_out_by ?? "Another tool"} carries this out and Plumbline follows it. Pause or stop it there, or roll back here.`, { type: "carried-out-elsewhere" });
-    const place = await readPlace(tx, at);
+    const place = await readPlace(tx, at, null);
     if (!isKnownPlace(place)) throw notFound("rollout");
     await lockPlace(tx, place);
     const rollout = await lockRollout(tx, id, { wait: true });

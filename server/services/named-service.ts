@@ -23,7 +23,7 @@ export async function lockNames(tx: Tx, names: readonly string[]): Promise<(Name
   await tx.$executeRaw`
     SELECT pg_advisory_xact_lock(k.id) FROM (SELECT DISTINCT hashtextextended('plumbline.service:' || name, 0) AS id FROM unnest(${[...names]}::text[]) n(name) ORDER BY 1) k`;
   const ids: (string | null)[] = [];
-  for (const name of names) ids.push(await findServiceId(tx, name));
+  for (const name of names) ids.push(await findServiceId(tx, name, null));
   const rows = await tx.$queryRaw<NamedService[]>`SELECT id::text, name::text FROM services WHERE id = ANY(${ids.flatMap((id) => id ?? [])}::uuid[]) AND merged_into IS NULL ORDER BY id FOR NO KEY UPDATE`;
   await lockMapping(tx);
   return ids.map((id) => rows.find((row) => row.id === id) ?? null);

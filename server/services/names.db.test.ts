@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findingsQuery } from "@/lib/contract/fleet";
+import { putAuthorityRequest } from "@/lib/contract/authority";
+import { announceRequest } from "@/lib/contract/deployments";
+import { approveRequest, recallRequest } from "@/lib/contract/releases";
+import { ROLES } from "@/lib/domain/access/roles";
+import { putAuthority } from "@/server/authority/put-authority";
+import { listPartitions } from "@/server/partitions/list-partitions";
+import { approveRelease } from "@/server/releases/approve-release";
+import { recallRelease } from "@/server/releases/recall-release";
+import { announceDeployment } from "@/server/rollouts/external/announce-deployment";
+import { readGate } from "@/server/rollouts/read-gate";
 import { promoteRequest } from "@/lib/contract/rollouts";
 import { placeFreezeRequest } from "@/lib/contract/freezes";
 import { pinRequest } from "@/lib/contract/partitions";
@@ -32,6 +42,7 @@ beforeAll(async () => {
 afterAll(() => test.drop());
 
 const reason = "because";
+
 const image = (name: string) => makeImage(`registry.test/acme/${name}`, name);
 const promote = (service: string, version = "1.0.0") => promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "dev", partition: "default", version, strategy: "all-at-once" }) });
 const endRollouts = () => test.db.$executeRaw`UPDATE rollouts SET status = 'succeeded', finished_at = now() WHERE finished_at IS NULL`;
@@ -191,5 +202,30 @@ describe("one service of two", () => {
     const said = await servicesOf(agent);
     for (const key of ["sms-1", "sms-2", "text-1"]) expect(said[key], key).toMatch(/^chat chat chat (ahead|behind|unexpected)$/);
     expect(await getService({ ctx, input: { service: "sms" } })).toMatchObject({ name: "chat" });
+  });
+});
+
+describe("another name", () => {
+  it("leads nobody to where he may nothing under the service's own", async () => {
+    await registerVersion(test, { service: "vault", version: "1.0.0", image: image("vault") });
+    await aliasService({ ctx, service: "vault", input: { alias: "pay-vault", reason } });
+    await putAuthority({ ctx, input: putAuthorityRequest.parse({ service: "vault", environment: "staging", authority: "external" }) });
+    const held = (pattern: string) => test.ctxWith(ROLES.map((role) => ({ role, service: pattern, environment: "*", expiresAt: null })));
+    const [narrow, right] = [await held("pay-*"), await held("*")];
+    const named = { service: "pay-vault", environment: "dev" };
+    const acts: Record<string, (by: Ctx) => Promise<unknown>> = {
+      announce: (by) => announceDeployment({ ctx: by, input: announceRequest.parse({ ...named, environment: "staging", version: "1.0.0", externalId: "run-1", status: "started" }) }),
+      authority: (by) => putAuthority({ ctx: by, input: putAuthorityRequest.parse({ ...named, environment: "staging", authority: "external" }) }),
+      promote: (by) => promoteRelease({ ctx: by, input: promoteRequest.parse({ ...named, version: "1.0.0", partition: "default" }) }),
+      "promote everywhere": (by) => promoteRelease({ ctx: by, input: promoteRequest.parse({ ...named, version: "1.0.0" }) }),
+      preview: (by) => readGate({ ctx: by, input: { ...named, partition: "default", digest: `sha256:${"0".repeat(64)}` } }),
+      hold: (by) => placeHold({ ctx: by, input: { ...named, partition: "default", reason } }),
+      freeze: (by) => placeFreeze({ ctx: by, input: placeFreezeRequest.parse({ ...named, name: "night", endsAt: new Date(Date.now() + 60_000).toISOString(), reason }) }),
+      partitions: (by) => listPartitions({ ctx: by, input: named }),
+      approve: (by) => approveRelease({ ctx: by, input: approveRequest.parse({ ...named, version: "1.0.0" }) }),
+      recall: (by) => recallRelease({ ctx: by, input: recallRequest.parse({ service: "pay-vault", version: "1.0.0", reason }) }),
+    };
+    for (const [name, act] of Object.entries(acts)) await expect(act(narrow), name).rejects.toMatchObject({ kind: name === "promote everywhere" ? expect.stringMatching(/^(forbidden|not-found)$/) : "forbidden" });
+    for (const [name, act] of Object.entries(acts)) await expect(act(right).then(() => "done", String), name).resolves.not.toContain("needs the role");
   });
 });

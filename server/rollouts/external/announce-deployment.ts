@@ -45,7 +45,7 @@ export async function announceDeployment({ ctx, input }: { ctx: Ctx; input: Inpu
 }
 
 async function take(tx: Tx, ctx: Ctx, input: Input): Promise<{ dto: AnnouncementDto; refused?: RefusalReason[] }> {
-  const place = await readPlace(tx, input);
+  const place = await readPlace(tx, input, { ctx, verb: "deployments.announce" });
   if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
   if (!place.partitionKnown) throw notFound("partition");
   await lockPlace(tx, place);

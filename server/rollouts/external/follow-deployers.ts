@@ -99,7 +99,7 @@ function decide(app: App, watched: WatchedPlace, act: (tx: Tx, ctx: Ctx, place: 
   const names = { service: watched.service, environment: watched.environment, partition: watched.partition };
   return oncePerPlace(names, () =>
     transact(app.db, async (tx) => {
-      const place = await readPlace(tx, names);
+      const place = await readPlace(tx, names, null);
       if (!isKnownPlace(place)) return false;
       await lockPlace(tx, place);
       const [current] = await readWatched(tx, { place: { serviceId: watched.service_id, environmentId: watched.environment_id, partition: watched.partition } });

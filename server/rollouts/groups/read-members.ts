@@ -91,7 +91,7 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
 }
 
 async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "recall" }>): Promise<Group> {
-  const release = await findRelease(tx, input.service, input.version);
+  const release = await findRelease(tx, { service: input.service, version: input.version }, { ctx, verb: "rollouts.read" });
   const [recalled] = await tx.$queryRaw<{ one: number }[]>`
     SELECT 1 AS one FROM recalls WHERE lifted_at IS NULL AND (release_id = ${release.id}::uuid OR artifact_id IN (SELECT artifact_id FROM release_components WHERE release_id = ${release.id}::uuid)) LIMIT 1`;
   if (!recalled) throw new AppError("unprocessable", `${release.version} of ${release.serviceName} is not recalled.`, { type: "not-recalled" });

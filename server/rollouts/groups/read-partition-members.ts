@@ -28,7 +28,7 @@ export async function readPartitionPlaces(db: Db | Tx, names: Omit<PlaceNames, "
  * @throws AppError not-found
  */
 export async function readPartitionMembers(tx: Tx, ctx: Ctx, input: OverPartitions, { named }: { named: boolean }): Promise<{ place: KnownPlace; members: Member[] }> {
-  const known = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" });
+  const known = await readPlace(tx, { service: input.service, environment: input.environment, partition: "default" }, { ctx, verb: "rollouts.read" });
   if (!isKnownPlace(known)) throw notFound(known.service ? "environment" : "service");
   if (!visibleTo(ctx, "rollouts.read", { service: known.service.name, environment: known.environment.name })) throw notFound("service");
   const members: Member[] = [];

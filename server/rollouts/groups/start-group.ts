@@ -108,7 +108,7 @@ function authoriseSomewhere(ctx: Ctx, kind: Input["kind"]): void {
 async function lockPlaces(tx: Tx, places: readonly PlaceNames[]): Promise<void> {
   const known: KnownPlace[] = [];
   for (const names of places) {
-    const place = await readPlace(tx, names);
+    const place = await readPlace(tx, names, null);
     if (isKnownPlace(place)) known.push(place);
   }
   for (const place of known.toSorted((a, b) => comparePlaces(idsOf(a), idsOf(b)))) await lockPlace(tx, place);

@@ -22,7 +22,7 @@ export type Member = {
 
 /** A place that was just listed. */
 export async function readKnown(tx: Tx, { service, environment, partition }: PlaceNames): Promise<KnownPlace> {
-  const place = await readPlace(tx, { service, environment, partition });
+  const place = await readPlace(tx, { service, environment, partition }, null);
   if (!isKnownPlace(place)) throw new Error(`${service} in ${environment} vanished between two reads`);
   return place;
 }
