@@ -86,6 +86,15 @@ describe("announced", () => {
     ]);
   });
 
+  it("by a person: whose name is in no entry of the ledger", async () => {
+    await makeHosts(1);
+    await say({ by: "ada@example.org" });
+    expect((await rollouts())[0]).toMatchObject({ external: { announced: { by: "ada@example.org" } } });
+    const entries = await test.db.$queryRaw<{ text: string }[]>`SELECT convert_from(bytes, 'UTF8') AS text FROM ledger_entries WHERE type = 'observed' ORDER BY seq DESC LIMIT 1`;
+    expect(entries[0]?.text).toContain('"externalId":"run-1"');
+    expect(entries[0]?.text).not.toContain("ada@example.org");
+  });
+
   it("after it was seen: it is the same rollout, and now says who", async () => {
     const hosts = await makeHosts(2);
     await hosts[0]?.("2.0.0");

@@ -134,7 +134,8 @@ async function follow({ tx, ctx, place, decision, release, input, before }: Said
     if (last?.active) await tellRollout(tx, { rolloutId: last.id, at: new Date(), kind: "announced", detail: { by: input.tool ?? input.by ?? null, message: `${release.version} was announced and refused. ${reasons.map(explainReason).join(" ")}` } });
     return { outcome: "refused", rolloutId: null, refused: reasons };
   }
-  const announced = { externalId: input.externalId, tool: input.tool ?? null, by: input.by ?? null, url: input.url ?? null };
+  // Who it was stays beside the ledger, of which nothing can be taken back.
+  const announced = { externalId: input.externalId, tool: input.tool ?? null, url: input.url ?? null };
   const { id } = await openExternal(tx, ctx, { place, decision, release, kind, by: input.tool ?? null, announced });
   return { outcome: "followed", rolloutId: id };
 }
