@@ -5,6 +5,7 @@ import type { ContainerOrigin } from "@/lib/domain/fleet/map-facts";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
 import type { Db, Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
+import { raiseDesired } from "@/server/desired/raise-desired";
 import { desiredOf, ignoredKey, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
 import { moveCounts, type CountMove } from "@/server/drift/move-counts";
 import { placeCombinations } from "@/server/drift/place-combinations";
@@ -160,9 +161,21 @@ async function storeTargets(
     const key = keyIn(row.scope_id, row.key);
     result.set(key, { id: ids.get(key) ?? null, scope, key: row.key, namespace: target.namespace ?? null, labels: target.labels, components: target.components, covered: row.covered, mapped });
   }
-  const fresh = changed.filter(({ row }) => row.id === null || row.gone).flatMap(({ row, mapped }) => (mapped.serviceId === null ? [] : (ids.get(keyIn(row.scope_id, row.key)) ?? [])));
-  if (fresh.length > 0) await admitTargets(tx, fresh, { now });
+  const moved = changed.filter(({ row, mapped }) => row.id !== null && row.environment_id !== mapped.environmentId);
+  const leaving = moved.filter(({ row }) => row.covered).flatMap(({ row }) => row.id ?? []);
+  await leaveDecided(tx, leaving);
+  const fresh = changed.filter((one) => one.row.id === null || one.row.gone || moved.includes(one)).flatMap(({ row, mapped }) => (mapped.serviceId === null ? [] : (ids.get(keyIn(row.scope_id, row.key)) ?? [])));
+  if (fresh.length > 0) await admitTargets(tx, fresh, { expected: leaving, now });
   return result;
+}
+
+/** What was decided for targets stays where they were; their agents are told nothing of it any more. */
+async function leaveDecided(tx: Tx, targetIds: readonly bigint[]): Promise<void> {
+  if (targetIds.length === 0) return;
+  const agents = await tx.$queryRaw<{ id: string }[]>`
+    SELECT DISTINCT s.agent_id::text AS id FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE t.id = ANY(${targetIds}::bigint[])`;
+  await raiseDesired(tx, agents.map(({ id }) => id));
+  await tx.$executeRaw`DELETE FROM target_desired WHERE target_id = ANY(${targetIds}::bigint[])`;
 }
 
 /** The containers of these targets, each with an image: whose a target is follows from them. */

@@ -1,6 +1,9 @@
 import type { InventoryReport } from "@/lib/contract/agent";
 import type { Health, InstanceState } from "@/lib/domain/fleet/health";
+import { ENVIRONMENT_LABEL } from "@/lib/domain/fleet/map-facts";
+import { sanitizeName } from "@/lib/domain/fleet/names";
 import { sqlArray, type Tx } from "@/server/db";
+import type { ReportableEnvironment } from "./mapping-rules";
 import { keyIn, type ScopedReport } from "./reporting-scope";
 
 type ReportedInstance = InventoryReport["instances"][number];
@@ -44,8 +47,9 @@ export type KnownTarget = {
   under_since: Date | null;
   service_name: string | null;
   service_id: string | null;
+  environment_id: string | null;
   partition: string | null;
-  /** Whether what its instances are mapped by has changed. */
+  /** Whether what its instances are mapped by has changed: also when the environment that it names is there only now. */
   relabelled: boolean;
   /** Whether a decision says what it should run. */
   covered: boolean;
@@ -58,21 +62,23 @@ export type KnownTarget = {
  */
 export async function diffTargets(tx: Tx, reports: readonly ScopedReport[]): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
   const listed = reports.flatMap(({ scope, report }) => report.targets.map((target) => ({ scopeId: scope.id, target })));
+  const environmentsOf = new Map(reports.map(({ scope }) => [scope.id, scope.environments]));
   const of = (pick: (target: ReportedTarget) => string | number | boolean | null): string => sqlArray(listed.map(({ target }) => pick(target)));
   const scopeIds = sqlArray(listed.map(({ scopeId }) => scopeId));
   const keys = of(({ key }) => key);
+  const named = sqlArray(listed.map(({ scopeId, target }) => environmentNamed(environmentsOf.get(scopeId) ?? [], target)));
   const changed = listed.length === 0 ? [] : await tx.$queryRaw<KnownTarget[]>`
-    /* prepared: report-diff-targets */ SELECT t.id, r.scope_id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.partition::text,
-      coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb OR t.namespace IS DISTINCT FROM r.namespace, true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
+    /* prepared: report-diff-targets */ SELECT t.id, r.scope_id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.environment_id::text, t.partition::text,
+      coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb OR t.namespace IS DISTINCT FROM r.namespace OR coalesce(t.environment_id <> r.environment_id, false), true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered
     FROM unnest(${scopeIds}::bigint[], ${keys}::text[], ${of(({ kind }) => kind)}::text[], ${of(({ namespace }) => namespace ?? null)}::text[],
       ${of(({ labels }) => JSON.stringify(labels))}::text[], ${of(({ components }) => JSON.stringify(components))}::text[], ${of(({ desired }) => desired)}::int[],
       ${of(({ ready }) => ready ?? null)}::int[], ${of(({ managedBy }) => jsonOf(managedBy))}::text[], ${of(({ canAct }) => canAct)}::boolean[],
-      ${of(({ cannotActReason }) => cannotActReason ?? null)}::text[])
-      r(scope_id, key, kind, namespace, labels, components, desired, ready, managed_by, can_act, reason)
+      ${of(({ cannotActReason }) => cannotActReason ?? null)}::text[], ${named}::uuid[])
+      r(scope_id, key, kind, namespace, labels, components, desired, ready, managed_by, can_act, reason, environment_id)
     LEFT JOIN targets t ON t.agent_scope_id = r.scope_id AND t.key = r.key
     WHERE t.id IS NULL OR t.gone_at IS NOT NULL OR t.kind <> r.kind OR t.namespace IS DISTINCT FROM r.namespace OR t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb
       OR t.desired IS DISTINCT FROM r.desired OR t.ready IS DISTINCT FROM r.ready OR t.managed_by IS DISTINCT FROM r.managed_by::jsonb
-      OR t.can_act <> r.can_act OR t.cannot_act_reason IS DISTINCT FROM r.reason`;
+      OR t.can_act <> r.can_act OR t.cannot_act_reason IS DISTINCT FROM r.reason OR t.environment_id <> r.environment_id`;
   const removed = reports.flatMap(({ scope, report }) => report.removed.filter((key) => key.startsWith("target:")).map((key) => ({ scopeId: scope.id, key: key.slice("target:".length) })));
   const fresh = countByScope(changed.filter((row) => row.id === null || row.gone).map((row) => row.scope_id));
   // As many as there were, and none of them new: nothing can be absent.
@@ -87,6 +93,12 @@ export async function diffTargets(tx: Tx, reports: readonly ScopedReport[]): Pro
     gone AS MATERIALIZED (SELECT id FROM targets WHERE id IN (SELECT id FROM absent) AND gone_at IS NULL ORDER BY id FOR UPDATE)
     UPDATE targets t SET gone_at = clock_timestamp(), under_since = NULL FROM gone WHERE t.id = gone.id RETURNING t.id`;
   return { changed, goneIds: gone.map(({ id }) => id) };
+}
+
+/** The environment that a target's label names, where its pool may report it; null for none, which changes nothing. */
+function environmentNamed(environments: readonly ReportableEnvironment[], { labels }: ReportedTarget): string | null {
+  const name = sanitizeName(labels[ENVIRONMENT_LABEL]);
+  return environments.find((environment) => environment.name === name)?.id ?? null;
 }
 
 function countByScope(scopeIds: readonly bigint[]): Map<bigint, number> {

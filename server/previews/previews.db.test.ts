@@ -4,6 +4,7 @@ import { enrolRequest, inventoryReport, type InventoryReportInput } from "@/lib/
 import { findingsQuery, matrixDto } from "@/lib/contract/fleet";
 import { putMappingRequest } from "@/lib/contract/mapping";
 import { putPreviewRuleRequest } from "@/lib/contract/previews";
+import { promoteRequest } from "@/lib/contract/rollouts";
 import { createEnrolment } from "@/server/access/create-enrolment";
 import { createPool } from "@/server/access/create-pool";
 import { putEnvironment } from "@/server/access/put-environment";
@@ -17,6 +18,7 @@ import { recordInventory } from "@/server/inventory/record-inventory";
 import { endPreviews } from "@/server/jobs/end-previews";
 import { getMapping } from "@/server/mapping/get-mapping";
 import { putMapping } from "@/server/mapping/put-mapping";
+import { promoteRelease } from "@/server/rollouts/promote-release";
 import { approveRelease } from "@/server/releases/approve-release";
 import { renameService } from "@/server/services/rename-service";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -165,6 +167,21 @@ describe("a rule", () => {
     expect((await environments()).map(({ name }) => name)).toEqual(["pr-7", "pr-8", "pr-9"]);
     expect((await where(agent)).map(({ environment }) => environment)).toEqual(["pr-7", "pr-8", "pr-9", "dev", "dev"]);
     expect((await listPreviewRules({ ctx: admin })).items).toMatchObject([{ pattern: "pr-*", template: "staging", environments: 3, refused: 2, lastRefused: { name: "pr-b" } }]);
+  });
+
+  it("moves what was reported before its preview was there when it is reported again", async () => {
+    await promoteRelease({ ctx: await test.ctx(), input: promoteRequest.parse({ service: "shop", environment: "dev", partition: "default", version: "1.0.0" }) });
+    const agent = await enrol();
+    await agent.report({ "pr-b": image });
+    const decided = () => test.db.$queryRaw<unknown[]>`SELECT 1 FROM target_desired d JOIN targets t ON t.id = d.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE s.agent_id = ${agent.id}::uuid`;
+    expect([await where(agent), await decided()]).toMatchObject([[{ environment: "dev" }], [{}]]);
+    await putRule({ maxEnvironments: 4 });
+    await agent.report({ "pr-b": image });
+    expect(await where(agent)).toEqual([{ key: "shop-pr-b", environment: "pr-b" }]);
+    const copies = await test.db.$queryRaw<{ environment: string }[]>`
+      SELECT e.name::text AS environment FROM instances i JOIN combinations c ON c.id = i.combination_id JOIN environments e ON e.id = c.environment_id JOIN agent_scopes s ON s.id = i.agent_scope_id WHERE s.agent_id = ${agent.id}::uuid`;
+    // What is assigned where it was is not what it should run here.
+    expect([copies, await decided()]).toEqual([[{ environment: "pr-b" }], []]);
   });
 
   it("makes one environment of a name that two hosts report at the same moment", async () => {
