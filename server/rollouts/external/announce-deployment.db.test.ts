@@ -119,6 +119,17 @@ describe("announced", () => {
     expect(await kinds()).toEqual(["promote 2.0.0 failed", "rollback 1.0.0 succeeded"]);
   });
 
+  it("and never seen, one after the other: what runs is assigned again, over all of them", async () => {
+    await makeHosts(2);
+    await say({});
+    await say({ externalId: "run-2", version: "3.0.0" });
+    await say({ externalId: "run-2", version: "3.0.0", status: "failed" });
+    await say({ externalId: "run-3", version: "3.0.0" });
+    await say({ externalId: "run-3", version: "3.0.0", status: "failed" });
+    await later(MIN);
+    expect(await kinds()).toEqual(["promote 2.0.0 superseded", "promote 3.0.0 failed", "promote 3.0.0 failed", "rollback 1.0.0 succeeded"]);
+  });
+
   it("as done, and not seen: that is said, and what runs decides", async () => {
     const hosts = await makeHosts(3);
     await hosts[0]?.("2.0.0");

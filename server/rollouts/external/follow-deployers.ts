@@ -6,7 +6,7 @@ import { oncePerPlace } from "../once-per-place";
 import { readDecision, readReleasesHere } from "../read-decision";
 import { isKnownPlace, lockPlace, readPlace, type KnownPlace } from "../read-place";
 import { openExternal, refuseExternal } from "./open-external";
-import { countOn, readAppearances, readLastEnd, readWatched, type Appearance, type WatchedPlace } from "./read-appearances";
+import { countOn, readAppearances, readLastEnd, readRunningBefore, readWatched, type Appearance, type WatchedPlace } from "./read-appearances";
 
 /** What was written down so long ago is not looked at again, but once in a while everything is. */
 const LOOK_BACK_MS = 60_000;
@@ -69,23 +69,24 @@ function open(app: App, watched: WatchedPlace, now: Date): Promise<boolean> {
   });
 }
 
-/** Whether the release that others brought, and that is still followed or failed, runs nowhere. */
+/** Whether the release that others brought, and that is still followed or failed, runs nowhere, and one of before does. */
 async function mayHaveGone(app: App, watched: WatchedPlace): Promise<boolean> {
-  if (watched.origin !== "external" || watched.assigned_id === null || watched.from_id === null || watched.from_id === watched.assigned_id) return false;
+  if (watched.origin !== "external" || watched.assigned_id === null) return false;
   if (watched.status !== "running" && watched.status !== "failed") return false;
-  return (await countOn(app.db, watched, watched.assigned_id)) === 0;
+  return (await countOn(app.db, watched, watched.assigned_id)) === 0 && (await readRunningBefore(app.db, watched)) !== null;
 }
 
-/** What was assigned before is assigned again where it still runs: whoever brought the other one took it away. */
+/** What was assigned before, however many rollouts ago, is assigned again where it still runs: whoever brought the others took them away. */
 function goBack(app: App, watched: WatchedPlace, now: Date): Promise<boolean> {
   return decide(app, watched, async (tx, ctx, place, current) => {
-    if (current.assigned_id === null || current.from_id === null || current.rollout_at === null || current.rollout_id !== watched.rollout_id) return false;
-    if ((await countOn(tx, current, current.assigned_id)) > 0 || (await countOn(tx, current, current.from_id)) === 0) return false;
+    if (current.assigned_id === null || current.rollout_at === null || current.rollout_id !== watched.rollout_id) return false;
+    const before = await readRunningBefore(tx, current);
+    if (before === null || (await countOn(tx, current, current.assigned_id)) > 0) return false;
     const lastEnd = await readLastEnd(tx, current, current.assigned_id, current.rollout_at);
     // One that was announced and never came is waited for, until it has failed.
     if (lastEnd === null ? current.status === "running" : now.getTime() - lastEnd.getTime() < GONE_FOR_MS) return false;
     const decision = await readDecision(tx, place);
-    const [release] = await readReleasesHere(tx, place, { ids: [current.from_id] });
+    const [release] = await readReleasesHere(tx, place, { ids: [before] });
     if (!release || (await refuseExternal(tx, { place, decision, release, kind: "rollback" })).length > 0) return false;
     const left = decision.assigned?.version ?? "The other release";
     const reason = lastEnd === null ? `${left} never came.` : `${left} is not there any more.`;

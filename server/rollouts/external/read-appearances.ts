@@ -16,7 +16,6 @@ export type WatchedPlace = {
   origin: "plumbline" | "external" | null;
   status: string | null;
   rollout_at: Date | null;
-  from_id: string | null;
   /** What was there before this does not count as brought; null: whoever decides was decided last, and everything counts. */
   since: Date | null;
 };
@@ -41,14 +40,14 @@ export function readWatched(db: Db | Tx, { changedSince = null, place = null }: 
       WHERE at >= ${changedSince ?? new Date(8.64e15)}::timestamptz AND topic IN ('fleet', 'assignment', 'release', 'settings', 'rollout')),
     places AS MATERIALIZED (SELECT DISTINCT service_id, environment_id FROM authorities WHERE authority = 'external')
     SELECT p.service_id::text, s.name::text AS service, p.environment_id::text, e.name::text AS environment, p.name::text AS partition, a.release_id::text AS assigned_id, ar.registered_order AS registered,
-      r.id::text AS rollout_id, r.origin, r.status, r.created_at AS rollout_at, r.from_release_id::text AS from_id,
+      r.id::text AS rollout_id, r.origin, r.status, r.created_at AS rollout_at,
       CASE WHEN greatest(a.updated_at, r.created_at) > au.decided_at THEN greatest(a.updated_at, r.created_at) END AS since
     FROM places x JOIN partitions p ON p.service_id = x.service_id AND p.environment_id = x.environment_id
     JOIN services s ON s.id = p.service_id JOIN environments e ON e.id = p.environment_id AND e.retired_at IS NULL
     JOIN LATERAL (SELECT decided_at FROM authorities w WHERE w.service_id = p.service_id AND w.environment_id = p.environment_id AND w.partition IN (p.name, '*') ORDER BY w.partition = '*' LIMIT 1) au ON true
     LEFT JOIN assignments a ON a.service_id = p.service_id AND a.environment_id = p.environment_id AND a.partition = p.name LEFT JOIN releases ar ON ar.id = a.release_id
     LEFT JOIN LATERAL (
-      SELECT o.id, o.origin, o.status, o.created_at, o.from_release_id FROM rollouts o
+      SELECT o.id, o.origin, o.status, o.created_at FROM rollouts o
       WHERE o.service_id = p.service_id AND o.environment_id = p.environment_id AND o.partition = p.name ORDER BY o.created_at DESC, o.number DESC LIMIT 1) r ON true
     WHERE p.removed_at IS NULL AND ${externalSql("p.service_id", "p.environment_id", "p.name")} ${changed}
       AND (${place?.serviceId ?? null}::uuid IS NULL OR (p.service_id = ${place?.serviceId ?? null}::uuid AND p.environment_id = ${place?.environmentId ?? null}::uuid AND p.name = ${place?.partition ?? null}))
@@ -114,6 +113,26 @@ export async function countOn(db: Db | Tx, place: Pick<WatchedPlace, "service_id
     SELECT count(DISTINCT i.target_id)::int AS targets FROM combinations c JOIN instances i ON i.combination_id = c.id
     WHERE c.service_id = ${place.service_id}::uuid AND c.environment_id = ${place.environment_id}::uuid AND c.partition = ${place.partition} AND c.running_release_id = ${releaseId}::uuid AND i.state <> 'exited'`;
   return row?.targets ?? 0;
+}
+
+/** How many rollouts back is looked for what was there before. */
+const MOST_BACK = 50;
+
+/**
+ * What was assigned before and still runs at a place: the latest from which a rollout went away that was not carried to its
+ * end. Null when none of it runs, or when what ran before has succeeded since.
+ */
+export async function readRunningBefore(db: Db | Tx, place: Pick<WatchedPlace, "service_id" | "environment_id" | "partition" | "assigned_id">): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ release_id: string }[]>`
+    WITH last AS (
+      SELECT from_release_id, status, row_number() OVER (ORDER BY created_at DESC, number DESC) AS back FROM rollouts
+      WHERE service_id = ${place.service_id}::uuid AND environment_id = ${place.environment_id}::uuid AND partition = ${place.partition} ORDER BY created_at DESC, number DESC LIMIT ${MOST_BACK})
+    SELECT l.from_release_id::text AS release_id FROM last l
+    WHERE l.from_release_id <> ${place.assigned_id}::uuid AND NOT EXISTS (SELECT FROM last n WHERE n.back <= l.back AND n.status IN ('succeeded', 'succeeded-will-revert'))
+      AND EXISTS (SELECT FROM combinations c JOIN instances i ON i.combination_id = c.id
+        WHERE c.service_id = ${place.service_id}::uuid AND c.environment_id = ${place.environment_id}::uuid AND c.partition = ${place.partition} AND c.running_release_id = l.from_release_id AND i.state <> 'exited')
+    ORDER BY l.back LIMIT 1`;
+  return row?.release_id ?? null;
 }
 
 /** When the last copy of a release ended at a place that ran at or after a moment; null when none was there since. */
