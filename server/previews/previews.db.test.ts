@@ -205,6 +205,14 @@ describe("a rule", () => {
     const input = putPreviewRuleRequest.parse({ pattern: "x-*", template: "staging", pools: [] });
     await expect(putPreviewRule({ ctx: await of("staging"), input })).rejects.toMatchObject({ kind: "forbidden" });
     await expect(putPreviewRule({ ctx: await of("x-*"), input })).rejects.toMatchObject({ kind: "forbidden" });
+    const ofAll = (...names: string[]) => test.ctxWith(names.map((environment) => ({ role: "admin" as const, service: "*", environment, expiresAt: null })));
+    const withPool = putPreviewRuleRequest.parse({ pattern: "x-*", template: "staging", pools: ["previews"] });
+    await expect(putPreviewRule({ ctx: await ofAll("x-*", "staging"), input: withPool })).rejects.toMatchObject({ kind: "forbidden" });
+    expect(await putPreviewRule({ ctx: await ofAll("x-*", "staging", "dev"), input: withPool })).toMatchObject({ pools: ["previews"] });
+    // What a rule was for counts as much as what it is to be for.
+    await expect(putPreviewRule({ ctx: await ofAll("x-*", "staging"), input })).rejects.toMatchObject({ kind: "forbidden" });
+    await expect(putPreviewRule({ ctx: await ofAll("x-*", "dev"), input: { ...withPool, template: "dev" } })).rejects.toMatchObject({ kind: "forbidden" });
+    await removePreviewRule({ ctx: admin, input: { pattern: "x-*", reason: "done" } });
     await expect(putRule({ template: "nowhere" })).rejects.toMatchObject({ kind: "not-found" });
     await expect(putRule({ template: "pr-race" })).rejects.toMatchObject({ kind: "invalid" });
     await expect(putRule({ pools: ["nowhere"] })).rejects.toMatchObject({ kind: "invalid", extras: { type: "unknown-pool" } });

@@ -4,7 +4,7 @@ import type { PreviewRuleDto, putPreviewRuleRequest } from "@/lib/contract/previ
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
-import { transact } from "@/server/db";
+import { transact, type Tx } from "@/server/db";
 import { AppError, notFound } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { loadPreviewRules } from "./load-preview-rules";
@@ -14,8 +14,8 @@ const MINUTE_MS = 60_000;
 /**
  * Makes a rule by which preview environments come about, or changes the one of that pattern. A name that two rules match
  * is made by the one that was there first.
- * @throws AppError forbidden (the right is needed for the template and for every name that the pattern covers), not-found
- *   (template), invalid (a pool that is not there, a template that is a preview itself)
+ * @throws AppError forbidden (the right is needed for the template, the former one too, and for every name that the pattern
+ *   covers; and for the pools that get or lose it, the right to change them), not-found (template), invalid (a pool that is not there, a template that is a preview itself)
  */
 export async function putPreviewRule({ ctx, input }: { ctx: Ctx; input: z.output<typeof putPreviewRuleRequest> }): Promise<PreviewRuleDto> {
   authorise(ctx, "environments.write", { environment: input.template });
@@ -26,10 +26,12 @@ export async function putPreviewRule({ ctx, input }: { ctx: Ctx; input: z.output
     const [template] = await tx.$queryRaw<{ id: string; kind: string }[]>`SELECT id::text, kind FROM environments WHERE name = ${input.template} AND retired_at IS NULL`;
     if (!template) throw notFound("environment");
     if (template.kind === "preview") throw new AppError("invalid", `${input.template} is a preview itself.`, { fields: [{ path: "template", message: "is a preview" }] });
+    const [before] = await loadPreviewRules(tx, input.pattern);
+    if (before) authorise(ctx, "environments.write", { environment: before.template });
+    await authorisePools(tx, ctx, [...pools, ...(before?.pools ?? [])]);
     const found = await tx.$queryRaw<{ id: string; name: string }[]>`SELECT id::text, name::text FROM pools WHERE name = ANY(${pools}::text[])`;
     const missing = pools.filter((pool) => !found.some(({ name }) => name === pool));
     if (missing.length > 0) throw new AppError("invalid", `There is no pool ${missing.join(", ")}.`, { type: "unknown-pool", fields: missing.map((pool) => ({ path: `pools[${input.pools.indexOf(pool)}]`, message: "is not a pool" })) });
-    const [before] = await loadPreviewRules(tx, input.pattern);
     if (before && before.template === input.template && before.ttlMinutes === input.ttlMinutes && before.maxEnvironments === input.maxEnvironments && before.pools.join() === pools.join()) return before;
     const id = before?.id ?? randomUUID();
     await recordChanges(tx, [{ topic: "settings", key: id }]);
@@ -49,4 +51,11 @@ export async function putPreviewRule({ ctx, input }: { ctx: Ctx; input: z.output
     if (!rule) throw notFound("preview rule");
     return rule;
   });
+}
+
+/** A rule widens where a pool's hosts may report: who makes it may change each of these pools. */
+async function authorisePools(tx: Tx, ctx: Ctx, pools: readonly string[]): Promise<void> {
+  const rows = await tx.$queryRaw<{ environment: string }[]>`
+    SELECT DISTINCT e.name::text AS environment FROM pools p JOIN pool_environments pe ON pe.pool_id = p.id JOIN environments e ON e.id = pe.environment_id WHERE p.name = ANY(${[...pools]}::text[]) ORDER BY 1`;
+  for (const { environment } of rows) authorise(ctx, "pools.change", { environment });
 }
