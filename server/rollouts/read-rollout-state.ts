@@ -4,6 +4,7 @@ import type { CheckState, RolloutState } from "@/lib/domain/rollout/advance-roll
 import type { RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 import type { Db, Tx } from "@/server/db";
 import { readFreeze } from "@/server/policies/read-freeze";
+import { processWide } from "@/server/process-wide";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
 
 /** What is frozen with a rollout: its strategy, whether a freeze was overridden at its start, and how patiently it is followed where others carry it out. */
@@ -92,7 +93,7 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
   const { follow } = rollout.strategy;
   // Of a target with many copies each one is progress; looked for only when the targets themselves say nothing any more.
   const quiet = Math.max(...waves.map((wave) => (wave.quiet_since ?? wave.status_since).getTime()));
-  const lastCopy = follow && waves.length > 0 && now.getTime() - quiet >= follow.stalledAfterMs ? await readLastCopy(db, rollout) : 0;
+  const lastCopy = follow && waves.length > 0 && now.getTime() - quiet >= follow.stalledAfterMs ? await readLastCopy(db, rollout, { now, failsAt: (lastAt) => Math.max(quiet, lastAt) + follow.failedAfterMs }) : 0;
   return {
     kind: rollout.kind,
     status: rollout.status,
@@ -117,8 +118,22 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
   };
 }
 
-/** When the last copy of a rollout's release was first seen at its place (epoch ms). */
-async function readLastCopy(db: Db | Tx, rollout: RolloutRow): Promise<number> {
+/** Every copy of a release is read for it: not in every turn of a rollout that may stand still for days. */
+const LAST_COPY_KEPT_MS = 10_000;
+const MOST_KEPT = 2_000;
+const lastCopies = processWide("rollouts.last-copies", () => new Map<string, { readAt: number; lastAt: number }>());
+
+/** When the last copy of a rollout's release was first seen at its place (epoch ms), as it was within the last ten seconds; as it is now where the rollout would fail by it. */
+async function readLastCopy(db: Db | Tx, rollout: RolloutRow, { now, failsAt }: { now: Date; failsAt: (lastAt: number) => number }): Promise<number> {
+  const kept = lastCopies.get(rollout.id);
+  if (kept && Math.abs(now.getTime() - kept.readAt) < LAST_COPY_KEPT_MS && now.getTime() < failsAt(kept.lastAt)) return kept.lastAt;
+  if (lastCopies.size >= MOST_KEPT) lastCopies.clear();
+  const lastAt = await findLastCopy(db, rollout);
+  lastCopies.set(rollout.id, { readAt: now.getTime(), lastAt });
+  return lastAt;
+}
+
+async function findLastCopy(db: Db | Tx, rollout: RolloutRow): Promise<number> {
   const [row] = await db.$queryRaw<{ at: Date | null }[]>`
     SELECT max(i.first_seen_at) AS at FROM rollouts r JOIN combinations c ON c.service_id = r.service_id AND c.environment_id = r.environment_id AND c.partition = r.partition AND c.running_release_id = r.to_release_id
     JOIN instances i ON i.combination_id = c.id WHERE r.id = ${rollout.id}::uuid`;

@@ -184,6 +184,16 @@ describe("announced", () => {
     expect((await rollouts())[0]?.outcome).not.toBe("failed");
   });
 
+  it("and listed by pages, the last first, where the actor may see it", async () => {
+    await makeHosts(1);
+    for (const externalId of ["run-1", "run-2", "run-3"]) await say({ externalId });
+    const list = (by: Ctx, cursor?: string) => listAnnouncements({ ctx: by, input: { service, limit: 2, ...(cursor && { cursor }) } });
+    const first = await list(ctx);
+    const rest = await list(ctx, first.nextCursor ?? "");
+    expect([first.items.map(({ externalId }) => externalId), rest.items.map(({ externalId }) => externalId), rest.nextCursor]).toEqual([["run-3", "run-2"], ["run-1"], null]);
+    expect((await list(await test.ctxWith([{ role: "viewer", service: "*", environment: "dev", expiresAt: null }]))).items).toEqual([]);
+  });
+
   it("twice, late, out of order or by ten at once: it is one deployment", async () => {
     await makeHosts(2);
     const all = await Promise.all(Array.from({ length: 10 }, () => say({})));

@@ -245,6 +245,20 @@ describe("a deployer that Plumbline watches", () => {
     expect(await findings()).toContain("partial-rollout");
   });
 
+  it("stands still until a copy more is seen, for which is looked every ten seconds", async () => {
+    const hosts = await makeFleet(3);
+    await hosts[0]?.("2.0.0");
+    await later(5_000);
+    await later(16 * MIN);
+    const stalled = async () => (await rollouts())[0]?.external?.stalledSince ?? null;
+    expect(await stalled()).not.toBeNull();
+    await test.db.$executeRaw`UPDATE instances i SET first_seen_at = ${await clock()} FROM combinations c WHERE c.id = i.combination_id AND c.service_name = ${service} AND i.key = ${`app@${fakeImage(`${service} 2.0.0`).digest.slice(7, 15)}`}`;
+    await later(1_000);
+    expect(await stalled()).not.toBeNull();
+    await later(10_000);
+    expect(await stalled()).toBeNull();
+  });
+
   it("has failed when what it brought keeps crashing", async () => {
     const hosts = await makeFleet(2);
     await hosts[0]?.("2.0.0", { restarts: 3, upMs: 100 });

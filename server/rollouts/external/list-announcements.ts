@@ -11,8 +11,8 @@ export async function listAnnouncements({ ctx, input }: { ctx: Ctx; input: z.out
   authorise(ctx, "deployments.read", { ...(input.service !== undefined && { service: input.service }), ...(input.environment !== undefined && { environment: input.environment }) });
   const before = decodeCursor(input.cursor);
   const places = await ctx.db.$queryRaw<{ service_id: string; environment_id: string; service: string; environment: string }[]>`
-    SELECT DISTINCT s.id AS service_id, e.id AS environment_id, s.name::text AS service, e.name::text AS environment FROM announcements n JOIN services s ON s.id = n.service_id JOIN environments e ON e.id = n.environment_id
-    WHERE (${input.service ?? null}::text IS NULL OR s.name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})`;
+    SELECT s.id AS service_id, e.id AS environment_id, s.name::text AS service, e.name::text AS environment FROM services s, environments e
+    WHERE EXISTS (SELECT FROM announcements n WHERE n.service_id = s.id AND n.environment_id = e.id) AND (${input.service ?? null}::text IS NULL OR s.name = ${input.service ?? null}) AND (${input.environment ?? null}::text IS NULL OR e.name = ${input.environment ?? null})`;
   const visible = places.filter(({ service, environment }) => visibleTo(ctx, "deployments.read", { service, environment }));
   const rows = await ctx.db.$queryRaw<{ id: string; seq: bigint }[]>`
     SELECT n.id::text, n.seq FROM announcements n
