@@ -43,7 +43,7 @@ type CurrentTargets = ReadonlyMap<string, CurrentTarget>;
  */
 export async function applyReports(tx: Tx, reports: readonly ScopedReport[], { db, names, now }: ApplyOptions): Promise<Applied> {
   const running = await placeImages(db, tx, reports);
-  const targetDiff = await diffTargets(tx, reports);
+  const targetDiff = await diffTargets(tx, reports, { labelsDecide: !names.decided.rules.some(({ sets }) => sets.has("environment")) });
   const exited = new Map(reports.flatMap(({ scope, report }) => report.instances.filter(({ state }) => state === "exited").map((instance) => [keyIn(scope.id, instance.key), { scopeId: scope.id, key: instance.key, lastExit: instance.lastExit ?? null }] as const)));
   const removed = reports.flatMap(({ scope, report }) => report.removed.filter((key) => !key.startsWith("target:")).map((key) => ({ scopeId: scope.id, key })));
   const diff = await diffInstances(tx, reports, { running, removed: [...removed, ...exited.values()], goneTargetIds: targetDiff.goneIds });

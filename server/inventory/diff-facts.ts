@@ -59,14 +59,15 @@ export type KnownTarget = {
  * Which reported targets are new or differ from what is stored, and which are gone: those that are named as removed, and
  * of a full report that saw everything those that it does not list. Compared in the database, so that an unchanged report
  * of thousands brings nothing back.
+ * @param labelsDecide whether a label that names an environment decides where a target is: no rule does
  */
-export async function diffTargets(tx: Tx, reports: readonly ScopedReport[]): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
+export async function diffTargets(tx: Tx, reports: readonly ScopedReport[], { labelsDecide }: { labelsDecide: boolean }): Promise<{ changed: KnownTarget[]; goneIds: bigint[] }> {
   const listed = reports.flatMap(({ scope, report }) => report.targets.map((target) => ({ scopeId: scope.id, target })));
   const environmentsOf = new Map(reports.map(({ scope }) => [scope.id, scope.environments]));
   const of = (pick: (target: ReportedTarget) => string | number | boolean | null): string => sqlArray(listed.map(({ target }) => pick(target)));
   const scopeIds = sqlArray(listed.map(({ scopeId }) => scopeId));
   const keys = of(({ key }) => key);
-  const named = sqlArray(listed.map(({ scopeId, target }) => environmentNamed(environmentsOf.get(scopeId) ?? [], target)));
+  const named = sqlArray(listed.map(({ scopeId, target }) => (labelsDecide ? environmentNamed(environmentsOf.get(scopeId) ?? [], target) : null)));
   const changed = listed.length === 0 ? [] : await tx.$queryRaw<KnownTarget[]>`
     /* prepared: report-diff-targets */ SELECT t.id, r.scope_id, r.key, t.gone_at IS NOT NULL AS gone, t.desired, t.under_since, t.service_name::text, t.service_id::text, t.environment_id::text, t.partition::text,
       coalesce(t.labels <> r.labels::jsonb OR t.components <> r.components::jsonb OR t.namespace IS DISTINCT FROM r.namespace OR coalesce(t.environment_id <> r.environment_id, false), true) AS relabelled, EXISTS (SELECT FROM target_desired d WHERE d.target_id = t.id) AS covered

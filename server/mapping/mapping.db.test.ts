@@ -141,6 +141,19 @@ describe("rules that say whose it is", () => {
     expect((await putMapping({ ctx, input: putMappingRequest.parse({ set: saved.set, version: saved.version, reason: "again" }) })).version).toBe(saved.version);
   });
 
+  it("say where a target is whatever environment its label names, and an unchanged report writes nothing of it", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev", "staging"], name: "overruled" });
+    const { target, instance } = container("web", { labels: { "plumbline.environment": "staging" } });
+    const report = { kind: "full", images: [pulled(image("overruled"))], targets: [target], instances: [instance] } as const;
+    await agent.report(report);
+    await put([set("place", { agent: "overruled" }, { environment: "dev" })]);
+    expect(await placesOf(agent)).toEqual(["web-1: overruled/dev/default/main"]);
+    const written = async () => test.db.$queryRaw`SELECT t.xmin::text FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE s.agent_id = ${agent.id}::uuid`;
+    const before = await written();
+    await agent.report(report);
+    expect([await placesOf(agent), await written()]).toEqual([["web-1: overruled/dev/default/main"], before]);
+  });
+
   it("are the same in whatever order their labels stand", async () => {
     const rules = (labels: Record<string, string>) => [set("ordered", { labels }, { service: "ordered" })];
     const { version } = await put(rules({ zone: "a", app: "b" }));
