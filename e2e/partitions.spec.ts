@@ -30,7 +30,7 @@ test("a service is divided by region, after a look at what it does, and nothing 
   await choose(page, `${SERVICE} in ${ENVIRONMENT}`, `Partitions of ${SERVICE} in ${ENVIRONMENT}`);
   const dialog = page.getByRole("dialog");
   const lines = dialog.getByLabel(/one a line/i);
-  await lines.fill("eu");
+  await lines.fill("eu region");
   await expect(dialog.getByText("Line 1 is no partition").first()).toBeVisible();
   await lines.fill("eu region=eu-*\nus region=us-*\nmars region=mars");
   await dialog.getByRole("button", { name: "Look at what it does" }).click();

@@ -7,8 +7,8 @@ export function formatSelector(selector: Readonly<Record<string, string>>): stri
 }
 
 /**
- * Partitions as people write them, one a line: `eu region=eu-*, tier=gold`, or a name alone for what mapping rules put there. Empty lines and those that begin with # are left
- * out. @returns the lines that are none, by number, beside those that are
+ * Partitions as people write them, one a line: `eu region=eu-*, tier=gold`, or a name alone for what mapping rules put there.
+ * Empty lines and those that begin with # are left out. @returns the lines that are none, by number, beside those that are
  */
 export function parsePartitions(text: string): { partitions: { name: string; selector: Record<string, string> }[]; wrong: number[] } {
   const partitions: { name: string; selector: Record<string, string> }[] = [];
