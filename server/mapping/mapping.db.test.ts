@@ -144,7 +144,7 @@ describe("rules that say whose it is", () => {
   it("say where a target is whatever environment its label names, and an unchanged report writes nothing of it", async () => {
     const agent = await enrolTestAgent(test, { environments: ["dev", "staging"], name: "overruled" });
     const { target, instance } = container("web", { labels: { "plumbline.environment": "staging" } });
-    const report = { kind: "full", images: [pulled(image("overruled"))], targets: [target], instances: [instance] } as const;
+    const report = { kind: "full" as const, images: [pulled(image("overruled"))], targets: [target], instances: [instance] };
     await agent.report(report);
     await put([set("place", { agent: "overruled" }, { environment: "dev" })]);
     expect(await placesOf(agent)).toEqual(["web-1: overruled/dev/default/main"]);
