@@ -1,7 +1,7 @@
 import type { ServiceDto } from "@/lib/contract/fleet";
 import { rankCategory, severityOf, type DriftCategory } from "@/lib/domain/drift/categories";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
-import { authorise, visibleTo } from "@/server/access/authorise";
+import { authorise, authoriseOwnName, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
 import { externalSql } from "@/server/authority/authority-sql";
@@ -28,8 +28,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   const [known] = await db.$queryRaw<{ id: string; name: string; owner_team: string | null; aliases: string[] }[]>`
     SELECT id::text, name::text, owner_team, ARRAY(SELECT a.name::text FROM service_aliases a WHERE a.service_id = services.id ORDER BY 1) AS aliases FROM services WHERE name = ${input.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${input.service}) LIMIT 1`;
   const name = known?.name ?? input.service;
-  // An alias may lead to a service that the actor may not see.
-  authorise(ctx, "fleet.read", { service: name });
+  authoriseOwnName({ ctx, verb: "fleet.read" }, { service: input.service }, name);
   const serviceId = known?.id ?? null;
   const environments = (await readEnvironments(db)).filter((environment) => visibleTo(ctx, "fleet.read", { service: name, environment: environment.name }));
   const environmentIds = environments.map(({ id }) => id);

@@ -11,7 +11,7 @@ import { declaresSql, loadDeclared } from "./load-declared";
 type TargetRow = {
   id: bigint; kind: TargetCounts["kind"]; desired: number | null; ready: number; gone: boolean; under_since: Date | null;
   freshness: TargetCounts["freshness"]; desired_kind: "none" | "nothing" | "release"; release_id: string | null; active_rollout: boolean;
-  /** Copies that have not ended, and what the runtime would start, by the component that a container counts for. */
+  /** Of a target that need not run now and says what it would start (`declaresSql`): copies that have not ended, and that, by container. */
   running: number; declared: { component: string; digest: string }[];
   service_name: string | null; service_id: string | null; environment_id: string; partition: string;
 };
@@ -31,7 +31,7 @@ export async function refreshTargetFindings(tx: Tx, targetIds: readonly bigint[]
     SELECT t.id, t.kind, t.desired, t.gone_at IS NOT NULL AS gone, t.under_since, s.freshness,
       coalesce(t.ready, (SELECT count(*)::int FROM instances i WHERE i.target_id = t.id AND i.state = 'running')) AS ready,
       CASE WHEN d.target_id IS NULL THEN 'none' WHEN d.release_id IS NULL THEN 'nothing' ELSE 'release' END AS desired_kind, d.release_id::text,
-      (SELECT count(*)::int FROM instances i WHERE i.target_id = t.id AND i.state <> 'exited') AS running,
+      CASE WHEN ${declaresSql("t")} THEN (SELECT count(*)::int FROM instances i WHERE i.target_id = t.id AND i.state <> 'exited') ELSE 0 END AS running,
       CASE WHEN ${declaresSql("t")} THEN (SELECT jsonb_agg(jsonb_build_object('component', e ->> 'name', 'digest', e ->> 'declared')) FROM jsonb_array_elements(t.components) e WHERE e ->> 'declared' IS NOT NULL) ELSE '[]' END AS declared,
       EXISTS (SELECT FROM rollouts r WHERE r.service_id = t.service_id AND r.environment_id = t.environment_id AND r.partition = t.partition
         AND r.status IN ('planned', 'running', 'paused')) AS active_rollout,

@@ -15,7 +15,7 @@ type Way = "rename" | "alias" | "merge";
 const WAYS = {
   rename: { label: "Rename", field: "New name", body: (to: string) => ({ to }), done: (name: string) => `It is called ${name} now.`, hint: "What is assigned, held and rolled out follows; the old name goes on meaning it." },
   alias: { label: "Add the name", field: "Another name", body: (alias: string) => ({ alias }), done: (name: string) => `${name} means it, too.`, hint: "What is reported under the other name is this service's." },
-  merge: { label: "Merge", field: "The service that stays", body: (into: string) => ({ into }), done: (name: string) => `It is one service with ${name} now.`, hint: "All names of this one mean the other. Where this one is assigned something, the other must be assigned the same bytes." },
+  merge: { label: "Merge", field: "The service that stays", body: (into: string) => ({ into }), done: (name: string) => `It is one service with ${name} now.`, hint: "All names of this one mean the other. Where this one is assigned something, the other must be assigned the same bytes. There is no way back." },
 } as const;
 
 /** Gives a service another name, one more, or makes it one with another service. No agent is told anything by it. */

@@ -80,7 +80,7 @@ function Announcements() {
                     <>
                       {" "}
                       <a className="link" href={item.url} rel="noreferrer">
-                        there
+                        Watch it there
                       </a>
                     </>
                   ) : null}
