@@ -123,7 +123,7 @@ function Hooks() {
               <th scope="col">Hook</th>
               <th scope="col">May announce</th>
               <th scope="col">Address</th>
-              <th scope="col">Last called</th>
+              <th scope="col">Last call</th>
               <th scope="col">
                 <span className="visually-hidden">Actions</span>
               </th>
@@ -141,7 +141,7 @@ function Hooks() {
                 <td className="wraps mono" data-phone="wide">
                   {hook.url}
                 </td>
-                <td>{hook.lastCalledAt ? <Age at={hook.lastCalledAt} suffix="ago" /> : <span className="muted">never</span>}</td>
+                <td>{hook.lastCalledAt ? <>called <Age at={hook.lastCalledAt} suffix="ago" /></> : <span className="muted">never called</span>}</td>
                 <td className="num" data-phone="end">
                   <Button size="small" aria-label={`Remove ${hook.name}`} disabledReason={refusal("hooks.write", { service: hook.service, environment: hook.environment })} onClick={() => setRemoving(hook)}>
                     Remove…
