@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { confirmRollback } from "./confirm-rollback";
+import { outlastWatch } from "./outlast-watch";
 import { expect, expectAccessible, runCli, test, url } from "./fixtures";
 
 /** A program that says its version and then waits; its own bytes are its identity. */
@@ -23,12 +24,13 @@ test("plain processes: drift is seen, one click rolls back, the next report prov
   expect((await runCli(["processes", "replace", "--root", root, "--target", "ledger-api", "--digest", digests["1.0.0"] ?? ""])).code).toBe(0);
   const list = `"${process.execPath}" "${join(process.cwd(), "dist/plumbline.mjs")}" processes list --root "${root}"`;
   const replace = `"${process.execPath}" "${join(process.cwd(), "dist/plumbline.mjs")}" processes replace --root "${root}"`;
-  await startHost({ environment: "production", name: "vm-1", runtime: "exec", args: ["--act", "ledger-api*", "--list-command", list, "--replace-command", replace, "--poll-interval", "1"] });
+  const host = await startHost({ environment: "production", name: "vm-1", runtime: "exec", args: ["--act", "ledger-api*", "--list-command", list, "--replace-command", replace, "--poll-interval", "1"] });
+  await expect.poll(async () => (await plumbline("status", "ledger-api", "production")).stdout, { timeout: 30_000 }).toContain("ledger-api");
   await plumblineJson("promote", "ledger-api", "production", "1.0.0", "--wait");
   await expect.poll(async () => (await plumbline("status", "ledger-api", "production")).code).toBe(0);
 
-  // Somebody starts the newer one by hand: registered, but never approved for production.
-  await runCli(["processes", "replace", "--root", root, "--target", "ledger-api", "--digest", digests["1.1.0"] ?? ""]);
+  // Somebody starts the newer one by hand, again and again: registered, but never approved for production.
+  await outlastWatch({ page, asPerson, host, service: "ledger-api", change: () => runCli(["processes", "replace", "--root", root, "--target", "ledger-api", "--digest", digests["1.1.0"] ?? ""]) });
   await page.goto(`${url()}/drift?service=ledger-api`);
   await expect(page.getByText(/not approved for production/i).first()).toBeVisible();
   expect((await plumbline("status", "ledger-api", "production")).code).toBe(2);

@@ -1,5 +1,6 @@
 import { confirmRollback } from "./confirm-rollback";
 import { missingForPodman, startPodman, type PodmanEngine } from "./engines/podman";
+import { outlastWatch } from "./outlast-watch";
 import { expect, test, url } from "./fixtures";
 
 const missing = missingForPodman();
@@ -27,7 +28,7 @@ test.describe("a real container engine and registry", () => {
 
     const asBefore = ["--label", "plumbline.service=shop", "--env", "MODE=blue", "--volume", "shop-data:/data", "--publish", "127.0.0.1::8080", "--restart", "unless-stopped", "--network", "podman"];
     engine.podman("run", "--detach", "--name", "shop", ...asBefore, older.reference);
-    await startHost({ environment: "production", name: "host-7", args: ["--act", "shop*", "--socket", engine.socket] });
+    const host = await startHost({ environment: "production", name: "host-7", args: ["--act", "shop*", "--socket", engine.socket] });
     await expect.poll(async () => (await plumbline("status", "shop", "production")).stdout, { timeout: 30_000 }).toContain("shop");
     await plumblineJson("promote", "shop", "production", "1.1.0", "--wait");
     await expect.poll(async () => (await plumbline("status", "shop", "production")).code).toBe(0);
@@ -37,7 +38,7 @@ test.describe("a real container engine and registry", () => {
       engine.podman("rm", "--force", "--time", "0", "shop");
       engine.podman("run", "--detach", "--name", "shop", ...asBefore, ...more, reference);
     };
-    instead(newer.reference);
+    await outlastWatch({ page, asPerson, host, service: "shop", change: () => instead(newer.reference) });
     await expect(page.getByText(/not approved for production/i).first()).toBeVisible();
     instead(foreign.reference);
     await expect(page.getByText(/unknown bytes run as shop/i).first()).toBeVisible();

@@ -32,6 +32,7 @@ type Row = {
   reason: TargetReason | null;
   updated_at: Date;
   generation: bigint | null;
+  verified_at: Date | null;
   detail: unknown;
   rollout_kind: RolloutKind;
   to_release_id: string | null;
@@ -63,7 +64,7 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
  */
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean }, now: Date): Promise<string[]> {
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
+    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
@@ -89,6 +90,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       generation: row.generation === null ? null : Number(row.generation),
       components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
       previousInstances: detail.previousInstances ?? [],
+      wasVerified: row.verified_at !== null,
       regressions: detail.regressions ?? 0,
     };
     const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }), ...(row.followed && PATIENT) };

@@ -292,22 +292,28 @@ describe("other kinds", () => {
 });
 
 describe("afterwards", () => {
-  it("who leaves what it was verified on is told again twice, then it is contested, by name", async () => {
+  it.each([
+    ["in place", false],
+    ["by being removed and created again", true],
+  ])("who leaves what it was verified on, %s, is told again twice, then it is contested, by name", async (_, vanishes) => {
     const { id } = await promote("2.0.0", { strategy: "all-at-once" });
     await carryOn(id, v2);
     expect(await detail(id)).toMatchObject({ status: "succeeded" });
     const [host] = hosts;
     if (!host) throw new Error("no host");
-    for (const _ of [1, 2]) {
-      const before = await generationOf(host);
+    const leave = async () => {
+      if (vanishes) await host.report();
       await host.report({ key: "app", service, image: v1, copy: randomUUID() });
       await turn();
+    };
+    for (const _again of [1, 2]) {
+      const before = await generationOf(host);
+      await leave();
       expect(await generationOf(host)).toBe(before + 1);
       await answer(before + 1, [host], v2);
     }
     const before = await generationOf(host);
-    await host.report({ key: "app", service, image: v1, copy: randomUUID() });
-    await turn();
+    await leave();
     expect(await generationOf(host)).toBe(before);
     expect((await detail(id)).counts).toMatchObject({ verified: 3, failed: 1 });
     const open = () => test.db.$queryRaw<{ kind: string }[]>`SELECT kind FROM findings f JOIN services s ON s.id = f.service_id WHERE s.name = ${service} AND kind = 'contested' AND resolved_at IS NULL`;

@@ -32,6 +32,7 @@ const goal = (changes: Partial<TargetGoal> = {}): TargetGoal => ({
   generation: 5,
   components: [{ name: "main", artifactId: "new" }],
   previousInstances: [],
+  wasVerified: false,
   regressions: 0,
   ...changes,
 });
@@ -107,6 +108,13 @@ describe("judgeTarget", () => {
     ["came back, right", { status: "gone" }, {}, "verified"],
     ["came back after an absence longer than any answer takes", { status: "gone", statusSince: NOW - 100 }, { instances: [old], generation: 4 }, ["stuck", "no-answer"]],
     ["came back, host lets nobody act any more", { status: "gone" }, { instances: [old], canAct: false }, ["stuck", "not-allowed"]],
+    ["verified, vanished, came back with other bytes", { status: "gone", wasVerified: true }, { instances: [old] }, ["regressed", "wrong-digest"]],
+    ["verified, vanished, came back with other bytes after its agent had said done", { status: "gone", wasVerified: true }, { instances: [old], progress: said("done") }, ["regressed", "wrong-digest"]],
+    ["verified, vanished, came back with other bytes for the third time", { status: "gone", wasVerified: true, regressions: 2 }, { instances: [old] }, ["contested", "wrong-digest"]],
+    ["verified, vanished, came back right", { status: "gone", wasVerified: true }, {}, "verified"],
+    ["verified, vanished, comes up again", { status: "gone", wasVerified: true }, { instances: [instance({ uptimeMs: 3 })], progress: said("done") }, "replacing"],
+    ["verified, vanished, and its agent is silent", { status: "gone", wasVerified: true }, { instances: [old], freshness: "silent" }, ["stuck", "agent-silent"]],
+    ["external: verified, vanished, came back with other bytes", { executor: "external", status: "gone", generation: 0, wasVerified: true }, { instances: [old], generation: null }, ["regressed", "wrong-digest"]],
     ["came back, old", { status: "gone" }, { instances: [old], generation: 4 }, "offered"],
 
     ["no answer yet", { status: "offered", statusSince: NOW - 99 }, { instances: [old], generation: 4 }, "offered"],
@@ -237,6 +245,7 @@ describe("judgeTarget", () => {
       status: fc.constantFrom(...TARGET_STATUSES),
       executor: fc.constantFrom("agent" as const, "external" as const),
       generation: fc.constantFrom(null, 5),
+      wasVerified: fc.boolean(),
       regressions: fc.nat(3),
       components: fc.constantFrom([{ name: "main", artifactId: "new" }], []),
     });

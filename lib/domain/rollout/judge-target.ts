@@ -82,6 +82,8 @@ export interface TargetGoal {
   components: readonly { name: string; artifactId: string }[];
   /** For `replace`: the instance keys at the start, none of which may remain. */
   previousInstances: readonly string[];
+  /** It got there once in this rollout, and has not left its digest since, as far as was seen. */
+  wasVerified: boolean;
   /** How often it left its digest after it was verified. */
   regressions: number;
 }
@@ -232,6 +234,7 @@ export function judgeTarget(
     // Whoever was told to carry it out is not the one who undoes it.
     ((observation.managerReverts && goal.executor === "agent") || (observation.declared.length > 0 && matchDeclared(goal, observation).verdict === "wrong"));
 
+  const left = (reason: TargetReason): { status: TargetStatus; reason: TargetReason } => ({ status: goal.regressions >= policy.maxReapplies ? "contested" : "regressed", reason });
   const judge = (): { status: TargetStatus; reason: TargetReason | null } => {
     switch (goal.status) {
       case "pending":
@@ -239,9 +242,7 @@ export function judgeTarget(
         return stay;
       case "verified":
         if (silent || found.verdict !== "wrong") return stay;
-        return goal.regressions >= policy.maxReapplies
-          ? { status: "contested", reason: found.reason }
-          : { status: "regressed", reason: found.reason };
+        return left(found.reason);
       case "regressed":
       case "contested":
         if (silent) return stay;
@@ -255,6 +256,8 @@ export function judgeTarget(
       case "failed":
       case "stuck":
       case "gone": {
+        // Removed and created again with other bytes is how most things leave their digest; whether a report came in between is chance.
+        if (goal.status === "gone" && goal.wasVerified && !silent && found.verdict === "wrong") return left(found.reason);
         const obeyed = goal.executor === "external" || !observation.canAct || hasAnswered(goal, observation);
         if (!silent && found.verdict === "right" && obeyed) return { status: "verified", reason: null };
         const problem = found.verdict === "right" ? "no-answer" : found.reason;

@@ -133,7 +133,7 @@ export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetSt
   // A person may have it offered again.
   failed: ["pending", "acknowledged", "replacing", "verified", "gone", "withdrawn"],
   stuck: ["pending", "acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
-  gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck"],
+  gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck", "regressed", "contested"],
   withdrawn: [],
   regressed: ["offered", "acknowledged", "replacing", "verified", "contested", "gone", "withdrawn"],
   contested: ["verified", "gone", "withdrawn"],

@@ -122,6 +122,7 @@ interface Row {
   reason: TargetReason | null;
   /** Null before it was offered. */
   generation: number | null;
+  wasVerified: boolean;
   regressions: number;
   willRevert: boolean;
   unhealthy: boolean;
@@ -201,6 +202,7 @@ export class World {
       statusSince: this.now,
       reason: null,
       generation: null,
+      wasVerified: false,
       regressions: 0,
       willRevert: false,
       unhealthy: false,
@@ -278,12 +280,15 @@ export class World {
       generation: row.generation,
       components: kind === "stop" ? [] : [{ name: "main", artifactId: "new" }],
       previousInstances: row.previousInstances,
+      wasVerified: row.wasVerified,
       regressions: row.regressions,
     };
     const before = row.status;
     const observation = this.#observe(row);
     const judged = judgeTarget(goal, observation, this.now, this.#policy);
     this.#moveTarget(row, judged.status);
+    if (judged.status === "verified") row.wasVerified = true;
+    if (judged.status === "regressed" || judged.status === "contested") row.wasVerified = false;
     if (judged.status === "regressed" && before !== "regressed") row.regressions += 1;
     must(row.regressions <= this.#policy.maxReapplies, `${row.key} is fought for`);
     row.reason = judged.reason;
