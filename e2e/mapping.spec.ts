@@ -69,6 +69,20 @@ test("a service gets another name, and the old one leads to it", async ({ page }
   await dialog.getByLabel(/reason/i).fill("the old team's word");
   await dialog.getByRole("button", { name: "Add the name" }).click();
   await expect(page.getByText(`also called ${SERVICE}, cart`)).toBeVisible();
+  await page.goto(`${url()}/services/cart`);
+  await expect(page.getByRole("heading", { level: 1 })).toContainText("trolley");
+
+  await names.click();
+  await dialog.getByLabel("Let a name mean it no longer").check();
+  await dialog.getByLabel("Which name").selectOption(SERVICE);
+  await dialog.getByLabel(/reason/i).fill("nobody says so any more");
+  await dialog.getByRole("button", { name: "Give it up" }).click();
+  await expect(dialog.getByRole("alert")).toContainText("decisions in the ledger are written under that name");
+  await dialog.getByLabel("Which name").selectOption("cart");
+  await expectGood(page);
+  await dialog.getByRole("button", { name: "Give it up" }).click();
+  await expect(page).toHaveURL(/\/services\/trolley$/);
+  await expect(page.getByText(`also called ${SERVICE}, cart`)).toHaveCount(0);
   await page.goto(`${url()}/services/${SERVICE}`);
   await expect(page.getByRole("heading", { level: 1 })).toContainText("trolley");
   await expectGood(page);

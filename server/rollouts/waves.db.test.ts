@@ -306,10 +306,10 @@ describe("afterwards", () => {
       await host.report({ key: "app", service, image: v1, copy: randomUUID() });
       await turn();
     };
-    for (const _again of [1, 2]) {
+    for (const time of [1, 2]) {
       const before = await generationOf(host);
       await leave();
-      expect(await generationOf(host)).toBe(before + 1);
+      expect(await generationOf(host), `the ${time}. time`).toBe(before + 1);
       await answer(before + 1, [host], v2);
     }
     const before = await generationOf(host);

@@ -20,7 +20,7 @@ export async function aliasService({ ctx, service, input }: { ctx: Ctx; service:
       if (!own) throw notFound("service");
       if (taken?.id === own.id) throw new AppError("conflict", `${input.alias} means ${own.name} already.`, { type: "same-name" });
       if (taken) throw new AppError("conflict", `${input.alias} means ${taken.name}. To make one of both: plumbline service merge ${taken.name} ${own.name}.`, { type: "name-taken" });
-      await tx.$executeRaw`INSERT INTO service_aliases (name, service_id) VALUES (${input.alias}, ${own.id}::uuid)`;
+      await tx.$executeRaw`INSERT INTO service_aliases (name, service_id, former) VALUES (${input.alias}, ${own.id}::uuid, false)`;
       await followNames(tx, own);
       const { seq } = await appendEntry(tx, ctx, { type: "service-aliased", serviceId: own.id, scope: { service: own.name, environment: null }, payload: { service: own.name, alias: input.alias }, texts: { reason: input.reason } });
       return describeNames(tx, own.id, seq);

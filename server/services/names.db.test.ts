@@ -32,6 +32,7 @@ import { container, enrolTestAgent, makeImage, pulled, registerVersion, type Tes
 import { aliasService } from "./alias-service";
 import { mergeService } from "./merge-service";
 import { renameService } from "./rename-service";
+import { unaliasService } from "./unalias-service";
 
 let test: TestApp;
 let ctx: Ctx;
@@ -108,6 +109,34 @@ describe("another name", () => {
     await expect(aliasService({ ctx, service: "index", input: { alias: "finder", reason } })).rejects.toMatchObject({ kind: "conflict" });
     await expect(aliasService({ ctx, service: "finder", input: { alias: "search", reason } })).rejects.toMatchObject({ message: "search means search already." });
     await expect(renameService({ ctx, service: "index", input: { to: "finder", reason } })).rejects.toMatchObject({ message: expect.stringContaining("finder means search already") });
+  });
+
+  it("that was added can be given up; one that was its own cannot", async () => {
+    const agent = await enrolTestAgent(test, { environments: ["dev"], name: "giving-up" });
+    await registerVersion(test, { service: "ship", version: "1.0.0", image: image("ship") });
+    await aliasService({ ctx, service: "ship", input: { alias: "boat", reason } });
+    await run(agent, { "boat-1": { service: "boat", image: image("ship") }, "ship-1": { service: "ship", image: image("ship") } });
+    await promote("ship");
+    const giveUp = (alias: string, service = "ship") => unaliasService({ ctx, service, input: { alias, reason } });
+    await expect(giveUp("boat")).rejects.toMatchObject({ kind: "conflict", extras: { type: "rollout-active" } });
+    expect((await servicesOf(agent))["boat-1"]).toMatch(/^ship ship ship/);
+    await endRollouts();
+    expect(await giveUp("boat", "boat")).toMatchObject({ service: "ship", aliases: [] });
+    const said = await servicesOf(agent);
+    expect(said["boat-1"]).toBe("boat boat not-adopted");
+    expect(said["ship-1"]).toMatch(/^ship ship ship/);
+    await expect(getService({ ctx, input: { service: "boat" } })).resolves.toMatchObject({ name: "boat", adopted: false });
+    await expect(giveUp("boat")).rejects.toMatchObject({ kind: "conflict", message: "boat does not mean ship." });
+    await expect(giveUp("ship")).rejects.toMatchObject({ message: "ship is its own name. To call it something else: plumbline service rename ship …" });
+    await expect(giveUp("ship", "nobody")).rejects.toMatchObject({ kind: "not-found" });
+
+    await aliasService({ ctx, service: "ship", input: { alias: "vessel", reason } });
+    await renameService({ ctx, service: "ship", input: { to: "vessel", reason } });
+    await expect(giveUp("ship", "vessel")).rejects.toMatchObject({ kind: "conflict", message: "vessel was called ship once: decisions in the ledger are written under that name, so it goes on meaning vessel." });
+    // It was only added before; now decisions may have been made under it.
+    await renameService({ ctx, service: "vessel", input: { to: "ship", reason } });
+    await expect(giveUp("vessel")).rejects.toMatchObject({ message: expect.stringContaining("ship was called vessel once") });
+    await expect(unaliasService({ ctx: await test.ctx("operator"), service: "ship", input: { alias: "vessel", reason } })).rejects.toMatchObject({ kind: "forbidden" });
   });
 });
 

@@ -85,6 +85,7 @@ const CALLS: Record<string, Call> = {
   "POST /api/v1/pins": { ask: "pins.place", body: { ...place, reason } },
   "POST /api/v1/pins/end": { ask: "pins.end", body: { pin: standing, reason } },
   "POST /api/v1/services/{service}/alias": { ask: "services.rename", body: { alias: "payments", reason } },
+  "POST /api/v1/services/{service}/unalias": { ask: "services.rename", body: { alias: "payments", reason } },
   "POST /api/v1/services/{service}/merge": { ask: "services.rename", body: { into: "payments", reason } },
   "POST /api/v1/services/{service}/rename": { ask: "services.rename", body: { to: "payments", reason } },
   "GET /api/v1/mapping": { ask: "mapping.read" },

@@ -64,6 +64,7 @@ export const ENTRY_TYPES = [
   "service-renamed",
   "service-merged",
   "service-aliased",
+  "service-unaliased",
   "preview-rule-changed",
   "environment-retired",
 ] as const;

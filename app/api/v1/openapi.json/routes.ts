@@ -20,6 +20,7 @@ import * as instancesId from "../instances/[id]/route";
 import * as services from "../services/route";
 import * as servicesService from "../services/[service]/route";
 import * as servicesAlias from "../services/[service]/alias/route";
+import * as servicesUnalias from "../services/[service]/unalias/route";
 import * as servicesMerge from "../services/[service]/merge/route";
 import * as servicesRename from "../services/[service]/rename/route";
 import * as status from "../status/route";
@@ -103,6 +104,7 @@ const API: readonly { path: string; handlers: Record<string, RouteHandler> }[] =
   { path: "/api/v1/services", handlers: services },
   { path: "/api/v1/services/{service}", handlers: servicesService },
   { path: "/api/v1/services/{service}/alias", handlers: servicesAlias },
+  { path: "/api/v1/services/{service}/unalias", handlers: servicesUnalias },
   { path: "/api/v1/services/{service}/merge", handlers: servicesMerge },
   { path: "/api/v1/services/{service}/rename", handlers: servicesRename },
   { path: "/api/v1/status", handlers: status },
