@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
 import { expect, type Fixtures, type Host } from "./fixtures";
 
-type Rollouts = { items: { status: string; counts: { verified: number; failed: number } }[] };
+type Rollouts = { items: { counts: { verified: number; failed: number } }[] };
 
 /**
  * A rollout that has just succeeded is watched: what is changed by hand is put back, twice, and is left to people after

@@ -210,6 +210,8 @@ export const serviceDto = z.strictObject({
   name: z.string(),
   /** The other names that mean it. */
   aliases: z.array(z.string()),
+  /** Those of them that were only added: they may be given up. */
+  addedNames: z.array(z.string()),
   adopted: z.boolean(),
   ownerTeam: z.string().nullable(),
   environments: z.array(

@@ -25,8 +25,10 @@ const MOST_HISTORY = 200;
 export async function getService({ ctx, input }: { ctx: Ctx; input: { service: string } }): Promise<ServiceDto> {
   authorise(ctx, "fleet.read", { service: input.service });
   const { db } = ctx;
-  const [known] = await db.$queryRaw<{ id: string; name: string; owner_team: string | null; aliases: string[] }[]>`
-    SELECT id::text, name::text, owner_team, ARRAY(SELECT a.name::text FROM service_aliases a WHERE a.service_id = services.id ORDER BY 1) AS aliases FROM services WHERE name = ${input.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${input.service}) LIMIT 1`;
+  const [known] = await db.$queryRaw<{ id: string; name: string; owner_team: string | null; aliases: string[]; added: string[] }[]>`
+    SELECT id::text, name::text, owner_team, ARRAY(SELECT a.name::text FROM service_aliases a WHERE a.service_id = services.id ORDER BY 1) AS aliases,
+      ARRAY(SELECT a.name::text FROM service_aliases a WHERE a.service_id = services.id AND NOT a.former ORDER BY 1) AS added
+    FROM services WHERE name = ${input.service} OR id = (SELECT service_id FROM service_aliases WHERE name = ${input.service}) LIMIT 1`;
   const name = known?.name ?? input.service;
   authoriseOwnName({ ctx, verb: "fleet.read" }, { service: input.service }, name);
   const serviceId = known?.id ?? null;
@@ -62,6 +64,7 @@ export async function getService({ ctx, input }: { ctx: Ctx; input: { service: s
   return {
     name,
     aliases: known?.aliases ?? [],
+    addedNames: known?.added ?? [],
     adopted: known !== undefined,
     ownerTeam: known?.owner_team ?? null,
     environments: environments.flatMap((environment) => {

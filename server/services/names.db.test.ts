@@ -131,11 +131,13 @@ describe("another name", () => {
     await expect(giveUp("ship", "nobody")).rejects.toMatchObject({ kind: "not-found" });
 
     await aliasService({ ctx, service: "ship", input: { alias: "vessel", reason } });
+    expect(await getService({ ctx, input: { service: "ship" } })).toMatchObject({ aliases: ["vessel"], addedNames: ["vessel"] });
     await renameService({ ctx, service: "ship", input: { to: "vessel", reason } });
-    await expect(giveUp("ship", "vessel")).rejects.toMatchObject({ kind: "conflict", message: "vessel was called ship once: decisions in the ledger are written under that name, so it goes on meaning vessel." });
+    expect(await getService({ ctx, input: { service: "ship" } })).toMatchObject({ name: "vessel", aliases: ["ship"], addedNames: [] });
+    await expect(giveUp("ship", "vessel")).rejects.toMatchObject({ kind: "conflict", message: "ship was a service's own name: decisions in the ledger are written under it, so it goes on meaning vessel." });
     // It was only added before; now decisions may have been made under it.
     await renameService({ ctx, service: "vessel", input: { to: "ship", reason } });
-    await expect(giveUp("vessel")).rejects.toMatchObject({ message: expect.stringContaining("ship was called vessel once") });
+    await expect(giveUp("vessel")).rejects.toMatchObject({ message: expect.stringContaining("vessel was a service's own name") });
     await expect(unaliasService({ ctx: await test.ctx("operator"), service: "ship", input: { alias: "vessel", reason } })).rejects.toMatchObject({ kind: "forbidden" });
   });
 });

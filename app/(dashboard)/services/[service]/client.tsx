@@ -110,7 +110,7 @@ function Service({ service }: { service: ServiceDto }) {
       <Instances service={service} />
       <Runs service={service} />
       <PlaceJournal service={service} />
-      {naming ? <NamesDialog service={service.name} aliases={service.aliases} onClose={() => setNaming(false)} /> : null}
+      {naming ? <NamesDialog service={service} onClose={() => setNaming(false)} /> : null}
       {pinning ? <PinDialog service={service.name} row={pinning} where={placeWords(service.name, pinning)} onClose={() => setPinning(null)} /> : null}
       {dividing !== null ? <EditPartitions service={service.name} environment={dividing} rows={service.environments.filter((row) => row.environment.name === dividing)} onClose={() => setDividing(null)} /> : null}
       {lifting ? <LiftHold service={service.name} row={lifting} onClose={() => setLifting(null)} /> : null}

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { Choice } from "@/components/ui/choice";
 import { Field, Input } from "@/components/ui/field";
+import type { ServiceDto } from "@/lib/contract/fleet";
 import type { ServiceNamesDto } from "@/lib/contract/services";
 import { postJson } from "@/lib/queries/api-client";
 
@@ -15,12 +16,12 @@ type Way = "rename" | "alias" | "unalias" | "merge";
 const WAYS = {
   rename: { label: "Rename", field: "New name", body: (to: string) => ({ to }), done: (name: string) => `It is called ${name} now.`, hint: "What is assigned, held and rolled out follows; the old name goes on meaning it." },
   alias: { label: "Add the name", field: "Another name", body: (alias: string) => ({ alias }), done: (name: string) => `${name} means it, too.`, hint: "What is reported under the other name is this service's." },
-  unalias: { label: "Give it up", field: "Which name", body: (alias: string) => ({ alias }), done: (name: string) => `${name} no longer means it.`, hint: "What is reported under it is by itself again. A name that the service itself had stays: the ledger knows it by that." },
+  unalias: { label: "Give it up", field: "Which name", body: (alias: string) => ({ alias }), done: (name: string) => `${name} no longer means it.`, hint: "What is reported under it is by itself again." },
   merge: { label: "Merge", field: "The service that stays", body: (into: string) => ({ into }), done: (name: string) => `It is one service with ${name} now.`, hint: "All names of this one mean the other. Where this one is assigned something, the other must be assigned the same bytes. There is no way back." },
 } as const;
 
 /** Gives a service another name, one more or one less, or makes it one with another service. No agent is told anything by it. */
-export function NamesDialog({ service, aliases, onClose }: { service: string; aliases: readonly string[]; onClose: () => void }) {
+export function NamesDialog({ service: { name: service, aliases, addedNames }, onClose }: { service: Pick<ServiceDto, "name" | "aliases" | "addedNames">; onClose: () => void }) {
   const client = useQueryClient();
   const router = useRouter();
   const [way, setWay] = useState<Way>("rename");
@@ -54,7 +55,7 @@ export function NamesDialog({ service, aliases, onClose }: { service: string; al
         options={[
           { value: "rename", label: "Call it something else" },
           { value: "alias", label: "Let one more name mean it" },
-          ...(aliases.length > 0 ? [{ value: "unalias" as const, label: "Let a name mean it no longer" }] : []),
+          ...(addedNames.length > 0 ? [{ value: "unalias" as const, label: "Let a name mean it no longer" }] : []),
           { value: "merge", label: "Make it one with another service" },
         ]}
       />
@@ -63,7 +64,7 @@ export function NamesDialog({ service, aliases, onClose }: { service: string; al
           {(wiring) => (
             <select className="input" name="name" value={name} onChange={(event) => setName(event.target.value)} {...wiring}>
               <option value="">Choose one</option>
-              {aliases.map((alias) => (
+              {addedNames.map((alias) => (
                 <option key={alias}>{alias}</option>
               ))}
             </select>

@@ -21,7 +21,7 @@ function environment(name: string, running: Running[], over: Partial<ServiceEnvi
   };
 }
 
-const service = (environments: ServiceEnvironment[], history: ServiceDto["history"] = []): ServiceDto => ({ name: "payments", aliases: [], adopted: true, ownerTeam: null, environments, runs: [], history });
+const service = (environments: ServiceEnvironment[], history: ServiceDto["history"] = []): ServiceDto => ({ name: "payments", aliases: [], addedNames: [], adopted: true, ownerTeam: null, environments, runs: [], history });
 
 function say(parts: readonly VerdictPart[]): string {
   return parts.map((part) => (typeof part === "string" ? part : "strong" in part ? part.strong : "link" in part ? part.link : `[${part.shape}] `)).join("");

@@ -135,7 +135,7 @@ describe("isLeft", () => {
 describe("small things", () => {
   it("takes the default partition, or the one that is named", () => {
     const history = [change({ kind: "reconverge", number: 9 }), change({ environment: "staging" }), change({ number: 4 })];
-    const service: ServiceDto = { name: "payments", aliases: [], adopted: true, ownerTeam: null, environments: [row({ partition: "canary" }), row()], runs: [], history };
+    const service: ServiceDto = { name: "payments", aliases: [], addedNames: [], adopted: true, ownerTeam: null, environments: [row({ partition: "canary" }), row()], runs: [], history };
     expect(chooseRow(service, "production", null)?.partition).toBe("default");
     expect(chooseRow(service, "production", "canary")?.partition).toBe("canary");
     expect(chooseRow(service, "production", "moon")).toBeNull();
