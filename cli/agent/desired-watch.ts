@@ -1,8 +1,9 @@
-import { createPublicKey, randomBytes, verify as verifySignature, type KeyObject } from "node:crypto";
-import { fromBase64, toBase64 } from "@/lib/domain/ledger/bytes";
+import { randomBytes } from "node:crypto";
+import { sha256ByPlatform, verifyByPlatform } from "@/cli/platform-crypto";
+import { toBase64 } from "@/lib/domain/ledger/bytes";
 import { verifyDesired } from "@/lib/domain/ledger/desired-state";
 import type { ConsistencyProof, DesiredState, DesiredVerdict } from "@/lib/domain/ledger/desired-state";
-import { parseEnvelope, readAssignment } from "@/lib/domain/ledger/entry";
+import type { VerifyEd25519 } from "@/lib/domain/ledger/signed-note";
 import { backoffMs } from "./backoff";
 import type { Wish } from "./converge";
 import type { HeldState } from "./desired-store";
@@ -28,6 +29,8 @@ export interface DesiredOptions {
   monotonic(): number;
   random(): number;
   log(message: string): void;
+  /** The platform's own Ed25519 when absent. */
+  verify?: VerifyEd25519;
 }
 
 const WAIT_S = 25;
@@ -94,7 +97,8 @@ export class DesiredWatch {
             signature,
             consistency: consistencyOf(fieldOf(body, "consistency")),
             trust: { origin: this.options.origin, vkey: this.options.vkey, epoch: this.held.epoch, agentId: this.options.agent, nonce, lastVersion: this.held.version, checkpoint: this.held.checkpoint, obeyed: this.options.obeyed() },
-            verify: verifyByPlatform,
+            verify: this.options.verify ?? verifyByPlatform,
+            sha256: sha256ByPlatform,
           })
         : { ok: false, reason: "malformed", detail: "the answer holds no document and signature" };
     if (!verdict.ok) {
@@ -115,7 +119,7 @@ export class DesiredWatch {
       this.options.onRefused({ reason: refused.reason, detail: `${refused.target}: ${refused.detail}`.slice(0, 1_000), version: state.version, target: refused.target, ...told });
     }
     for (const { target, rollout, reason, detail } of verdict.refusedPrefetch) this.options.onPrefetchRefused({ target, rollout, detail: `${reason}: ${detail}` });
-    this.options.onVerified(state, wishesOf(state, validUntilMs));
+    this.options.onVerified(state, wishesOf(verdict, validUntilMs));
     return 0;
   }
 
@@ -133,12 +137,7 @@ export class DesiredWatch {
 }
 
 /** The tasks of a verified document. A rollout of kind `replace` wants new copies even of the right bytes; its entry says so. */
-export function wishesOf(state: DesiredState, validUntilMs: number): Wish[] {
-  const forced = new Set<number>();
-  for (const { index, bytes } of state.entries) {
-    const raw = fromBase64(bytes);
-    if (raw && readAssignment(parseEnvelope(raw))?.kind === "replace") forced.add(index);
-  }
+function wishesOf({ state, replacing }: Extract<DesiredVerdict, { ok: true }>, validUntilMs: number): Wish[] {
   return state.targets.map((target) => ({
     validUntilMs,
     task: {
@@ -150,19 +149,9 @@ export function wishesOf(state: DesiredState, validUntilMs: number): Wish[] {
       environment: target.environment,
       repository: target.repository ?? "",
       components: target.stop ? [] : target.components,
-      force: forced.has(target.entry),
+      force: replacing.has(target.entry),
     },
   }));
-}
-
-let lastKey: { x: string; key: KeyObject } | null = null;
-
-/** Ed25519 by the platform: the same answer as the pure code, sooner. The key is nearly always the one of before. */
-function verifyByPlatform(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== 64 || publicKey.length !== 32) return false;
-  const x = Buffer.from(publicKey).toString("base64url");
-  if (lastKey?.x !== x) lastKey = { x, key: createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } }) };
-  return verifySignature(null, message, lastKey.key, signature);
 }
 
 function consistencyOf(value: unknown): ConsistencyProof | null {

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -7,8 +6,8 @@ import type { CheckpointDto } from "@/lib/contract/ledger";
 import { createLogVerifier, type LogVerifier } from "@/lib/domain/ledger/verify-log";
 import { CliError, createClient, EXIT, reasonOf, type ClientOptions } from "@/cli/client";
 import { print } from "@/cli/output";
+import { sha256ByPlatform } from "@/cli/platform-crypto";
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
 
 /** `plumbline ledger verify|export|key`: for auditors; `verify` needs no server. */
 export function registerLedgerCommands(program: Command): void {
@@ -64,7 +63,7 @@ export function registerLedgerCommands(program: Command): void {
 
 function openVerifier(vkey: string, checkpointFile: string | undefined): LogVerifier {
   try {
-    return createLogVerifier({ vkey, sha256, ...(checkpointFile === undefined ? {} : { previousCheckpoint: readFileSync(checkpointFile, "utf8") }) });
+    return createLogVerifier({ vkey, sha256: sha256ByPlatform, ...(checkpointFile === undefined ? {} : { previousCheckpoint: readFileSync(checkpointFile, "utf8") }) });
   } catch (error) {
     throw new CliError(`Cannot verify with this key or checkpoint: ${reasonOf(error)}`);
   }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeUtf8, joinBytes, toBase64 } from "./bytes";
@@ -139,7 +140,22 @@ function accepted(verdict: DesiredVerdict) {
 describe("accepted", () => {
   it("a whole document, with the checkpoint to keep", () => {
     const state = stateOf([target, other]);
-    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [], refusedPrefetch: [] });
+    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [], refusedPrefetch: [], replacing: new Set() });
+  });
+
+  it("an order to replace, and says which entry gives it", () => {
+    const again = openLog([...entries, { type: "replace-started", payload: assign("payments", [digest("c")], { kind: "replace" }) }]);
+    const replace = entries.length;
+    const state = { ...stateOf([]), checkpoint: again.checkpoint(again.size), entries: [again.entry(PAYMENTS_C, again.size), again.entry(replace, again.size)], targets: [{ ...target, entry: replace, fallback: null }, other] };
+    expect(accepted(ask(state, {}, again.consistency(5, again.size))).replacing).toEqual(new Set([replace]));
+  });
+
+  it("the same with another implementation of SHA-256, and nothing that it does not prove", () => {
+    const answer = { ...signDesired(stateOf([target]), signer), consistency: log.consistency(5, log.size), trust };
+    const platform = (bytes: Uint8Array): Hash => Uint8Array.from(createHash("sha256").update(bytes).digest());
+    expect(verifyDesired({ ...answer, sha256: platform })).toEqual(verifyDesired(answer));
+    expect(verifyDesired({ ...answer, sha256: () => new Uint8Array(32) })).toMatchObject({ ok: false, reason: "inconsistent-checkpoint" });
+    expect(verifyDesired({ ...answer, trust: { ...trust, checkpoint: null }, consistency: null, sha256: () => new Uint8Array(32) })).toMatchObject({ ok: false, reason: "bad-proof" });
   });
 
   it("the same version again, and the same checkpoint without a proof", () => {

@@ -7,7 +7,7 @@ import { encodeUtf8, fromBase64, joinBytes, toBase64 } from "./bytes";
 import { CanonicalJsonError, canonicalize, parseCanonical } from "./canonical-json";
 import { CheckpointError, openCheckpoint, type Checkpoint } from "./checkpoint";
 import { LedgerFormatError, parseEnvelope, readAssignment, type Assignment } from "./entry";
-import { leafHash, verifyConsistency, verifyInclusion, type Hash } from "./merkle";
+import { leafHash, verifyConsistency, verifyInclusion, type Hash, type Sha256 } from "./merkle";
 import { arrayOf, objectOf, oneOf, orNull, readBase64, readCount, readText, refuse, textMatching, type Reader } from "./shape";
 import { SignedNoteError, parseVkey, signLine, verifyLines, type Signer, type Verifier, type VerifyEd25519 } from "./signed-note";
 
@@ -134,14 +134,19 @@ export type DesiredVerdict =
       refusedFallbacks: RefusedTarget[];
       /** What may not be fetched ahead. */
       refusedPrefetch: (RefusedTarget & { rollout: string })[];
+      /** Indexes of the entries that want new copies even of the right bytes. */
+      replacing: ReadonlySet<number>;
     }
   | { ok: false; reason: DesiredRefusal; detail: string };
 
 const readDigest = textMatching(DIGEST_PATTERN, "a digest");
 const readComponents = arrayOf(objectOf({ name: readText, digests: arrayOf(readDigest) }));
 
-/** Checked as base64, kept as text. */
-const readBase64Text: Reader<string> = (value, path) => toBase64(readBase64(value, path));
+/** Checked as base64, kept as text: bytes have one spelling only. */
+const readBase64Text: Reader<string> = (value, path) => {
+  readBase64(value, path);
+  return String(value);
+};
 
 const readTarget = objectOf({
   target: readText,
@@ -186,8 +191,8 @@ export function signDesired(state: DesiredState, signer: Signer): { document: st
 }
 
 /**
- * Decides whether an agent may act on a document. Nothing of it is read before the signature is verified. Pass `verify` to
- * use the platform's own Ed25519. Never throws for what a server or a network can send.
+ * Decides whether an agent may act on a document. Nothing of it is read before the signature is verified. Pass `verify` and
+ * `sha256` to use the platform's own. Never throws for what a server or a network can send.
  */
 export function verifyDesired(answer: {
   document: string;
@@ -196,6 +201,7 @@ export function verifyDesired(answer: {
   consistency: ConsistencyProof | null;
   trust: DesiredTrust;
   verify?: VerifyEd25519;
+  sha256?: Sha256;
 }): DesiredVerdict {
   try {
     return decide(answer);
@@ -216,7 +222,7 @@ class Refused extends Error {
 
 type Answer = Parameters<typeof verifyDesired>[0];
 
-function decide({ document, signature, consistency, trust, verify }: Answer): DesiredVerdict {
+function decide({ document, signature, consistency, trust, verify, sha256 }: Answer): DesiredVerdict {
   const key = during("bad-signature", () => parseVkey(trust.vkey, verify));
   during("bad-signature", () => verifyLines(joinBytes(PREFIX, encodeUtf8(document)), signature, [key]));
   const state = during("malformed", () => checkShape(readState(parseCanonical(document), "desired")));
@@ -228,8 +234,8 @@ function decide({ document, signature, consistency, trust, verify }: Answer): De
   demand(state.epoch === trust.epoch, "higher-epoch-unsigned", `epoch ${state.epoch} without the recovery key's signature`);
   demand(state.version >= trust.lastVersion, "lower-version", `version ${state.version}, after ${trust.lastVersion}`);
 
-  const checkpoint = checkCheckpoint(state, consistency, trust, key);
-  const assignments = readAssignments(state, checkpoint);
+  const checkpoint = checkCheckpoint(state, consistency, trust, key, sha256);
+  const assignments = readAssignments(state, checkpoint, sha256);
   const recalled = new Set(state.recalled);
   const targets: DesiredTarget[] = [];
   const refusedTargets: RefusedTarget[] = [];
@@ -251,7 +257,7 @@ function decide({ document, signature, consistency, trust, verify }: Answer): De
     if (refusal) refusedPrefetch.push({ target: wanted.target, rollout: wanted.rollout, ...refusal });
     else prefetch.push(wanted);
   }
-  return { ok: true, state: { ...state, targets, prefetch }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks, refusedPrefetch };
+  return { ok: true, state: { ...state, targets, prefetch }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks, refusedPrefetch, replacing: new Set([...assignments].flatMap(([index, assignment]) => (assignment?.kind === "replace" ? [index] : []))) };
 }
 
 /** What the shape alone cannot say; throws LedgerFormatError. */
@@ -274,7 +280,7 @@ function checkShape(state: DesiredState): DesiredState {
 }
 
 /** The document's checkpoint, signed by the log and consistent with the largest that the agent has seen. */
-function checkCheckpoint(state: DesiredState, consistency: ConsistencyProof | null, trust: DesiredTrust, key: Verifier): Checkpoint {
+function checkCheckpoint(state: DesiredState, consistency: ConsistencyProof | null, trust: DesiredTrust, key: Verifier, sha256: Sha256 | undefined): Checkpoint {
   const checkpoint = during("bad-checkpoint", () => openCheckpoint(state.checkpoint, [key], trust.origin));
   const seen = trust.checkpoint;
   if (!seen) return checkpoint;
@@ -285,18 +291,18 @@ function checkCheckpoint(state: DesiredState, consistency: ConsistencyProof | nu
   const isSameSize = checkpoint.size === seen.size;
   demand(isSameSize || (consistency?.from === seen.size && consistency.to === checkpoint.size), "inconsistent-checkpoint", `no consistency proof: ${lengths}`);
   const proof = isSameSize ? [] : decodeHashes(consistency?.proof ?? []);
-  const isConsistent = proof !== null && verifyConsistency({ from: seen.size, fromRoot: seenRoot, to: checkpoint.size, toRoot: checkpoint.root, proof });
+  const isConsistent = proof !== null && verifyConsistency({ from: seen.size, fromRoot: seenRoot, to: checkpoint.size, toRoot: checkpoint.root, proof }, sha256);
   demand(isConsistent, "inconsistent-checkpoint", `the history was rewritten: ${lengths}`);
   return checkpoint;
 }
 
 /** Every entry of the document, proven to be in the log. null stands for an entry that assigns nothing. */
-function readAssignments(state: DesiredState, checkpoint: Checkpoint): Map<number, Assignment | null> {
+function readAssignments(state: DesiredState, checkpoint: Checkpoint, sha256: Sha256 | undefined): Map<number, Assignment | null> {
   const assignments = new Map<number, Assignment | null>();
   for (const { index, bytes: encoded, proof: hashes } of state.entries) {
     const bytes = fromBase64(encoded);
     const proof = decodeHashes(hashes);
-    const isProven = bytes && proof && verifyInclusion({ leaf: leafHash(bytes), index, size: checkpoint.size, root: checkpoint.root, proof });
+    const isProven = bytes && proof && verifyInclusion({ leaf: leafHash(bytes, sha256), index, size: checkpoint.size, root: checkpoint.root, proof }, sha256);
     if (!isProven) throw new Refused("bad-proof", `entry ${index} is not in the log`);
     const entry = during("bad-proof", () => parseEnvelope(bytes));
     demand(entry.seq === index && entry.ledger === checkpoint.origin, "bad-proof", `the log's leaf ${index} says that it is entry ${entry.seq} of ${entry.ledger}`);

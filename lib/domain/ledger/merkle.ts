@@ -147,7 +147,7 @@ export function assembleProof(plan: ProofPlan, lookup: (coord: NodeCoord) => Has
 }
 
 /** Whether `proof` shows that `leaf` is the leaf `index` of the tree with this size and root (RFC 9162 §2.1.3.2). */
-export function verifyInclusion(claim: { leaf: Hash; index: number; size: number; root: Hash; proof: readonly Hash[] }): boolean {
+export function verifyInclusion(claim: { leaf: Hash; index: number; size: number; root: Hash; proof: readonly Hash[] }, sha: Sha256 = sha256): boolean {
   const { leaf, index, size, root, proof } = claim;
   if (!isSize(index) || !isSize(size) || index >= size || ![leaf, root, ...proof].every(isHash)) return false;
   let position = index;
@@ -156,10 +156,10 @@ export function verifyInclusion(claim: { leaf: Hash; index: number; size: number
   for (const sibling of proof) {
     if (last === 0) return false;
     if (isOdd(position) || position === last) {
-      hash = nodeHash(sibling, hash);
+      hash = nodeHash(sibling, hash, sha);
       while (!isOdd(position) && position !== 0) [position, last] = [half(position), half(last)];
     } else {
-      hash = nodeHash(hash, sibling);
+      hash = nodeHash(hash, sibling, sha);
     }
     [position, last] = [half(position), half(last)];
   }
@@ -167,7 +167,7 @@ export function verifyInclusion(claim: { leaf: Hash; index: number; size: number
 }
 
 /** Whether `proof` shows that the tree (to, toRoot) extends the tree (from, fromRoot) (RFC 9162 §2.1.4.2). */
-export function verifyConsistency(claim: { from: number; fromRoot: Hash; to: number; toRoot: Hash; proof: readonly Hash[] }): boolean {
+export function verifyConsistency(claim: { from: number; fromRoot: Hash; to: number; toRoot: Hash; proof: readonly Hash[] }, sha: Sha256 = sha256): boolean {
   const { from, fromRoot, to, toRoot, proof } = claim;
   if (!isSize(from) || !isSize(to) || from > to || ![fromRoot, toRoot, ...proof].every(isHash)) return false;
   if (from === to) return proof.length === 0 && equalBytes(fromRoot, toRoot);
@@ -185,11 +185,11 @@ export function verifyConsistency(claim: { from: number; fromRoot: Hash; to: num
   for (const sibling of path.slice(1)) {
     if (last === 0) return false;
     if (isOdd(position) || position === last) {
-      oldHash = nodeHash(sibling, oldHash);
-      newHash = nodeHash(sibling, newHash);
+      oldHash = nodeHash(sibling, oldHash, sha);
+      newHash = nodeHash(sibling, newHash, sha);
       while (!isOdd(position) && position !== 0) [position, last] = [half(position), half(last)];
     } else {
-      newHash = nodeHash(newHash, sibling);
+      newHash = nodeHash(newHash, sibling, sha);
     }
     [position, last] = [half(position), half(last)];
   }
