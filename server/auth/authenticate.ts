@@ -1,6 +1,6 @@
 import { createBatcher } from "@/server/batch";
 import type { Actor, App } from "@/server/context";
-import type { Db } from "@/server/db";
+import { sqlArray, type Db } from "@/server/db";
 import { AppError } from "@/server/errors";
 import type { IncomingCall } from "@/server/http/call";
 import { checkOrigin } from "@/server/http/check-origin";
@@ -74,7 +74,7 @@ function findAgent({ db }: App, token: string): Promise<FoundAgent | null> {
 async function readAgents(db: Db, tokens: readonly string[]): Promise<(FoundAgent | null)[]> {
   const hashes = tokens.map((token) => Buffer.from(hashSecret(token)).toString("hex"));
   const rows = await db.$queryRaw<(FoundAgent & { place: number })[]>`
-    /* prepared: agent-tokens */ SELECT g.id::text, g.name, n.place::int FROM unnest(${hashes}::text[]) WITH ORDINALITY n(hash, place)
+    /* prepared: agent-tokens */ SELECT g.id::text, g.name, n.place::int FROM unnest(${sqlArray(hashes)}::text[]) WITH ORDINALITY n(hash, place)
     JOIN LATERAL (
       SELECT * FROM agents WHERE token_hash = decode(n.hash, 'hex')
       UNION ALL SELECT * FROM agents WHERE previous_token_hash = decode(n.hash, 'hex') AND previous_token_until > clock_timestamp()) g ON true

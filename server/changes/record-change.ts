@@ -1,4 +1,4 @@
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 
 export type ChangeTopic = "fleet" | "findings" | "rollout" | "release" | "assignment" | "agent" | "desired" | "ledger" | "settings" | "access" | "delivery";
 export type Change = { topic: ChangeTopic; serviceId?: string | null; serviceName?: string | null; environmentId?: string | null; key?: string | null };
@@ -9,6 +9,6 @@ export async function recordChanges(tx: Tx, changes: Change[]): Promise<void> {
   const column = <K extends keyof Change>(name: K) => changes.map((change) => change[name] ?? null);
   await tx.$executeRaw`
     INSERT INTO changes (topic, service_id, service_name, environment_id, key)
-    SELECT * FROM unnest(${column("topic")}::text[], ${column("serviceId")}::uuid[], ${column("serviceName")}::text[],
-      ${column("environmentId")}::uuid[], ${column("key")}::text[])`;
+    SELECT * FROM unnest(${sqlArray(column("topic"))}::text[], ${sqlArray(column("serviceId"))}::uuid[], ${sqlArray(column("serviceName"))}::text[],
+      ${sqlArray(column("environmentId"))}::uuid[], ${sqlArray(column("key"))}::text[])`;
 }

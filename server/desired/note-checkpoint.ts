@@ -1,6 +1,6 @@
 import { createBatcher } from "@/server/batch";
 import type { App } from "@/server/context";
-import type { Db } from "@/server/db";
+import { sqlArray, type Db } from "@/server/db";
 
 type Held = { agentId: string; size: number };
 
@@ -28,7 +28,7 @@ async function writeSizes(db: Db, held: readonly Held[]): Promise<null[]> {
   await db.$executeRaw`
     WITH told AS (
       SELECT n.id::uuid AS id, least(max(n.size), (SELECT size FROM ledger_head)) AS size
-      FROM unnest(${held.map(({ agentId }) => agentId)}::text[], ${held.map(({ size }) => BigInt(size))}::bigint[]) n(id, size) GROUP BY n.id),
+      FROM unnest(${sqlArray(held.map(({ agentId }) => agentId))}::text[], ${sqlArray(held.map(({ size }) => BigInt(size)))}::bigint[]) n(id, size) GROUP BY n.id),
     free AS (
       SELECT a.id, told.size FROM agents a JOIN told ON told.id = a.id WHERE a.checkpoint_size < told.size ORDER BY a.id FOR UPDATE OF a SKIP LOCKED)
     UPDATE agents SET checkpoint_size = free.size FROM free WHERE agents.id = free.id`;

@@ -1,5 +1,5 @@
 import { recordChanges } from "@/server/changes/record-change";
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 
 /**
  * Raises the desired-state version of agents, in the transaction that changes what one of their documents says, and wakes
@@ -9,7 +9,7 @@ export async function raiseDesired(tx: Tx, agentIds: readonly string[]): Promise
   if (agentIds.length === 0) return;
   const rows = await tx.$queryRaw<{ id: string }[]>`
     WITH locked AS MATERIALIZED (
-      SELECT id FROM agents WHERE id = ANY(${agentIds}::uuid[]) AND state <> 'retired' AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)
+      SELECT id FROM agents WHERE id = ANY(${sqlArray(agentIds)}::uuid[]) AND state <> 'retired' AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE)
     UPDATE agents a SET desired_version = a.desired_version + 1 FROM locked WHERE a.id = locked.id RETURNING a.id`;
   await recordChanges(tx, rows.map(({ id }) => ({ topic: "desired", key: id })));
 }

@@ -1,5 +1,5 @@
 import { recordChanges } from "@/server/changes/record-change";
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 
 /** How many more (or fewer) instances one scope shows of one combination. */
 export type CountMove = { scopeId: bigint; combinationId: bigint; instances: number; unhealthy: number };
@@ -23,11 +23,11 @@ export async function moveCounts(tx: Tx, moves: readonly CountMove[], now: Date)
   const sums = sumMoves(moves);
   if (sums.length === 0) return;
   const scopeIds = [...new Set(sums.map((sum) => sum.scopeId))];
-  await tx.$executeRaw`/* prepared: counts-lock */ SELECT 1 FROM agent_scopes WHERE id = ANY(${scopeIds}::bigint[]) ORDER BY id FOR NO KEY UPDATE`;
+  await tx.$executeRaw`/* prepared: counts-lock */ SELECT 1 FROM agent_scopes WHERE id = ANY(${sqlArray(scopeIds)}::bigint[]) ORDER BY id FOR NO KEY UPDATE`;
   await tx.$executeRaw`
     /* prepared: counts-move */ MERGE INTO combination_counts c
-    USING (SELECT * FROM unnest(${sums.map((sum) => sum.scopeId)}::bigint[], ${sums.map((sum) => sum.combinationId)}::bigint[],
-      ${sums.map((sum) => sum.instances)}::int[], ${sums.map((sum) => sum.unhealthy)}::int[]) d(scope_id, combination_id, instances, unhealthy)) d
+    USING (SELECT * FROM unnest(${sqlArray(sums.map((sum) => sum.scopeId))}::bigint[], ${sqlArray(sums.map((sum) => sum.combinationId))}::bigint[],
+      ${sqlArray(sums.map((sum) => sum.instances))}::int[], ${sqlArray(sums.map((sum) => sum.unhealthy))}::int[]) d(scope_id, combination_id, instances, unhealthy)) d
     ON c.agent_scope_id = d.scope_id AND c.combination_id = d.combination_id
     WHEN MATCHED AND c.instances + d.instances <= 0 THEN DELETE
     WHEN MATCHED THEN UPDATE SET instances = c.instances + d.instances, unhealthy = c.unhealthy + d.unhealthy

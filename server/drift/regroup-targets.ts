@@ -1,5 +1,5 @@
 import { recordChanges } from "@/server/changes/record-change";
-import { Prisma, type Tx } from "@/server/db";
+import { Prisma, sqlArray, type Tx } from "@/server/db";
 import { COMBINATION_COLUMNS, desiredOf, keyOfRow, type CombinationRow } from "./combination";
 import { loadDeclared } from "./load-declared";
 import { placeCombinations } from "./place-combinations";
@@ -23,7 +23,7 @@ export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now
       EXISTS (SELECT FROM assignments a WHERE a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition AND a.release_id IS NOT NULL) AS assigned
     FROM targets t JOIN instances i ON i.target_id = t.id JOIN combinations c ON c.id = i.combination_id LEFT JOIN target_desired d ON d.target_id = t.id
     LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
-    WHERE t.id = ANY(${targetIds}::bigint[]) AND c.service_id = t.service_id`;
+    WHERE t.id = ANY(${sqlArray(targetIds)}::bigint[]) AND c.service_id = t.service_id`;
   const matches = await loadDeclared(tx, groups.map((group) => ({ digest: group.declared, releaseId: group.release_id, component: group.component })));
   const keys = groups.map((group) => {
     const desired = desiredOf(group.covered ? { releaseId: group.release_id } : null, group.assigned);
@@ -41,10 +41,10 @@ export async function regroupTargets(tx: Tx, targetIds: readonly bigint[], { now
       Prisma.sql`
         instances i JOIN targets t ON t.id = i.target_id LEFT JOIN target_desired d ON d.target_id = t.id
         LEFT JOIN LATERAL (SELECT e ->> 'declared' AS digest FROM jsonb_array_elements(t.components) e WHERE e ->> 'name' = i.component LIMIT 1) declared ON true
-        JOIN unnest(${moves.map(({ group }) => group.id)}::bigint[], ${moves.map(({ group }) => group.covered)}::boolean[], ${moves.map(({ group }) => group.release_id)}::uuid[],
-          ${moves.map(({ group }) => group.declared)}::text[], ${moves.map(({ to }) => to)}::bigint[]) m(from_id, covered, release_id, declared, to_id)
+        JOIN unnest(${sqlArray(moves.map(({ group }) => group.id))}::bigint[], ${sqlArray(moves.map(({ group }) => group.covered))}::boolean[], ${sqlArray(moves.map(({ group }) => group.release_id))}::uuid[],
+          ${sqlArray(moves.map(({ group }) => group.declared))}::text[], ${sqlArray(moves.map(({ to }) => to))}::bigint[]) m(from_id, covered, release_id, declared, to_id)
           ON m.from_id = i.combination_id AND m.covered = (d.target_id IS NOT NULL) AND m.release_id IS NOT DISTINCT FROM d.release_id AND m.declared IS NOT DISTINCT FROM declared.digest
-        WHERE i.target_id = ANY(${targetIds}::bigint[])`,
+        WHERE i.target_id = ANY(${sqlArray(targetIds)}::bigint[])`,
       { now },
     );
   }

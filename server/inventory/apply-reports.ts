@@ -3,7 +3,7 @@ import { FINDING_CATEGORIES } from "@/lib/domain/drift/categories";
 import { trackShortSince } from "@/lib/domain/drift/judge-target";
 import type { ContainerOrigin } from "@/lib/domain/fleet/map-facts";
 import { DEFAULT_PARTITION } from "@/lib/domain/fleet/names";
-import type { Db, Tx } from "@/server/db";
+import { sqlArray, type Db, type Tx } from "@/server/db";
 import { admitTargets } from "@/server/desired/admit-target";
 import { raiseDesired } from "@/server/desired/raise-desired";
 import { desiredOf, ignoredKey, type CombinationKey, type DesiredHere } from "@/server/drift/combination";
@@ -173,9 +173,9 @@ async function storeTargets(
 async function leaveDecided(tx: Tx, targetIds: readonly bigint[]): Promise<void> {
   if (targetIds.length === 0) return;
   const agents = await tx.$queryRaw<{ id: string }[]>`
-    SELECT DISTINCT s.agent_id::text AS id FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE t.id = ANY(${targetIds}::bigint[])`;
+    SELECT DISTINCT s.agent_id::text AS id FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE t.id = ANY(${sqlArray(targetIds)}::bigint[])`;
   await raiseDesired(tx, agents.map(({ id }) => id));
-  await tx.$executeRaw`DELETE FROM target_desired WHERE target_id = ANY(${targetIds}::bigint[])`;
+  await tx.$executeRaw`DELETE FROM target_desired WHERE target_id = ANY(${sqlArray(targetIds)}::bigint[])`;
 }
 
 /** The containers of these targets, each with an image: whose a target is follows from them. */
@@ -217,12 +217,12 @@ async function upsertTargets(tx: Tx, changed: readonly ChangedTarget[], reports:
       service_name, service_id, environment_id, partition, under_since, first_seen_at)
     SELECT n.scope_id, n.key, n.kind, n.namespace, n.labels::jsonb, n.components::jsonb, n.desired, n.ready, n.managed_by::jsonb, n.can_act, n.reason,
       n.service_name, n.service_id, n.environment_id, n.partition, n.under_since, ${now}
-    FROM unnest(${sorted.map(({ scope }) => scope.id)}::bigint[], ${sorted.map(({ target }) => target.key)}::text[], ${sorted.map(({ target }) => target.kind)}::text[], ${sorted.map(({ target }) => target.namespace ?? null)}::text[],
-      ${sorted.map(({ target }) => JSON.stringify(target.labels))}::text[], ${sorted.map(({ target }) => JSON.stringify(target.components))}::text[],
-      ${sorted.map(({ target }) => target.desired)}::int[], ${sorted.map(({ target }) => target.ready ?? null)}::int[],
-      ${sorted.map(({ target }) => (target.managedBy ? JSON.stringify(target.managedBy) : null))}::text[], ${sorted.map(({ target }) => target.canAct)}::boolean[],
-      ${sorted.map(({ target }) => target.cannotActReason ?? null)}::text[], ${sorted.map(({ mapped }) => mapped.serviceName)}::text[], ${sorted.map(({ mapped }) => mapped.serviceId)}::uuid[],
-      ${sorted.map(({ mapped }) => mapped.environmentId)}::uuid[], ${sorted.map(({ mapped }) => mapped.partition)}::text[], ${underSince}::timestamptz[])
+    FROM unnest(${sqlArray(sorted.map(({ scope }) => scope.id))}::bigint[], ${sqlArray(sorted.map(({ target }) => target.key))}::text[], ${sqlArray(sorted.map(({ target }) => target.kind))}::text[], ${sqlArray(sorted.map(({ target }) => target.namespace ?? null))}::text[],
+      ${sqlArray(sorted.map(({ target }) => JSON.stringify(target.labels)))}::text[], ${sqlArray(sorted.map(({ target }) => JSON.stringify(target.components)))}::text[],
+      ${sqlArray(sorted.map(({ target }) => target.desired))}::int[], ${sqlArray(sorted.map(({ target }) => target.ready ?? null))}::int[],
+      ${sqlArray(sorted.map(({ target }) => (target.managedBy ? JSON.stringify(target.managedBy) : null)))}::text[], ${sqlArray(sorted.map(({ target }) => target.canAct))}::boolean[],
+      ${sqlArray(sorted.map(({ target }) => target.cannotActReason ?? null))}::text[], ${sqlArray(sorted.map(({ mapped }) => mapped.serviceName))}::text[], ${sqlArray(sorted.map(({ mapped }) => mapped.serviceId))}::uuid[],
+      ${sqlArray(sorted.map(({ mapped }) => mapped.environmentId))}::uuid[], ${sqlArray(sorted.map(({ mapped }) => mapped.partition))}::text[], ${sqlArray(underSince)}::timestamptz[])
       n(scope_id, key, kind, namespace, labels, components, desired, ready, managed_by, can_act, reason, service_name, service_id, environment_id, partition, under_since)
     ON CONFLICT (agent_scope_id, key) DO UPDATE SET kind = excluded.kind, namespace = excluded.namespace, labels = excluded.labels, components = excluded.components,
       desired = excluded.desired, ready = excluded.ready, managed_by = excluded.managed_by, can_act = excluded.can_act, cannot_act_reason = excluded.cannot_act_reason,
@@ -247,12 +247,12 @@ type DesiredRow = DesiredHere & { targetId: bigint };
  * or the decision sees this report's instances when it regroups.
  */
 async function lockDesired(tx: Tx, targetIds: readonly bigint[]): Promise<Map<bigint, DesiredRow>> {
-  await tx.$executeRaw`/* prepared: report-lock-targets */ SELECT 1 FROM targets WHERE id = ANY(${targetIds}::bigint[]) ORDER BY id FOR UPDATE`;
+  await tx.$executeRaw`/* prepared: report-lock-targets */ SELECT 1 FROM targets WHERE id = ANY(${sqlArray(targetIds)}::bigint[]) ORDER BY id FOR UPDATE`;
   const rows = await tx.$queryRaw<{ id: bigint; covered: boolean; release_id: string | null; assigned: boolean }[]>`
-    /* prepared: report-desired */ WITH d AS MATERIALIZED (SELECT target_id, release_id FROM target_desired WHERE target_id = ANY(${targetIds}::bigint[]) ORDER BY target_id FOR SHARE)
+    /* prepared: report-desired */ WITH d AS MATERIALIZED (SELECT target_id, release_id FROM target_desired WHERE target_id = ANY(${sqlArray(targetIds)}::bigint[]) ORDER BY target_id FOR SHARE)
     SELECT t.id, d.target_id IS NOT NULL AS covered, d.release_id::text,
       EXISTS (SELECT FROM assignments a WHERE a.service_id = t.service_id AND a.environment_id = t.environment_id AND a.partition = t.partition AND a.release_id IS NOT NULL) AS assigned
-    FROM targets t LEFT JOIN d ON d.target_id = t.id WHERE t.id = ANY(${targetIds}::bigint[])`;
+    FROM targets t LEFT JOIN d ON d.target_id = t.id WHERE t.id = ANY(${sqlArray(targetIds)}::bigint[])`;
   return new Map(rows.map((row) => [row.id, { targetId: row.id, ...desiredOf(row.covered ? { releaseId: row.release_id } : null, row.assigned) }]));
 }
 
@@ -269,7 +269,7 @@ async function keysOf(
   };
   const imageIds = [...new Set(touched.map(({ facts }) => facts.imageId))];
   const images = imageIds.length === 0 ? [] : await tx.$queryRaw<{ id: bigint; digests: { repository: string | null }[]; reference: string | null }[]>`
-    SELECT id, digests, reference FROM images WHERE id = ANY(${imageIds}::bigint[])`;
+    SELECT id, digests, reference FROM images WHERE id = ANY(${sqlArray(imageIds)}::bigint[])`;
   const imageOf = new Map(images.map((image) => [image.id, { repositories: repositoriesOf(image), reference: image.reference }]));
   const memo = new Map<string, Mapped>();
   const mapped = touched.map((one): Mapped => {
@@ -328,12 +328,12 @@ async function keysOf(
 async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds, now }: { targetIds: readonly bigint[]; combinationIds: readonly bigint[]; presenceIds: readonly bigint[]; now: Date }): Promise<void> {
   const rows = await tx.$queryRaw<{ id: bigint }[]>`
     /* prepared: report-deviating */ SELECT t.id FROM targets t
-    WHERE t.id = ANY(${targetIds}::bigint[]) AND (
+    WHERE t.id = ANY(${sqlArray(targetIds)}::bigint[]) AND (
       EXISTS (SELECT FROM findings f WHERE f.target_id = t.id AND f.resolved_at IS NULL)
-      OR (t.id = ANY(${presenceIds}::bigint[]) AND t.under_since IS NOT NULL)
+      OR (t.id = ANY(${sqlArray(presenceIds)}::bigint[]) AND t.under_since IS NOT NULL)
       OR ${declaresSql("t")}
       OR EXISTS (SELECT FROM instances i WHERE i.target_id = t.id AND i.combination_id = ANY(
-        ARRAY(SELECT c.id FROM combinations c WHERE c.id = ANY(${combinationIds}::bigint[]) AND c.categories && ${[...FINDING_CATEGORIES]}::text[]))))`;
+        ARRAY(SELECT c.id FROM combinations c WHERE c.id = ANY(${sqlArray(combinationIds)}::bigint[]) AND c.categories && ${sqlArray([...FINDING_CATEGORIES])}::text[]))))`;
   await refreshTargetFindings(tx, rows.map(({ id }) => id), { now });
 }
 
@@ -341,10 +341,10 @@ async function refreshDeviating(tx: Tx, { targetIds, combinationIds, presenceIds
 async function recordFleetChanges(tx: Tx, combinationIds: readonly bigint[], targets: readonly CurrentTarget[]): Promise<void> {
   await tx.$executeRaw`
     /* prepared: report-changes */ INSERT INTO changes (topic, service_id, service_name, environment_id)
-    SELECT 'fleet', service_id, service_name, environment_id FROM combinations WHERE id = ANY(${[...new Set(combinationIds)]}::bigint[])
+    SELECT 'fleet', service_id, service_name, environment_id FROM combinations WHERE id = ANY(${sqlArray([...new Set(combinationIds)])}::bigint[])
     UNION
     SELECT 'fleet', n.service_id, n.service_name, n.environment_id
-    FROM unnest(${targets.map(({ mapped }) => mapped.serviceId)}::uuid[], ${targets.map(({ mapped }) => mapped.serviceName)}::text[], ${targets.map(({ mapped }) => mapped.environmentId)}::uuid[]) n(service_id, service_name, environment_id)`;
+    FROM unnest(${sqlArray(targets.map(({ mapped }) => mapped.serviceId))}::uuid[], ${sqlArray(targets.map(({ mapped }) => mapped.serviceName))}::text[], ${sqlArray(targets.map(({ mapped }) => mapped.environmentId))}::uuid[]) n(service_id, service_name, environment_id)`;
 }
 
 /** What agents' journals tell of the time between reports enters history once; it never changes the present. @returns the runs whose end is new */
@@ -354,8 +354,8 @@ async function insertEvents(tx: Tx, reports: readonly ScopedReport[]): Promise<E
   const added = await tx.$queryRaw<{ agent_id: string; event_id: string; stored: boolean }[]>`
     INSERT INTO events AS x (agent_id, event_id, at, target_key, instance_key, kind, digest, by, detail)
     SELECT e.agent_id, e.id, e.at, e.target, e.instance, e.kind, e.digest, e.by, e.detail::jsonb
-    FROM unnest(${events.map(({ agentId }) => agentId)}::uuid[], ${events.map(({ id }) => id)}::text[], ${events.map(({ at }) => new Date(at))}::timestamptz[], ${events.map(({ target }) => target)}::text[], ${events.map(({ instance }) => instance ?? null)}::text[],
-      ${events.map(({ kind }) => kind)}::text[], ${events.map(({ digest }) => digest ?? null)}::text[], ${events.map(({ by }) => by ?? null)}::text[], ${events.map(({ detail }) => JSON.stringify(detail))}::text[])
+    FROM unnest(${sqlArray(events.map(({ agentId }) => agentId))}::uuid[], ${sqlArray(events.map(({ id }) => id))}::text[], ${sqlArray(events.map(({ at }) => new Date(at)))}::timestamptz[], ${sqlArray(events.map(({ target }) => target))}::text[], ${sqlArray(events.map(({ instance }) => instance ?? null))}::text[],
+      ${sqlArray(events.map(({ kind }) => kind))}::text[], ${sqlArray(events.map(({ digest }) => digest ?? null))}::text[], ${sqlArray(events.map(({ by }) => by ?? null))}::text[], ${sqlArray(events.map(({ detail }) => JSON.stringify(detail)))}::text[])
       e(agent_id, id, at, target, instance, kind, digest, by, detail)
     ORDER BY e.agent_id, e.id ON CONFLICT DO NOTHING
     RETURNING x.agent_id::text, x.event_id, EXISTS (SELECT FROM instances i JOIN agent_scopes s ON s.id = i.agent_scope_id WHERE s.agent_id = x.agent_id AND i.key = x.instance_key) AS stored`;

@@ -2,7 +2,7 @@ import type { InventoryReport } from "@/lib/contract/agent";
 import { isClockSkewed } from "@/lib/domain/drift/agent-presence";
 import { createBatcher } from "@/server/batch";
 import type { App } from "@/server/context";
-import type { Db } from "@/server/db";
+import { sqlArray, type Db } from "@/server/db";
 
 type Presence = { agentId: string; scope: string; bootId: string; seq: number; observedAt: Date; receivedAt: Date };
 type Row = { ord: number; desired_version: bigint };
@@ -37,8 +37,8 @@ async function writePresence(db: Db, batch: readonly Presence[]): Promise<(bigin
   const rows = await db.$queryRaw<Row[]>`
     /* prepared: report-unchanged */ WITH next AS MATERIALIZED (
       SELECT s.id, n.ord, n.seq, n.observed_at, n.received_at, a.desired_version
-      FROM unnest(${batch.map(({ agentId }) => agentId)}::uuid[], ${batch.map(({ scope }) => scope)}::text[], ${batch.map(({ bootId }) => bootId)}::text[], ${batch.map(({ seq }) => BigInt(seq))}::bigint[],
-        ${batch.map(({ observedAt }) => observedAt)}::timestamptz[], ${batch.map(({ receivedAt }) => receivedAt)}::timestamptz[]) WITH ORDINALITY n(agent_id, scope, boot_id, seq, observed_at, received_at, ord)
+      FROM unnest(${sqlArray(batch.map(({ agentId }) => agentId))}::uuid[], ${sqlArray(batch.map(({ scope }) => scope))}::text[], ${sqlArray(batch.map(({ bootId }) => bootId))}::text[], ${sqlArray(batch.map(({ seq }) => BigInt(seq)))}::bigint[],
+        ${sqlArray(batch.map(({ observedAt }) => observedAt))}::timestamptz[], ${sqlArray(batch.map(({ receivedAt }) => receivedAt))}::timestamptz[]) WITH ORDINALITY n(agent_id, scope, boot_id, seq, observed_at, received_at, ord)
       JOIN agent_scopes s ON s.agent_id = n.agent_id AND s.scope = n.scope AND s.boot_id = n.boot_id AND s.seq = n.seq - 1
       JOIN agents a ON a.id = s.agent_id
       WHERE s.freshness = 'fresh' AND s.coverage_complete AND abs(s.clock_skew_ms) <= 120000 AND a.state = 'active' AND a.revoked_at IS NULL

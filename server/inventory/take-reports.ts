@@ -1,7 +1,7 @@
 import { ACCEPTS, inventoryReport, type InventoryReport, type InventoryResponse } from "@/lib/contract/agent";
 import { isClockSkewed } from "@/lib/domain/drift/agent-presence";
 import { recordChanges, type Change } from "@/server/changes/record-change";
-import type { Db, Tx } from "@/server/db";
+import { sqlArray, type Db, type Tx } from "@/server/db";
 import { AppError, notFound } from "@/server/errors";
 import { applyReports } from "./apply-reports";
 import { loadLedgerNames, type ReportableEnvironment } from "./mapping-rules";
@@ -105,7 +105,7 @@ async function lockScopes(tx: Tx, incoming: readonly Incoming[]): Promise<void> 
   await tx.$executeRaw`/* prepared: report-mapping */ SELECT pg_advisory_xact_lock_shared(hashtextextended('plumbline.mapping', 0))`;
   await tx.$executeRaw`
     /* prepared: report-lock */ SELECT pg_advisory_xact_lock(k.id) FROM (
-      SELECT DISTINCT hashtextextended(name, 0) AS id FROM unnest(${incoming.map(({ agentId, report }) => `plumbline.report:${agentId}:${report.scope}`)}::text[]) n(name) ORDER BY 1) k`;
+      SELECT DISTINCT hashtextextended(name, 0) AS id FROM unnest(${sqlArray(incoming.map(({ agentId, report }) => `plumbline.report:${agentId}:${report.scope}`))}::text[]) n(name) ORDER BY 1) k`;
 }
 
 /** By the report's place; agents that are retired or revoked are left out. */
@@ -116,8 +116,8 @@ async function readScopes(tx: Tx, incoming: readonly Incoming[]): Promise<Map<nu
       s.id, s.boot_id, s.seq, s.last_report_at, s.freshness, s.clock_skew_ms, b.closed_at AS boot_closed_at,
       (SELECT count(*)::int FROM targets t WHERE t.agent_scope_id = s.id AND t.gone_at IS NULL AND n.whole) AS live_targets,
       (SELECT count(*)::int FROM instances i WHERE i.agent_scope_id = s.id AND n.whole) AS live_instances
-    FROM unnest(${incoming.map(({ agentId }) => agentId)}::uuid[], ${incoming.map(({ report }) => report.scope)}::text[], ${incoming.map(({ report }) => report.bootId)}::text[],
-      ${incoming.map(({ report }) => report.kind === "full")}::boolean[]) WITH ORDINALITY n(agent_id, scope, boot_id, whole, ord)
+    FROM unnest(${sqlArray(incoming.map(({ agentId }) => agentId))}::uuid[], ${sqlArray(incoming.map(({ report }) => report.scope))}::text[], ${sqlArray(incoming.map(({ report }) => report.bootId))}::text[],
+      ${sqlArray(incoming.map(({ report }) => report.kind === "full"))}::boolean[]) WITH ORDINALITY n(agent_id, scope, boot_id, whole, ord)
     JOIN agents a ON a.id = n.agent_id AND a.retired_at IS NULL AND a.revoked_at IS NULL JOIN pools p ON p.id = a.pool_id
     LEFT JOIN agent_scopes s ON s.agent_id = a.id AND s.scope = n.scope
     LEFT JOIN agent_boots b ON b.agent_scope_id = s.id AND b.boot_id = n.boot_id`;
@@ -134,9 +134,9 @@ async function markPresent(tx: Tx, accepted: readonly Accepted[]): Promise<bigin
   const stored = await tx.$queryRaw<{ id: bigint; agent_id: string; scope: string }[]>`
     /* prepared: report-present */ INSERT INTO agent_scopes AS s (agent_id, scope, boot_id, seq, last_report_at, observed_at, clock_skew_ms, freshness, coverage_complete, coverage_errors)
     SELECT n.agent_id, n.scope, n.boot_id, n.seq, n.received_at, n.observed_at, n.skew_ms, 'fresh', n.complete, n.errors::jsonb
-    FROM unnest(${of(({ agentId }) => agentId)}::uuid[], ${of(({ report }) => report.scope)}::text[], ${of(({ report }) => report.bootId)}::text[], ${of(({ report }) => BigInt(report.seq))}::bigint[],
-      ${of(({ receivedAt }) => receivedAt)}::timestamptz[], ${of(({ report }) => new Date(report.observedAt))}::timestamptz[], ${of((one) => BigInt(skewOf(one)))}::bigint[],
-      ${of(({ report }) => report.coverage.complete)}::boolean[], ${of(({ report }) => JSON.stringify(report.coverage.errors))}::text[]) n(agent_id, scope, boot_id, seq, received_at, observed_at, skew_ms, complete, errors)
+    FROM unnest(${sqlArray(of(({ agentId }) => agentId))}::uuid[], ${sqlArray(of(({ report }) => report.scope))}::text[], ${sqlArray(of(({ report }) => report.bootId))}::text[], ${sqlArray(of(({ report }) => BigInt(report.seq)))}::bigint[],
+      ${sqlArray(of(({ receivedAt }) => receivedAt))}::timestamptz[], ${sqlArray(of(({ report }) => new Date(report.observedAt)))}::timestamptz[], ${sqlArray(of((one) => BigInt(skewOf(one))))}::bigint[],
+      ${sqlArray(of(({ report }) => report.coverage.complete))}::boolean[], ${sqlArray(of(({ report }) => JSON.stringify(report.coverage.errors)))}::text[]) n(agent_id, scope, boot_id, seq, received_at, observed_at, skew_ms, complete, errors)
     ON CONFLICT (agent_id, scope) DO UPDATE SET boot_id = excluded.boot_id, seq = excluded.seq, last_report_at = excluded.last_report_at, observed_at = excluded.observed_at,
       clock_skew_ms = excluded.clock_skew_ms, freshness = 'fresh', coverage_complete = excluded.coverage_complete, coverage_errors = excluded.coverage_errors
     RETURNING s.id, s.agent_id, s.scope`;
@@ -150,11 +150,11 @@ async function markPresent(tx: Tx, accepted: readonly Accepted[]): Promise<bigin
   if (opening.length > 0) {
     const opened = [opening.map(({ scopeId }) => scopeId), opening.map(({ bootId }) => bootId), opening.map(({ at }) => at)] as const;
     await tx.$executeRaw`
-      UPDATE agent_boots b SET closed_at = n.at FROM unnest(${opened[0]}::bigint[], ${opened[2]}::timestamptz[]) n(scope_id, at) WHERE b.agent_scope_id = n.scope_id AND b.closed_at IS NULL`;
-    await tx.$executeRaw`INSERT INTO agent_boots (agent_scope_id, boot_id, opened_at) SELECT * FROM unnest(${opened[0]}::bigint[], ${opened[1]}::text[], ${opened[2]}::timestamptz[])`;
+      UPDATE agent_boots b SET closed_at = n.at FROM unnest(${sqlArray(opened[0])}::bigint[], ${sqlArray(opened[2])}::timestamptz[]) n(scope_id, at) WHERE b.agent_scope_id = n.scope_id AND b.closed_at IS NULL`;
+    await tx.$executeRaw`INSERT INTO agent_boots (agent_scope_id, boot_id, opened_at) SELECT * FROM unnest(${sqlArray(opened[0])}::bigint[], ${sqlArray(opened[1])}::text[], ${sqlArray(opened[2])}::timestamptz[])`;
   }
   const back = accepted.filter(({ row }) => row.agent_state === "late" || row.agent_state === "silent").map(({ incoming }) => incoming.agentId);
-  if (back.length > 0) await tx.$executeRaw`UPDATE agents SET state = 'active' WHERE id = ANY(${back}::uuid[]) AND state IN ('late', 'silent')`;
+  if (back.length > 0) await tx.$executeRaw`UPDATE agents SET state = 'active' WHERE id = ANY(${sqlArray(back)}::uuid[]) AND state IN ('late', 'silent')`;
   return ids;
 }
 
@@ -183,13 +183,13 @@ async function settlePresence(tx: Tx, accepted: readonly Accepted[], scopeIds: r
     await tx.$executeRaw`
       INSERT INTO findings (kind, agent_scope_id, cause, since, opened_at)
       SELECT 'clock-skew', n.scope_id, jsonb_build_object('skewMs', n.skew_ms), n.at, n.at
-      FROM unnest(${skewed.map(({ scopeId }) => scopeId)}::bigint[], ${skewed.map(({ skewMs }) => BigInt(skewMs))}::bigint[], ${skewed.map(({ at }) => at)}::timestamptz[]) n(scope_id, skew_ms, at) ON CONFLICT DO NOTHING`;
+      FROM unnest(${sqlArray(skewed.map(({ scopeId }) => scopeId))}::bigint[], ${sqlArray(skewed.map(({ skewMs }) => BigInt(skewMs)))}::bigint[], ${sqlArray(skewed.map(({ at }) => at))}::timestamptz[]) n(scope_id, skew_ms, at) ON CONFLICT DO NOTHING`;
   }
   const over = facts.flatMap(({ scopeId, at, ...one }) => [...(one.wasSkewed && !one.skewed ? [{ scopeId, at, kind: "clock-skew" }] : []), ...(one.wasAway ? [{ scopeId, at, kind: "silent" }] : [])]);
   if (over.length > 0) {
     await tx.$executeRaw`
       UPDATE findings f SET resolved_at = n.at, resolved_reason = 'reported again'
-      FROM unnest(${over.map(({ scopeId }) => scopeId)}::bigint[], ${over.map(({ kind }) => kind)}::text[], ${over.map(({ at }) => at)}::timestamptz[]) n(scope_id, kind, at)
+      FROM unnest(${sqlArray(over.map(({ scopeId }) => scopeId))}::bigint[], ${sqlArray(over.map(({ kind }) => kind))}::text[], ${sqlArray(over.map(({ at }) => at))}::timestamptz[]) n(scope_id, kind, at)
       WHERE f.agent_scope_id = n.scope_id AND f.kind = n.kind AND f.resolved_at IS NULL`;
   }
   await recordChanges(tx, facts.flatMap(({ agentId, ...one }): Change[] => {
