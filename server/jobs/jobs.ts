@@ -2,7 +2,7 @@ import { runChecks } from "@/server/executors/run-checks";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { sendDeliveries } from "@/server/outbound/deliver";
 import { settlePartitions } from "@/server/partitions/settle-partitions";
-import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
+import { advanceRolloutsInTurns } from "@/server/rollouts/advance-rollouts";
 import { followDeployers } from "@/server/rollouts/external/follow-deployers";
 import { endPreviews } from "./end-previews";
 import { ensureSpanPartitions } from "./ensure-span-partitions";
@@ -21,7 +21,7 @@ const DELIVERY_LANES = ["a", "b", "c", "d"];
 /** Everything that happens without a request. */
 export const jobs: readonly Job[] = [
   { name: "sign-checkpoint", everyMs: 150, leased: false, run: signCheckpoint },
-  { name: "advance-rollouts", everyMs: 250, leased: false, run: (app) => advanceRollouts(app) },
+  { name: "advance-rollouts", everyMs: 250, leased: false, run: advanceRolloutsInTurns() },
   { name: "follow-deployers", everyMs: 1_000, leased: true, run: followDeployers() },
   { name: "run-checks", everyMs: 500, leased: false, run: runChecks },
   ...DELIVERY_LANES.map((lane): Job => ({ name: `send-deliveries-${lane}`, everyMs: 500, leased: false, run: (app) => sendDeliveries(app) })),

@@ -6,7 +6,7 @@ import type { Health, InstanceState } from "@/lib/domain/fleet/health";
 import { DEFAULT_PROGRESS_POLICY, judgeTarget, type ObservedInstance, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/judge-target";
 import { PROGRESS_PHASES, TARGET_REASONS, type RolloutKind, type TargetKind, type TargetReason, type TargetStatus } from "@/lib/domain/rollout/statuses";
 import { recordChanges } from "@/server/changes/record-change";
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 
 /**
  * What is kept beside a target of a rollout; `progress` is the executor's last word, `at` by the database's clock and
@@ -28,6 +28,8 @@ export type TargetDetail = z.infer<typeof targetDetail>;
 type Row = {
   rollout_id: string;
   target_id: bigint;
+  /** The transaction that wrote the row as it was read. */
+  written_by: string;
   status: TargetStatus;
   reason: TargetReason | null;
   updated_at: Date;
@@ -59,26 +61,29 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
 /**
  * Judges targets of active rollouts, and of those that are still watched, by what was observed, and moves those whose
  * status changed. Of a whole rollout only those are looked at whom time alone can move (a verified one that crashed is
- * healthy again after a while): the others (`settled`) move with a report. Rows that somebody else holds are left to the
- * next turn. @returns the ids of the rollouts in which something moved
+ * healthy again after a while): the others (`settled`) move with a report. `since` leaves out those of whom nothing was
+ * written by a transaction from that one (64-bit xid) on: their time alone may have come. What was changed by somebody else
+ * after it was read is left to the next turn. @returns the ids of the rollouts in which something moved
  */
-export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean }, now: Date): Promise<string[]> {
+export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean; since?: string | null }, now: Date): Promise<string[]> {
+  const since = where.since ?? null;
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT rt.rollout_id, rt.target_id, rt.status, rt.reason, rt.updated_at, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
+    SELECT rt.rollout_id, rt.target_id, rt.xmin::text AS written_by, rt.status, rt.reason, rt.updated_at, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
       AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
-    JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id LEFT JOIN target_desired d ON d.target_id = t.id
-    WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR d.rollout_id = r.id)
+    JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id
+    WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR EXISTS (SELECT FROM target_desired d WHERE d.target_id = rt.target_id AND d.rollout_id = r.id))
       AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR rt.detail @> '{"unhealthy": true}' OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)
       AND (${where.settled !== true} OR rt.status IN ('pending', 'verified', 'gone'))
-      AND (${where.targetIds === undefined} OR rt.target_id = ANY(${where.targetIds ?? []}::bigint[]))
-    ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED`;
+      AND (${where.targetIds === undefined} OR rt.target_id = ANY(${sqlArray(where.targetIds ?? [])}::bigint[]))
+      -- Of a row that was only offered nothing can be judged before somebody says something.
+      AND (${since === null} OR least(age(s.xmin), age(t.xmin), CASE WHEN rt.detail ? 'progress' THEN age(rt.xmin) END) <= age(${since ?? "0"}::text::xid8::xid))`;
   if (rows.length === 0) return [];
   const observe = await readObservations(tx, rows);
   const components = await readComponents(tx, rows);
-  const moved: { row: Row; status: TargetStatus; reason: TargetReason | null; detail: TargetDetail }[] = [];
+  const judgements: { row: Row; status: TargetStatus; reason: TargetReason | null; detail: TargetDetail }[] = [];
   for (const row of rows) {
     const detail = targetDetail.parse(row.detail ?? {});
     const goal: TargetGoal = {
@@ -98,23 +103,31 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
     const told = judged.willRevert === (detail.willRevert ?? false) && judged.unhealthy === (detail.unhealthy ?? false);
     if (judged.status === row.status && judged.reason === row.reason && told) continue;
     const regressions = (detail.regressions ?? 0) + (judged.status === "regressed" && row.status !== "regressed" ? 1 : 0);
-    moved.push({ row, status: judged.status, reason: judged.reason, detail: { ...detail, regressions, willRevert: judged.willRevert, unhealthy: judged.unhealthy } });
+    judgements.push({ row, status: judged.status, reason: judged.reason, detail: { ...detail, regressions, willRevert: judged.willRevert, unhealthy: judged.unhealthy } });
   }
-  if (moved.length === 0) return [];
+  if (judgements.length === 0) return [];
   // The time of a status is when it was entered: another reason for the same one does not start it anew.
-  await tx.$executeRaw`
+  // Judged without a lock, since few move in a turn: a row that is no longer the one that was read is not written.
+  const written = await tx.$queryRaw<{ rollout_id: string; target_id: bigint }[]>`
+    WITH m AS MATERIALIZED (
+      SELECT * FROM unnest(${sqlArray(judgements.map(({ row }) => row.rollout_id))}::uuid[], ${sqlArray(judgements.map(({ row }) => row.target_id))}::bigint[], ${sqlArray(judgements.map(({ row }) => row.written_by))}::text[],
+        ${sqlArray(judgements.map(({ status }) => status))}::text[], ${sqlArray(judgements.map(({ reason }) => reason))}::text[], ${sqlArray(judgements.map(({ detail }) => JSON.stringify(detail)))}::text[]) m(rollout_id, target_id, written_by, status, reason, detail)),
+    locked AS MATERIALIZED (
+      SELECT rt.rollout_id, rt.target_id FROM rollout_targets rt JOIN m ON m.rollout_id = rt.rollout_id AND m.target_id = rt.target_id AND rt.xmin::text = m.written_by ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED)
     UPDATE rollout_targets rt SET status = m.status, reason = m.reason, detail = m.detail::jsonb,
       updated_at = CASE WHEN rt.status = m.status THEN rt.updated_at ELSE ${now}::timestamptz END,
       verified_at = CASE WHEN m.status = 'verified' THEN coalesce(rt.verified_at, ${now}::timestamptz) WHEN m.status IN ('regressed', 'contested') THEN NULL ELSE rt.verified_at END
-    FROM unnest(${moved.map(({ row }) => row.rollout_id)}::uuid[], ${moved.map(({ row }) => row.target_id)}::bigint[], ${moved.map(({ status }) => status)}::text[],
-      ${moved.map(({ reason }) => reason)}::text[], ${moved.map(({ detail }) => JSON.stringify(detail))}::text[]) m(rollout_id, target_id, status, reason, detail)
-    WHERE rt.rollout_id = m.rollout_id AND rt.target_id = m.target_id`;
+    FROM m JOIN locked USING (rollout_id, target_id) WHERE rt.rollout_id = m.rollout_id AND rt.target_id = m.target_id
+    RETURNING rt.rollout_id, rt.target_id`;
+  const kept = new Set(written.map((row) => `${row.rollout_id} ${row.target_id}`));
+  const moved = judgements.filter(({ row }) => kept.has(`${row.rollout_id} ${row.target_id}`));
+  if (moved.length === 0) return [];
   const told = moved.filter(({ row, status }) => row.status !== status && TOLD.has(status));
   await tx.$executeRaw`
     INSERT INTO rollout_events (rollout_id, at, kind, target_id, detail)
     SELECT e.rollout_id, ${now}::timestamptz, e.kind, e.target_id, jsonb_build_object('reason', e.reason, 'message', e.message)
-    FROM unnest(${told.map(({ row }) => row.rollout_id)}::uuid[], ${told.map(({ status }) => status)}::text[], ${told.map(({ row }) => row.target_id)}::bigint[],
-      ${told.map(({ reason }) => reason)}::text[], ${told.map(({ detail, status }) => (status === "failed" && typeof detail.progress?.message === "string" ? detail.progress.message : null))}::text[]) e(rollout_id, kind, target_id, reason, message)`;
+    FROM unnest(${sqlArray(told.map(({ row }) => row.rollout_id))}::uuid[], ${sqlArray(told.map(({ status }) => status))}::text[], ${sqlArray(told.map(({ row }) => row.target_id))}::bigint[],
+      ${sqlArray(told.map(({ reason }) => reason))}::text[], ${sqlArray(told.map(({ detail, status }) => (status === "failed" && typeof detail.progress?.message === "string" ? detail.progress.message : null)))}::text[]) e(rollout_id, kind, target_id, reason, message)`;
   await tellContested(tx, moved, now);
   const rollouts = new Map(moved.map(({ row }) => [row.rollout_id, row]));
   await recordChanges(tx, [...rollouts.values()].map((row) => ({ topic: "rollout", serviceId: row.service_id, environmentId: row.environment_id, key: row.rollout_id })));
@@ -162,7 +175,7 @@ async function readObservations(tx: Tx, rows: readonly Row[]): Promise<(row: Row
   const copies = await tx.$queryRaw<Copy[]>`
     SELECT i.target_id, i.key, c.component::text AS component, i.component::text AS container, i.image_id, i.state, i.health, i.restarts, i.started_at, i.first_seen_at
     FROM instances i JOIN targets t ON t.id = i.target_id JOIN combinations c ON c.id = i.combination_id
-    WHERE i.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND c.service_id = t.service_id`;
+    WHERE i.target_id = ANY(${sqlArray(rows.map((row) => row.target_id))}::bigint[]) AND c.service_id = t.service_id`;
   const digests = await tx.$queryRaw<{ image_id: bigint; digest: string; kind: DigestKind }[]>`
     SELECT image_id, digest::text, kind FROM image_digests WHERE image_id = ANY(${[...new Set(copies.map((copy) => copy.image_id))]}::bigint[])`;
   const declared = new Map(rows.map((row) => [row.target_id, declaredComponents.parse(row.components)]));

@@ -5,8 +5,7 @@ import { authorise } from "@/server/access/authorise";
 import { createBatcher } from "@/server/batch";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
-import { transact, type Db, type Tx } from "@/server/db";
-import { judgeTargets } from "./judge-targets";
+import { sqlArray, transact, type Db, type Tx } from "@/server/db";
 
 type Input = z.output<typeof progressReport>;
 type Step = (typeof PROGRESS_STEPS)[number];
@@ -51,8 +50,8 @@ const batchers = new WeakMap<Db, (told: Told) => Promise<null>>();
 
 /**
  * Takes an executor's word: which desired version it holds, what it does with its targets, and why it refuses. A hint,
- * never proof: what counts is the next report. Words about targets or rollouts that are not its own move nothing. What a
- * fleet says at once is kept and judged together.
+ * never proof: what counts is the next report. Words about targets or rollouts that are not its own are not kept. What a
+ * fleet says at once is kept together, and judged by the next turn of `advanceRollouts`.
  */
 export async function recordProgress({ ctx, input }: { ctx: Ctx; input: Input }): Promise<void> {
   authorise(ctx, "agent.progress");
@@ -74,8 +73,7 @@ export async function recordProgress({ ctx, input }: { ctx: Ctx; input: Input })
 async function recordTold(db: Db, told: readonly Told[]): Promise<null[]> {
   await transact(db, async (tx) => {
     const now = await readClock(tx);
-    const targetIds = await storeWords(tx, told.flatMap(({ agentId, words }) => words.map((word) => ({ agentId, word }))), now);
-    if (targetIds.length > 0) await judgeTargets(tx, { targetIds }, now);
+    await storeWords(tx, told.flatMap(({ agentId, words }) => words.map((word) => ({ agentId, word }))), now);
     await recordHeld(tx, told.flatMap(({ agentId, heldVersion }) => (heldVersion === undefined ? [] : { agentId, heldVersion })), now);
   });
   return told.map(() => null);
@@ -87,16 +85,16 @@ async function readClock(tx: Tx): Promise<Date> {
 }
 
 /** Keeps the last word for each target that takes part in an active rollout with this generation or a later one. */
-async function storeWords(tx: Tx, words: readonly { agentId: string; word: Word }[], now: Date): Promise<bigint[]> {
-  if (words.length === 0) return [];
+async function storeWords(tx: Tx, words: readonly { agentId: string; word: Word }[], now: Date): Promise<void> {
+  if (words.length === 0) return;
   const last = new Map(words.map((one) => [`${one.agentId}\n${one.word.scope}\n${one.word.target}`, one]));
   const kept = [...last.values()];
   const column = <T>(pick: (word: Word) => T): T[] => kept.map(({ word }) => pick(word));
   const rows = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH words AS (
       SELECT rt.rollout_id, rt.target_id, w.generation, w.step, w.progress::jsonb AS progress
-      FROM unnest(${kept.map(({ agentId }) => agentId)}::uuid[], ${column(({ scope }) => scope)}::text[], ${column(({ target }) => target)}::text[], ${column(({ generation }) => BigInt(generation))}::bigint[], ${column(({ step }) => step)}::text[],
-        ${column((word) => JSON.stringify(describe(word, now)))}::text[]) w(agent_id, scope, target, generation, step, progress)
+      FROM unnest(${sqlArray(kept.map(({ agentId }) => agentId))}::uuid[], ${sqlArray(column(({ scope }) => scope))}::text[], ${sqlArray(column(({ target }) => target))}::text[], ${sqlArray(column(({ generation }) => BigInt(generation)))}::bigint[], ${sqlArray(column(({ step }) => step))}::text[],
+        ${sqlArray(column((word) => JSON.stringify(describe(word, now))))}::text[]) w(agent_id, scope, target, generation, step, progress)
       JOIN agent_scopes s ON s.agent_id = w.agent_id AND s.scope = w.scope
       JOIN targets t ON t.agent_scope_id = s.id AND t.key = w.target
       JOIN rollout_targets rt ON rt.target_id = t.id AND rt.generation = w.generation
@@ -113,9 +111,8 @@ async function storeWords(tx: Tx, words: readonly { agentId: string; word: Word 
     await tx.$executeRaw`
       INSERT INTO changes (topic, service_id, environment_id, key)
       SELECT DISTINCT 'rollout', r.service_id, r.environment_id, r.id::text FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
-      WHERE rt.target_id = ANY(${rows.map((row) => row.target_id)}::bigint[]) AND (r.status IN ('running', 'paused') OR r.watched_until > ${now}::timestamptz)`;
+      WHERE rt.target_id = ANY(${sqlArray(rows.map((row) => row.target_id))}::bigint[]) AND (r.status IN ('running', 'paused') OR r.watched_until > ${now}::timestamptz)`;
   }
-  return rows.map((row) => row.target_id);
 }
 
 function isPrefetchWord(word: Said): word is PrefetchWord {
@@ -130,8 +127,8 @@ async function storePrefetch(tx: Tx, agentId: string, words: readonly PrefetchWo
   await tx.$executeRaw`
     WITH words AS (
       SELECT rt.rollout_id, rt.target_id, w.prefetch, w.message
-      FROM unnest(${column(({ scope }) => scope)}::text[], ${column(({ target }) => target)}::text[], ${column(({ rollout }) => rollout)}::uuid[],
-        ${column(({ step }) => (step === "prefetched" ? "done" : "failed"))}::text[], ${column(({ message }) => message ?? null)}::text[]) w(scope, target, rollout_id, prefetch, message)
+      FROM unnest(${sqlArray(column(({ scope }) => scope))}::text[], ${sqlArray(column(({ target }) => target))}::text[], ${sqlArray(column(({ rollout }) => rollout))}::uuid[],
+        ${sqlArray(column(({ step }) => (step === "prefetched" ? "done" : "failed")))}::text[], ${sqlArray(column(({ message }) => message ?? null))}::text[]) w(scope, target, rollout_id, prefetch, message)
       JOIN agent_scopes s ON s.agent_id = ${agentId}::uuid AND s.scope = w.scope
       JOIN targets t ON t.agent_scope_id = s.id AND t.key = w.target
       JOIN rollout_targets rt ON rt.target_id = t.id AND rt.rollout_id = w.rollout_id
@@ -173,7 +170,7 @@ async function recordHeld(tx: Tx, told: readonly { agentId: string; heldVersion:
   const rows = await tx.$queryRaw<{ id: string; cleared: boolean }[]>`
     WITH before AS MATERIALIZED (
       SELECT a.id, a.held_version, a.ledger_refusal, n.held FROM agents a
-      JOIN unnest(${[...highest.keys()]}::uuid[], ${[...highest.values()].map(BigInt)}::bigint[]) n(id, held) ON n.id = a.id
+      JOIN unnest(${sqlArray([...highest.keys()])}::uuid[], ${sqlArray([...highest.values()].map(BigInt))}::bigint[]) n(id, held) ON n.id = a.id
       WHERE a.held_version < n.held OR a.ledger_refusal IS NOT NULL ORDER BY a.id FOR NO KEY UPDATE OF a)
     UPDATE agents a SET held_version = greatest(a.held_version, least(before.held, a.desired_version)),
       ledger_refusal = CASE WHEN coalesce((before.ledger_refusal->>'version')::bigint, 0) < before.held THEN NULL ELSE before.ledger_refusal END
@@ -185,7 +182,7 @@ async function recordHeld(tx: Tx, told: readonly { agentId: string; heldVersion:
   await tx.$executeRaw`
     WITH resolved AS (
       UPDATE findings f SET resolved_at = ${now}, resolved_reason = 'the agent holds a later version' FROM agent_scopes s
-      WHERE s.agent_id = ANY(${cleared}::uuid[]) AND f.agent_scope_id = s.id AND f.kind = 'ledger-refused' AND f.resolved_at IS NULL RETURNING f.id)
+      WHERE s.agent_id = ANY(${sqlArray(cleared)}::uuid[]) AND f.agent_scope_id = s.id AND f.kind = 'ledger-refused' AND f.resolved_at IS NULL RETURNING f.id)
     INSERT INTO changes (topic, key) SELECT 'findings', id::text FROM resolved`;
 }
 

@@ -109,6 +109,7 @@ describe("the whole line", () => {
     expect(told?.state.targets).toMatchObject([{ target: "app", service, environment: "staging", generation: 1, rollout: promoted.id, repository: `registry.test/${service}`, components: [{ name: "main", digests: expect.arrayContaining([v2.digest, v2.config]) }] }]);
     expect(await fetchDesired(agent, {}, told?.state.version)).toBeNull();
     await progress(agent, promoted.id, "acknowledged", 1);
+    await advanceRollouts(test.app);
     expect(await detail(promoted.id)).toMatchObject({ counts: { inFlight: 1 }, targets: [{ status: "acknowledged", step: "acknowledged" }] });
     await progress(agent, promoted.id, "done", 1);
     await advanceRollouts(test.app);
