@@ -1,7 +1,7 @@
 import { ASSIGNING_TYPES } from "@/lib/domain/ledger/entry";
 import { createBatcher } from "@/server/batch";
 import type { App } from "@/server/context";
-import type { Db } from "@/server/db";
+import { sqlArray, type Db } from "@/server/db";
 import { recalledSql } from "@/server/releases/approved-sql";
 import { processWide } from "@/server/process-wide";
 
@@ -33,7 +33,7 @@ export type Projection = {
 };
 type Question = { agentId: string; after: number };
 type AgentRow = { agent_id: string; version: bigint; checkpoint_size: bigint };
-type Row = AgentRow & { key: string | null; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type Row = AgentRow & { key: string | null; service_id: string; environment_id: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 type PrefetchRow = { agent_id: string; key: string; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string; entry_seq: bigint; rollout_id: string };
 
 /** Few enough that the first of a fleet that wakes at once has its document while the last is still looked up. */
@@ -59,7 +59,7 @@ async function readMany(app: App, questions: readonly Question[]): Promise<(Proj
   const held = new Map<string, number>();
   for (const { agentId, after } of questions) held.set(agentId, Math.min(after, held.get(agentId) ?? after));
   const agents = await app.db.$queryRaw<AgentRow[]>`
-    /* prepared: desired-versions */ SELECT id AS agent_id, desired_version AS version, checkpoint_size FROM agents WHERE id = ANY(${[...held.keys()]}::uuid[]) AND state <> 'retired' AND revoked_at IS NULL`;
+    /* prepared: desired-versions */ SELECT id AS agent_id, desired_version AS version, checkpoint_size FROM agents WHERE id = ANY(${sqlArray([...held.keys()])}::uuid[]) AND state <> 'retired' AND revoked_at IS NULL`;
   const projections = new Map(agents.map((row) => [row.agent_id, emptyProjection(row)]));
   const behind = agents.filter(({ agent_id, version }) => Number(version) > (held.get(agent_id) ?? 0)).map(({ agent_id }) => agent_id);
   if (behind.length > 0) for (const [agentId, projection] of await readTargets(app, behind)) projections.set(agentId, projection);
@@ -70,73 +70,102 @@ function emptyProjection({ version, checkpoint_size }: AgentRow): Projection {
   return { version: Number(version), checkpointSize: Number(checkpoint_size), targets: [], prefetch: [], recalled: [] };
 }
 
-/** Versions and targets of one moment, by agent. */
+/**
+ * Versions and targets of one moment, by agent. What many of them share is looked up once for all: joined, it would be
+ * planned and read for each of them, and that is most of what telling a thousand agents costs.
+ */
 async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<string, Projection>> {
   const rows = await app.db.$queryRaw<Row[]>`
-    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size,
-      t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, d.release_id, d.entry_seq, d.rollout_id,
-      -- Where an executor carries it out the generation stays, and an agent that never began it would begin it now.
-      CASE WHEN o.executor_id IS NULL THEN d.generation ELSE 0 END AS generation
-    FROM agents a
-    LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL JOIN target_desired d ON d.target_id = t.id
-      -- What was adopted, or is brought by others, is expected, and nobody is told to run it: its entry orders nothing.
-      AND EXISTS (SELECT FROM ledger_entries l WHERE l.seq = d.entry_seq AND l.type = ANY(${[...ASSIGNING_TYPES]}::text[]))
-      JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id LEFT JOIN rollouts o ON o.id = d.rollout_id) ON s.agent_id = a.id
-    WHERE a.id = ANY(${agentIds}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
+    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, t.key, t.service_id, t.environment_id, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
+    FROM agents a LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL AND t.service_id IS NOT NULL AND t.environment_id IS NOT NULL JOIN target_desired d ON d.target_id = t.id) ON s.agent_id = a.id
+    WHERE a.id = ANY(${sqlArray(agentIds)}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
     ORDER BY a.id, t.key, t.id`;
+  const shared = await readShared(app, rows);
   const projections = new Map<string, Projection>();
   for (const row of rows) {
     const projection = projections.get(row.agent_id) ?? emptyProjection(row);
     projections.set(row.agent_id, projection);
+    // What was adopted, or is brought by others, is expected, and nobody is told to run it: its entry orders nothing.
+    if (row.key === null || !shared.assigning.has(row.entry_seq)) continue;
     // An agent names a target once; the same key in two scopes is told about the first.
-    if (row.key === null || projection.targets.at(-1)?.key === row.key) continue;
+    if (projection.targets.at(-1)?.key === row.key) continue;
     projection.targets.push({
       key: row.key,
       serviceId: row.service_id,
-      service: row.service,
+      service: shared.services.get(row.service_id) ?? "",
       otherNames: [],
       environmentId: row.environment_id,
-      environment: row.environment,
+      environment: shared.environments.get(row.environment_id) ?? "",
       partition: row.partition,
       releaseId: row.release_id,
       entry: Number(row.entry_seq),
-      generation: Number(row.generation),
+      // Where an executor carries it out the generation stays, and an agent that never began it would begin it now.
+      generation: row.rollout_id !== null && shared.executed.has(row.rollout_id) ? 0 : Number(row.generation),
       rolloutId: row.rollout_id,
     });
   }
-  await addPrefetch(app, projections);
+  if (shared.opening.length > 0) await addPrefetch(app, projections, shared.opening);
   const told = ({ targets, prefetch }: Projection): string[] => [...new Set([...targets, ...prefetch].map(({ serviceId }) => serviceId))];
   const services = [...new Set([...projections.values()].flatMap(told))];
-  const otherNames = services.length > 0 ? await readOtherNames(app, services) : new Map<string, string[]>();
   const recalled = services.length > 0 ? await readRecalled(app, services) : new Map<string, string[]>();
   for (const projection of projections.values()) {
-    projection.targets = projection.targets.map((target) => ({ ...target, otherNames: otherNames.get(target.serviceId) ?? [] }));
+    projection.targets = projection.targets.map((target) => ({ ...target, otherNames: shared.otherNames.get(target.serviceId) ?? [] }));
     projection.recalled = [...new Set(told(projection).flatMap((serviceId) => recalled.get(serviceId) ?? []))].sort();
   }
   return projections;
 }
 
-/** Adds the targets whose wave of an active rollout is still to open. A target that left the rollout's place is not its business any more. */
-async function addPrefetch(app: App, projections: ReadonlyMap<string, Projection>): Promise<void> {
-  if (projections.size === 0) return;
+type Shared = {
+  services: Map<string, string>;
+  environments: Map<string, string>;
+  otherNames: Map<string, string[]>;
+  /** Entries that order what is to run. */
+  assigning: Set<bigint>;
+  /** Rollouts that an executor carries out. */
+  executed: Set<string>;
+  /** Active rollouts of which some targets were not told yet. */
+  opening: string[];
+};
+
+/** Names and facts behind the ids in these rows, of one moment: a service that is renamed has the old name or both. */
+async function readShared(app: App, rows: readonly Row[]): Promise<Shared> {
+  const ids = <K extends "service_id" | "environment_id" | "rollout_id" | "entry_seq">(name: K) => sqlArray([...new Set(rows.map((row) => row[name]))].filter((id) => id !== null));
+  const found = await app.db.$queryRaw<{ kind: keyof Shared; id: string; name: string | null }[]>`
+    SELECT 'services' AS kind, id::text, name::text FROM services WHERE id = ANY(${ids("service_id")}::uuid[])
+    UNION ALL SELECT 'environments', id::text, name::text FROM environments WHERE id = ANY(${ids("environment_id")}::uuid[])
+    UNION ALL SELECT 'otherNames', service_id::text, name::text FROM service_aliases WHERE service_id = ANY(${ids("service_id")}::uuid[])
+    UNION ALL SELECT 'assigning', seq::text, NULL FROM ledger_entries WHERE seq = ANY(${ids("entry_seq")}::bigint[]) AND type = ANY(${[...ASSIGNING_TYPES]}::text[])
+    UNION ALL SELECT 'executed', id::text, NULL FROM rollouts WHERE id = ANY(${ids("rollout_id")}::uuid[]) AND executor_id IS NOT NULL
+    UNION ALL SELECT 'opening', r.id::text, NULL FROM rollouts r WHERE r.status IN ('running', 'paused') AND r.origin = 'plumbline' AND r.to_release_id IS NOT NULL AND r.executor_id IS NULL
+      AND EXISTS (SELECT FROM waves w WHERE w.rollout_id = r.id AND EXISTS (SELECT FROM rollout_targets rt WHERE rt.rollout_id = w.rollout_id AND rt.wave = w.ordinal AND rt.status = 'pending'))`;
+  const of = (kind: keyof Shared) => found.filter((row) => row.kind === kind);
+  const names = (kind: keyof Shared) => new Map(of(kind).map(({ id, name }) => [id, name ?? ""]));
+  const otherNames = new Map<string, string[]>();
+  for (const { id, name } of of("otherNames")) otherNames.set(id, [...(otherNames.get(id) ?? []), name ?? ""]);
+  return {
+    services: names("services"),
+    environments: names("environments"),
+    otherNames,
+    assigning: new Set(of("assigning").map(({ id }) => BigInt(id))),
+    executed: new Set(of("executed").map(({ id }) => id)),
+    opening: of("opening").map(({ id }) => id),
+  };
+}
+
+/** Adds the targets that one of these rollouts will still tell. A target that left the rollout's place is not its business any more. */
+async function addPrefetch(app: App, projections: ReadonlyMap<string, Projection>, rolloutIds: readonly string[]): Promise<void> {
   const rows = await app.db.$queryRaw<PrefetchRow[]>`
     SELECT s.agent_id, t.key, t.service_id, sv.name::text AS service, t.environment_id, e.name::text AS environment, t.partition::text, r.to_release_id AS release_id, r.entry_seq, r.id AS rollout_id
     FROM rollouts r JOIN rollout_targets rt ON rt.rollout_id = r.id AND rt.status = 'pending'
     JOIN targets t ON t.id = rt.target_id AND t.gone_at IS NULL AND t.service_id = r.service_id AND t.environment_id = r.environment_id AND t.partition = r.partition
     JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN services sv ON sv.id = t.service_id JOIN environments e ON e.id = t.environment_id
-    WHERE r.status IN ('running', 'paused') AND r.origin = 'plumbline' AND r.to_release_id IS NOT NULL AND r.executor_id IS NULL AND s.agent_id = ANY(${[...projections.keys()]}::uuid[])
+    WHERE r.id = ANY(${sqlArray(rolloutIds)}::uuid[]) AND s.agent_id = ANY(${sqlArray([...projections.keys()])}::uuid[])
     ORDER BY t.key, t.id`;
   for (const row of rows) {
     const prefetch = projections.get(row.agent_id)?.prefetch;
     if (!prefetch || prefetch.at(-1)?.key === row.key) continue;
     prefetch.push({ key: row.key, serviceId: row.service_id, service: row.service, environmentId: row.environment_id, environment: row.environment, partition: row.partition, releaseId: row.release_id, entry: Number(row.entry_seq), rolloutId: row.rollout_id });
   }
-}
-
-async function readOtherNames(app: App, serviceIds: readonly string[]): Promise<Map<string, string[]>> {
-  const rows = await app.db.$queryRaw<{ service_id: string; names: string[] }[]>`
-    SELECT service_id::text, array_agg(name::text) AS names FROM service_aliases WHERE service_id = ANY(${serviceIds}::uuid[]) GROUP BY 1`;
-  return new Map(rows.map((row) => [row.service_id, row.names]));
 }
 
 /**
@@ -148,7 +177,7 @@ async function readRecalled(app: App, serviceIds: readonly string[]): Promise<Ma
     WITH named AS (
       SELECT r.service_id, d.digest::text, ${recalledSql("r.id")} AS recalled FROM releases r
       JOIN release_components c ON c.release_id = r.id JOIN artifact_digests d ON d.artifact_id = c.artifact_id
-      WHERE r.service_id = ANY(${serviceIds}::uuid[]) AND EXISTS (SELECT FROM recalls WHERE lifted_at IS NULL))
+      WHERE r.service_id = ANY(${sqlArray(serviceIds)}::uuid[]) AND EXISTS (SELECT FROM recalls WHERE lifted_at IS NULL))
     SELECT service_id, array_agg(digest ORDER BY digest) AS digests
     FROM (SELECT service_id, digest FROM named GROUP BY service_id, digest HAVING bool_and(recalled)) g GROUP BY service_id`;
   return new Map(rows.map((row) => [row.service_id, row.digests]));

@@ -7,6 +7,7 @@ import { notFound } from "@/server/errors";
 import { buildDesired } from "./build-desired";
 import { noteCheckpoint } from "./note-checkpoint";
 import { readProjection } from "./read-projection";
+import { beginTelling, inTurn } from "./telling";
 
 /** While the ledger is not signed far enough, how soon to look again. */
 const RETRY_MS = 500;
@@ -25,19 +26,24 @@ export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.o
   const stop = input.wait > 0 ? await subscribeDesired(agentId, () => bell.ring()) : null;
   const abort = (): void => bell.ring();
   signal?.addEventListener("abort", abort);
+  let told: () => void = () => undefined;
   try {
     for (;;) {
       const projection = await readProjection(ctx, agentId, input.after);
       if (!projection) throw notFound("agent");
       if (input.checkpoint > projection.checkpointSize) void noteCheckpoint(ctx, agentId, input.checkpoint);
       const isNewer = projection.version > input.after;
+      if (isNewer) await inTurn();
       const answer = isNewer ? await buildDesired(ctx, projection, { agentId, nonce: input.nonce, seen: input.checkpoint }) : null;
       if (answer) return answer;
       const left = deadline - Date.now();
       if (left <= 0 || signal?.aborted) return null;
-      await bell.wait(isNewer ? Math.min(left, RETRY_MS) : left);
+      told();
+      // Who only asks again in time keeps nobody waiting.
+      if (await bell.wait(isNewer ? Math.min(left, RETRY_MS) : left)) told = beginTelling();
     }
   } finally {
+    told();
     signal?.removeEventListener("abort", abort);
     stop?.();
   }
@@ -53,7 +59,8 @@ class Bell {
     this.#wake?.();
   }
 
-  async wait(ms: number): Promise<void> {
+  /** Whether it rang before the time was over. */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
@@ -63,7 +70,9 @@ class Bell {
         };
       });
     }
+    const rang = this.#rung;
     this.#wake = null;
     this.#rung = false;
+    return rang;
   }
 }

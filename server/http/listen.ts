@@ -29,7 +29,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export function startListener({ config, log }: Pick<App, "config" | "log">, { agentRoutes, next }: { agentRoutes: readonly AgentRoute[]; next: NextHandler }): Promise<Listener> {
   const isTrusted = parseTrusted(config.trustedProxies);
   const fixed = Object.entries(baseSecurityHeaders({ https: config.url.startsWith("https:") }));
-  const routes = new Map(agentRoutes.map(({ method, path, handler }) => [`${method} ${path}`, handler]));
+  const routes = new Map(agentRoutes.map((route) => [`${route.method} ${route.path}`, route]));
   const paths = new Set(agentRoutes.map(({ path }) => path));
   const scheme = config.tls ? "https" : "http";
 
@@ -38,9 +38,9 @@ export function startListener({ config, log }: Pick<App, "config" | "log">, { ag
     stripHeaders(request.headers, request.socket.remoteAddress ?? "", isTrusted);
     joinDuplicates(request);
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    const handler = routes.get(`${request.method} ${path}`);
+    const route = routes.get(`${request.method} ${path}`);
     // Next answers an address that cannot be decoded with a bare 500.
-    const served = !isDecodable(path) ? send(noAddress(), response) : handler ? serveDirectly(handler, request, response, scheme) : paths.has(path) ? refuseMethod(response, agentRoutes, path) : next(request, response);
+    const served = !isDecodable(path) ? send(noAddress(), response) : route ? serveDirectly(route, request, response, scheme) : paths.has(path) ? refuseMethod(response, agentRoutes, path) : next(request, response);
     served.catch((error: unknown) => {
       log.error({ err: error }, "a request could not be answered");
       if (!response.headersSent) response.writeHead(500).end();
@@ -117,9 +117,10 @@ function endLongPolls(): void {
   for (const waiting of longPolls) waiting.abort();
 }
 
-async function serveDirectly({ answer }: AgentRoute["handler"], incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
+async function serveDirectly({ handler: { answer }, after }: AgentRoute, incoming: IncomingMessage, response: ServerResponse, scheme: string): Promise<void> {
   // Only what is asked for waits; what is told is answered when it is taken.
   const signal = incoming.method === "GET" ? signalOf(response) : NEVER;
+  await after?.();
   const body = await readBody(incoming);
   if (body === null) return send(tooLarge(), response);
   const host = /^[A-Za-z0-9.:[\]_-]+$/.test(incoming.headers.host ?? "") ? incoming.headers.host : "localhost";
