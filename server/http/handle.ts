@@ -6,6 +6,7 @@ import { authenticateAgent, authenticateCaller } from "@/server/auth/authenticat
 import { pokeChanges } from "@/server/changes/watch-changes";
 import { SYSTEM_ACTOR, type App, type Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
+import { pokeOffers } from "@/server/rollouts/offer-rest";
 import { asRequest, toResponse, type Answer, type IncomingCall } from "./call";
 import { checkOrigin } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
@@ -77,7 +78,10 @@ export function handle<I extends Schemas>(spec: RouteSpec<I>): RouteHandler {
     try {
       const app = getApp();
       const response = await answer(app, spec, { request, context, requestId, headers });
-      if (spec.auth !== "agent" && WRITES.has(request.method)) pokeChanges();
+      if (spec.auth !== "agent" && WRITES.has(request.method)) {
+        pokeChanges();
+        pokeOffers(app);
+      }
       return response;
     } catch (error) {
       return refusal(error, { request, requestId, headers, verb: spec.verb });

@@ -2,6 +2,7 @@ import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { advanceWaves } from "./advance-waves";
 import { judgeTargets } from "./judge-targets";
+import { offerRest } from "./offer-rest";
 import { offerTargets } from "./offer-targets";
 import { lockRollout } from "./read-rollout-state";
 import { revertRollout } from "./revert-rollout";
@@ -48,15 +49,16 @@ export async function advanceRollouts(app: App, { now = null, looked }: { now?: 
 type Turn = { at: Date | null; before: Looked | "new" | "unknown" };
 
 async function advanceOne(app: App, id: string, turn: Turn): Promise<Looked | null> {
-  const { revert, look } = await transact(app.db, async (tx) => {
+  const { revert, more, look } = await transact(app.db, async (tx) => {
     const rollout = await lockRollout(tx, id, { wait: false });
-    if (!rollout) return { revert: false, look: null };
+    if (!rollout) return { revert: false, more: false, look: null };
     const { now, look } = await judgeDue(tx, id, turn);
     // Once more, at most twice: judging says `contested` after that.
     if (rollout.status === "running") await offerTargets(tx, { rolloutId: id, offer: "regressed", now });
     return { ...(await advanceWaves(tx, rollout, now)), look };
   });
   if (revert) await revertRollout(app, id);
+  if (more) await offerRest(app, id);
   return look;
 }
 

@@ -12,7 +12,10 @@ import { readRolloutState, type RolloutRow } from "./read-rollout-state";
 import { noteStall } from "./external/note-stall";
 import { openSplitFinding, settlePlace } from "./settle-place";
 import { tellRollout } from "./tell-rollout";
+import { unfinishedOffers } from "./unfinished-offers";
 
+/** So many targets are told in one transaction; the others follow in their own (`offerRest`). */
+const TOLD_TOGETHER = 300;
 /** More turns than any rollout has waves and statuses. */
 const MAX_STEPS = 500;
 /** How long targets that leave what they were verified on are put back after a rollout has succeeded. */
@@ -20,14 +23,16 @@ const WATCH_MS = 10 * 60_000;
 
 /**
  * Moves the waves of a locked rollout, and itself, as far as they go now.
- * @returns whether it is past its threshold and to be rolled back by itself: that needs the place's lock, so it is the caller's
+ * @returns `revert`: it is past its threshold and to be rolled back by itself, which needs the place's lock, so it is the
+ *   caller's; `more`: there may be targets left to tell, in another transaction
  */
-export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean }> {
+export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean; more: boolean }> {
   let moved = false;
+  let room = toldTogether(rollout.executorId !== null || rollout.strategy.follow !== null) ?? Number.POSITIVE_INFINITY;
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const state = await readRolloutState(tx, rollout, now);
     const moves = advanceRollout(state, now.getTime());
-    if (moves.revert) return { revert: true };
+    if (moves.revert) return { revert: true, more: false };
     if (!moves.rollout && moves.waves.length === 0 && moves.ask === null && moves.offer === null) {
       if (state.follow) moved = (await noteStall(tx, rollout, state, now)) || moved;
       break;
@@ -36,18 +41,29 @@ export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Prom
     if (moves.rollout) await moveRollout(tx, rollout, moves.rollout, now);
     for (const { index, to, reason } of moves.waves) await moveWave(tx, rollout, { ordinal: index + 1, to, reason, now });
     if (moves.ask !== null) await tx.$executeRaw`INSERT INTO wave_checks (rollout_id, ordinal, next_attempt_at, started_at) VALUES (${rollout.id}::uuid, ${moves.ask + 1}, ${now}, ${now}) ON CONFLICT DO NOTHING`;
-    if (moves.offer) await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: moves.offer.count }, now);
+    if (!moves.offer) continue;
+    const count = Math.min(room, moves.offer.count ?? Number.POSITIVE_INFINITY);
+    room -= await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null }, now);
+    if (room <= 0) break;
   }
+  if (room <= 0) unfinishedOffers().add(rollout.id);
   if (moved) await recordChanges(tx, [{ topic: "rollout", serviceId: rollout.serviceId, environmentId: rollout.environmentId, key: rollout.id }]);
-  return { revert: false };
+  return { revert: false, more: room <= 0 };
 }
 
-async function offer(tx: Tx, rollout: RolloutRow, which: { throughWave: number; count: number | null }, now: Date): Promise<void> {
+/** How many targets one transaction tells; null for all: where others carry it out nobody is told, and they are asked once for a wave. */
+export function toldTogether(byOthers: boolean): number | null {
+  return byOthers ? null : TOLD_TOGETHER;
+}
+
+/** @returns how many were told */
+async function offer(tx: Tx, rollout: RolloutRow, which: { throughWave: number; count: number | null }, now: Date): Promise<number> {
   const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now });
-  if (rollout.executorId === null || offered.length === 0) return;
+  if (rollout.executorId === null) return offered.length;
   const byWave = new Map<number, bigint[]>();
   for (const { wave, targetId } of offered) byWave.set(wave, [...(byWave.get(wave) ?? []), targetId]);
   for (const [wave, targetIds] of byWave) await dispatchWave(tx, { rolloutId: rollout.id, wave, targetIds, at: now });
+  return offered.length;
 }
 
 async function moveWave(tx: Tx, rollout: RolloutRow, { ordinal, to, reason, now }: { ordinal: number; to: WaveStatus; reason: string | null; now: Date }): Promise<void> {

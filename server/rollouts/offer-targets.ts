@@ -1,4 +1,4 @@
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 import { raiseDesired } from "@/server/desired/raise-desired";
 import { regroupTargets } from "@/server/drift/regroup-targets";
 import { lockVerdicts } from "@/server/drift/rejudge";
@@ -14,7 +14,7 @@ export type Offered = { targetId: bigint; wave: number };
 export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutId: string; offer: Offer; now: Date }): Promise<Offered[]> {
   const regressed = offer === "regressed";
   const throughWave = regressed ? null : offer.throughWave;
-  await lockForWaves(tx, rolloutId, throughWave);
+  await lockForWaves(tx, rolloutId, offer);
   const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id,
@@ -38,7 +38,7 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
   const rows = await tx.$queryRaw<{ target_id: bigint; wave: number; agent_id: string }[]>`
     WITH moved AS (
       UPDATE rollout_targets rt SET status = 'offered', reason = NULL, generation = d.generation, offered_at = ${now}::timestamptz, updated_at = ${now}::timestamptz
-      FROM target_desired d WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = ANY(${offered.map((row) => row.target_id)}::bigint[]) AND d.target_id = rt.target_id RETURNING rt.target_id, rt.wave)
+      FROM target_desired d WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = ANY(${sqlArray(offered.map((row) => row.target_id))}::bigint[]) AND d.target_id = rt.target_id RETURNING rt.target_id, rt.wave)
     SELECT moved.target_id, moved.wave, s.agent_id FROM moved JOIN targets t ON t.id = moved.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id ORDER BY moved.target_id`;
   await raiseDesired(tx, [...new Set(rows.map((row) => row.agent_id))]);
   await regroupTargets(tx, rows.map((row) => row.target_id), { now });
@@ -49,20 +49,23 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
 export async function lockForTargets(tx: Tx, targetIds: readonly bigint[]): Promise<void> {
   await lockVerdicts(tx);
   await tx.$executeRaw`
-    SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${[...targetIds]}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
+    SELECT 1 FROM agent_scopes WHERE id IN (SELECT agent_scope_id FROM targets WHERE id = ANY(${sqlArray([...targetIds])}::bigint[])) ORDER BY id FOR NO KEY UPDATE`;
 }
 
 /**
  * Reports lock their scope first, then their agent's row, desired rows and instances. A decision takes the scopes of all
  * whom it may tell before any of those, so that it waits for reports, and they for it, but never both: agents that come
  * back by the hundred are just when somebody rolls back. Verdicts come before scopes, as in every decision.
- * @param throughWave null for those that regressed
  */
-export async function lockForWaves(tx: Tx, rolloutId: string, throughWave: number | null): Promise<void> {
+export async function lockForWaves(tx: Tx, rolloutId: string, offer: Offer): Promise<void> {
+  const { throughWave, count } = offer === "regressed" ? { throughWave: null, count: null } : offer;
   await lockVerdicts(tx);
   await tx.$executeRaw`
     SELECT 1 FROM agent_scopes WHERE id IN (
-      SELECT t.agent_scope_id FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id
-      WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int) OR (rt.status = 'regressed' AND ${throughWave}::int IS NULL)))
+      SELECT t.agent_scope_id FROM (
+        SELECT rt.target_id FROM rollout_targets rt
+        WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int) OR (rt.status = 'regressed' AND ${throughWave}::int IS NULL))
+        ORDER BY rt.wave, rt.target_id LIMIT ${count}::bigint) chosen
+      JOIN targets t ON t.id = chosen.target_id)
     ORDER BY id FOR NO KEY UPDATE`;
 }

@@ -5,12 +5,12 @@ import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
-import type { Tx } from "@/server/db";
+import { sqlArray, type Tx } from "@/server/db";
 import { raiseDesired } from "@/server/desired/raise-desired";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
-import { advanceWaves } from "./advance-waves";
+import { advanceWaves, toldTogether } from "./advance-waves";
 import { describeRelease } from "./describe-release";
 import { lockForTargets } from "./offer-targets";
 import { planMembers } from "./plan-members";
@@ -66,7 +66,8 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;
   const moves = ENTRY_TYPE[kind] === "assignment-changed";
   const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
-  await lockForTargets(tx, waves[0]?.targets.map(BigInt) ?? []);
+  const first = waves[0]?.targets.map(BigInt).sort((a, b) => (a < b ? -1 : 1)) ?? [];
+  await lockForTargets(tx, first.slice(0, toldTogether(Boolean(executor ?? external)) ?? first.length));
   const { seq, at } = await appendEntry(tx, ctx, {
     type: external ? "observed" : ENTRY_TYPE[kind],
     serviceId: place.service.id,
@@ -171,11 +172,11 @@ async function freezeWaves(tx: Tx, id: string, { waves, kind, at }: { waves: Ret
   await tx.$executeRaw`
     INSERT INTO waves (rollout_id, ordinal, name, gate, status_since)
     SELECT ${id}::uuid, w.ordinal, w.name, w.gate::jsonb, ${at}
-    FROM unnest(${waves.map(({ index }) => index + 1)}::int[], ${waves.map(({ name }) => name)}::text[], ${waves.map(({ gate }) => JSON.stringify(gate))}::text[]) w(ordinal, name, gate)`;
+    FROM unnest(${sqlArray(waves.map(({ index }) => index + 1))}::int[], ${sqlArray(waves.map(({ name }) => name))}::text[], ${sqlArray(waves.map(({ gate }) => JSON.stringify(gate)))}::text[]) w(ordinal, name, gate)`;
   const members = waves.flatMap(({ index, targets }) => targets.map((target) => ({ target: BigInt(target), wave: index + 1 })));
   await tx.$executeRaw`
     INSERT INTO rollout_targets (rollout_id, target_id, wave, updated_at, detail)
     SELECT ${id}::uuid, m.target, m.wave, ${at},
       CASE WHEN ${kind === "replace"} THEN jsonb_build_object('previousInstances', (SELECT coalesce(jsonb_agg(i.key), '[]') FROM instances i WHERE i.target_id = m.target AND i.state <> 'exited')) END
-    FROM unnest(${members.map(({ target }) => target)}::bigint[], ${members.map(({ wave }) => wave)}::int[]) m(target, wave)`;
+    FROM unnest(${sqlArray(members.map(({ target }) => target))}::bigint[], ${sqlArray(members.map(({ wave }) => wave))}::int[]) m(target, wave)`;
 }

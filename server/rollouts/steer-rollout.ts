@@ -10,7 +10,7 @@ import { transact, type Tx } from "@/server/db";
 import { AppError, notFound } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
-import { advanceWaves, moveRollout } from "./advance-waves";
+import { advanceWaves, moveRollout, toldTogether } from "./advance-waves";
 import { loadRollout } from "./load-rollouts";
 import { lockForWaves } from "./offer-targets";
 import { openRollout } from "./open-rollout";
@@ -151,7 +151,7 @@ export function goAhead({ ctx, input }: { ctx: Ctx; input: Input & { wave: numbe
       const why = wave.given ? "somebody said go already" : wave.asks ? `it is ${wave.status}` : "it asks for none";
       throw new AppError("conflict", `Wave ${input.wave} waits for no go-ahead: ${why}.`, { type: "nothing-waits", changed: [`Wave ${input.wave} is ${wave.status}.`] });
     }
-    await lockForWaves(tx, input.id, input.wave);
+    await lockForWaves(tx, input.id, { throughWave: input.wave, count: toldTogether(rollout.executorId !== null) });
     const { seq, at } = await appendEntry(tx, ctx, {
       type: "wave-approved",
       serviceId: place.service.id,
