@@ -15,6 +15,9 @@ import { inRoot } from "./paths.mjs";
 import { findFreePort, isPortFree } from "./ports.mjs";
 import { endProcess, processStartId, self } from "./processes.mjs";
 
+/** A young generation that holds what a crowd of agents asks at once: else most of it is copied, again and again, though it soon ends. */
+const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=64"];
+
 const readyTimeoutMs = 120_000;
 const crashesBeforeGivingUp = 4;
 
@@ -116,8 +119,8 @@ class Stack {
       PLUMBLINE_URL: this.url,
       ...(demo && { PLUMBLINE_DEMO: "1" }),
     };
-    this.supervise("web", ["--enable-source-maps", inRoot("dist", "web.mjs")], { database: true });
-    this.supervise("worker", ["--enable-source-maps", inRoot("dist", "worker.mjs")], { database: true });
+    this.supervise("web", [...NODE_FLAGS, inRoot("dist", "web.mjs")], { database: true });
+    this.supervise("worker", [...NODE_FLAGS, inRoot("dist", "worker.mjs")], { database: true });
     await this.#untilReady();
     this.setup = readJson(path.join(this.dataDir, "setup.json"));
   }
@@ -160,7 +163,7 @@ class Stack {
   async addWeb(name = "web-2") {
     const { host } = this.#options;
     const port = await findFreePort(host);
-    const child = this.supervise(name, ["--enable-source-maps", inRoot("dist", "web.mjs")], { database: true, env: { PLUMBLINE_PORT: String(port) } });
+    const child = this.supervise(name, [...NODE_FLAGS, inRoot("dist", "web.mjs")], { database: true, env: { PLUMBLINE_PORT: String(port) } });
     await this.#untilReady(port);
     const { protocol } = new URL(this.url);
     return { url: `${protocol}//${host.includes(":") ? `[${host}]` : host}:${port}`, port, stop: () => child.stop() };
