@@ -1,7 +1,7 @@
 import { Client } from "pg";
 
 /** What the embedded PostgreSQL is started with so that it counts its statements. */
-export const COUNTING = { shared_preload_libraries: "pg_stat_statements" };
+export const COUNTING = { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.track_planning": "on" };
 const SHOWN = 30;
 
 /** Writes the statements that took longest, all calls together (locks that were waited for included), to standard error. */
