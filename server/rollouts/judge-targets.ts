@@ -6,7 +6,7 @@ import type { Health, InstanceState } from "@/lib/domain/fleet/health";
 import { DEFAULT_PROGRESS_POLICY, judgeTarget, type ObservedInstance, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/judge-target";
 import { PROGRESS_PHASES, TARGET_REASONS, type RolloutKind, type TargetKind, type TargetReason, type TargetStatus } from "@/lib/domain/rollout/statuses";
 import { recordChanges } from "@/server/changes/record-change";
-import { sqlArray, type Tx } from "@/server/db";
+import { Prisma, sqlArray, type Tx } from "@/server/db";
 
 /**
  * What is kept beside a target of a rollout; `progress` is the executor's last word, `at` by the database's clock and
@@ -61,9 +61,10 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
 /**
  * Judges targets of active rollouts, and of those that are still watched, by what was observed, and moves those whose
  * status changed. Of a whole rollout only those are looked at whom time alone can move (a verified one that crashed is
- * healthy again after a while): the others (`settled`) move with a report. `since` leaves out those of whom nothing was
+ * healthy again after a while): the others (`settled`) move with a report, are locked for it, and are looked at by no later
+ * turn. `since` leaves out those of whom nothing was
  * written by a transaction from that one (64-bit xid) on: their time alone may have come. What was changed by somebody else
- * after it was read is left to the next turn. @returns the ids of the rollouts in which something moved
+ * after it was read is left to a later turn. @returns the ids of the rollouts in which something moved
  */
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean; since?: string | null }, now: Date): Promise<string[]> {
   const since = where.since ?? null;
@@ -79,7 +80,8 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       AND (${where.settled !== true} OR rt.status IN ('pending', 'verified', 'gone'))
       AND (${where.targetIds === undefined} OR rt.target_id = ANY(${sqlArray(where.targetIds ?? [])}::bigint[]))
       -- Of a row that was only offered nothing can be judged before somebody says something.
-      AND (${since === null} OR least(age(s.xmin), age(t.xmin), CASE WHEN rt.detail ? 'progress' THEN age(rt.xmin) END) <= age(${since ?? "0"}::text::xid8::xid))`;
+      AND (${since === null} OR least(age(s.xmin), age(t.xmin), CASE WHEN rt.detail ? 'progress' THEN age(rt.xmin) END) <= age(${since ?? "0"}::text::xid8::xid))
+    ${where.settled ? Prisma.sql`ORDER BY rt.target_id FOR NO KEY UPDATE OF rt SKIP LOCKED` : Prisma.empty}`;
   if (rows.length === 0) return [];
   const observe = await readObservations(tx, rows);
   const components = await readComponents(tx, rows);
