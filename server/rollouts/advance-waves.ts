@@ -12,7 +12,7 @@ import { readRolloutState, type RolloutRow } from "./read-rollout-state";
 import { noteStall } from "./external/note-stall";
 import { openSplitFinding, settlePlace } from "./settle-place";
 import { tellRollout } from "./tell-rollout";
-import { unfinishedOffers } from "./unfinished-offers";
+import { noteUnfinished } from "./unfinished-offers";
 
 /** So many targets are told in one transaction; the others follow in their own (`offerRest`). */
 const TOLD_TOGETHER = 300;
@@ -46,7 +46,7 @@ export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Prom
     room -= await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null }, now);
     if (room <= 0) break;
   }
-  if (room <= 0) unfinishedOffers().add(rollout.id);
+  if (room <= 0) noteUnfinished(rollout.id);
   if (moved) await recordChanges(tx, [{ topic: "rollout", serviceId: rollout.serviceId, environmentId: rollout.environmentId, key: rollout.id }]);
   return { revert: false, more: room <= 0 };
 }

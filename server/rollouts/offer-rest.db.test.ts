@@ -8,6 +8,7 @@ import { FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fak
 import { advanceRollouts, type Looked } from "./advance-rollouts";
 import { getRollout } from "./get-rollout";
 import { pokeOffers } from "./offer-rest";
+import { pauseRollout, resumeRollout } from "./steer-rollout";
 import { promoteRelease } from "./promote-release";
 import { recordProgress } from "./record-progress";
 
@@ -36,7 +37,7 @@ beforeEach(async () => {
 const report = (count: number, image: FakeImage) => host.report(...Array.from({ length: count }, (_, at) => ({ key: `app-${at}`, service, image })));
 const promote = (strategy: Record<string, unknown> = {}) => promoteRelease({ ctx, input: promoteRequest.parse({ service, environment: "staging", partition: "default", version: "2.0.0", strategy: { cut: { kind: "all-at-once" }, minUptimeMs: 0, ...strategy } }) });
 const counts = async (id: string) => (await getRollout({ ctx, input: { id } })).counts;
-/** How often each target was told, and by how many versions of its agent's document. */
+/** How many targets were told how often. */
 const told = () => test.db.$queryRaw<{ generation: bigint; targets: number }[]>`
   SELECT d.generation, count(*)::int AS targets FROM target_desired d JOIN targets t ON t.id = d.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE s.agent_id = ${host.ctx.actor.id}::uuid GROUP BY 1`;
 
@@ -45,6 +46,7 @@ it("a large wave is told in parts, each target once", async () => {
   const { id } = await promote();
   const first = await counts(id);
   expect(first.inFlight).toBeGreaterThan(0);
+  expect(first.inFlight).toBeLessThan(MANY / 2);
   expect(first.waiting).toBe(MANY - first.inFlight);
   await Promise.all([advanceRollouts(test.app), advanceRollouts(test.app)]);
   await advanceRollouts(test.app);
@@ -55,8 +57,22 @@ it("a large wave is told in parts, each target once", async () => {
 it("this process goes on by itself with what it left, when it is told that it was committed", async () => {
   await report(MANY, v1);
   const { id } = await promote();
+  expect((await counts(id)).waiting).toBeGreaterThan(0);
   pokeOffers(test.app);
   await vi.waitFor(async () => expect(await counts(id)).toMatchObject({ waiting: 0, inFlight: MANY }), { timeout: 20_000 });
+  expect(await told()).toEqual([{ generation: 1n, targets: MANY }]);
+});
+
+it("who is paused in between tells nobody else, and goes on when resumed", async () => {
+  await report(MANY, v1);
+  const { id, counts: first } = await promote();
+  await pauseRollout({ ctx, input: { id, reason: "wait" } });
+  pokeOffers(test.app);
+  await advanceRollouts(test.app);
+  expect(await counts(id)).toMatchObject({ waiting: first.waiting, inFlight: first.inFlight });
+  await resumeRollout({ ctx, input: { id } });
+  await advanceRollouts(test.app);
+  expect(await counts(id)).toMatchObject({ waiting: 0, inFlight: MANY });
   expect(await told()).toEqual([{ generation: 1n, targets: MANY }]);
 });
 
@@ -81,7 +97,12 @@ it("a turn looks at those of whom something was written since the last, and at a
   await say("app-0", "stopping");
   await turn(500);
   expect((await statuses()).toSorted()).toEqual(["offered", "replacing"]);
-  // Nothing was written since; an hour later nobody has answered or finished.
+  await turn(750);
+  // Nothing was written since, and not all are looked at: an hour changes nothing yet.
+  looked.set(id, { from: looked.get(id)?.from ?? "0", allAt: start + 3_599_000 });
+  await turn(3_600_000);
+  expect((await statuses()).toSorted()).toEqual(["offered", "replacing"]);
+  looked.set(id, { from: looked.get(id)?.from ?? "0", allAt: start });
   await turn(3_600_000);
   expect(new Set(await statuses())).toEqual(new Set(["stuck"]));
   await say("app-1", "done");

@@ -14,7 +14,8 @@ export type Offered = { targetId: bigint; wave: number };
 export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutId: string; offer: Offer; now: Date }): Promise<Offered[]> {
   const regressed = offer === "regressed";
   const throughWave = regressed ? null : offer.throughWave;
-  await lockForWaves(tx, rolloutId, offer);
+  const locked = await lockForWaves(tx, rolloutId, offer);
+  if (locked.length === 0) return [];
   const offered = await tx.$queryRaw<{ target_id: bigint }[]>`
     WITH chosen AS (
       SELECT rt.target_id, r.to_release_id, r.entry_seq, r.id AS rollout_id,
@@ -22,11 +23,10 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now }: { rolloutI
         CASE WHEN r.executor_id IS NOT NULL OR r.origin <> 'plumbline' THEN 0 WHEN coalesce(own.generation, 0) > 0 THEN 1
           ELSE 1 + coalesce((SELECT max(past.generation) FROM rollout_targets past WHERE past.target_id = rt.target_id), 0) END AS step
       FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id LEFT JOIN target_desired own ON own.target_id = rt.target_id
-      WHERE rt.rollout_id = ${rolloutId}::uuid
+      WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = ANY(${sqlArray(locked)}::bigint[])
         AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int)
           -- Whoever was told something else since is not told the old again.
-          OR (${regressed} AND rt.status = 'regressed' AND r.executor_id IS NULL AND r.origin = 'plumbline' AND own.rollout_id = r.id))
-      ORDER BY rt.wave, rt.target_id LIMIT ${regressed ? null : offer.count}::bigint)
+          OR (${regressed} AND rt.status = 'regressed' AND r.executor_id IS NULL AND r.origin = 'plumbline' AND own.rollout_id = r.id)))
     INSERT INTO target_desired AS d (target_id, release_id, entry_seq, rollout_id, generation, updated_at)
     SELECT target_id, to_release_id, entry_seq, rollout_id, step, ${now}::timestamptz FROM chosen ORDER BY target_id
     ON CONFLICT (target_id) DO UPDATE SET release_id = excluded.release_id, entry_seq = excluded.entry_seq, rollout_id = excluded.rollout_id,
@@ -56,16 +56,17 @@ export async function lockForTargets(tx: Tx, targetIds: readonly bigint[]): Prom
  * Reports lock their scope first, then their agent's row, desired rows and instances. A decision takes the scopes of all
  * whom it may tell before any of those, so that it waits for reports, and they for it, but never both: agents that come
  * back by the hundred are just when somebody rolls back. Verdicts come before scopes, as in every decision.
+ * @returns the targets whose scopes are locked: while these were waited for one of them may have gone
  */
-export async function lockForWaves(tx: Tx, rolloutId: string, offer: Offer): Promise<void> {
+export async function lockForWaves(tx: Tx, rolloutId: string, offer: Offer): Promise<bigint[]> {
   const { throughWave, count } = offer === "regressed" ? { throughWave: null, count: null } : offer;
   await lockVerdicts(tx);
-  await tx.$executeRaw`
-    SELECT 1 FROM agent_scopes WHERE id IN (
-      SELECT t.agent_scope_id FROM (
-        SELECT rt.target_id FROM rollout_targets rt
-        WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int) OR (rt.status = 'regressed' AND ${throughWave}::int IS NULL))
-        ORDER BY rt.wave, rt.target_id LIMIT ${count}::bigint) chosen
-      JOIN targets t ON t.id = chosen.target_id)
-    ORDER BY id FOR NO KEY UPDATE`;
+  const chosen = await tx.$queryRaw<{ target_id: bigint; scope_id: bigint }[]>`
+    SELECT chosen.target_id, t.agent_scope_id AS scope_id FROM (
+      SELECT rt.target_id FROM rollout_targets rt
+      WHERE rt.rollout_id = ${rolloutId}::uuid AND ((rt.status = 'pending' AND rt.wave <= ${throughWave}::int) OR (rt.status = 'regressed' AND ${throughWave}::int IS NULL))
+      ORDER BY rt.wave, rt.target_id LIMIT ${count}::bigint) chosen
+    JOIN targets t ON t.id = chosen.target_id`;
+  if (chosen.length > 0) await tx.$executeRaw`SELECT 1 FROM agent_scopes WHERE id = ANY(${sqlArray([...new Set(chosen.map(({ scope_id }) => scope_id))])}::bigint[]) ORDER BY id FOR NO KEY UPDATE`;
+  return chosen.map(({ target_id }) => target_id);
 }
