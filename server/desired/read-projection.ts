@@ -33,7 +33,7 @@ export type Projection = {
 };
 type Question = { agentId: string; after: number };
 type AgentRow = { agent_id: string; version: bigint; checkpoint_size: bigint };
-type Row = AgentRow & { key: string | null; service_id: string; environment_id: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
+type Row = AgentRow & { key: string | null; service_id: string; service: string; environment_id: string; partition: string; release_id: string | null; entry_seq: bigint; generation: bigint; rollout_id: string | null };
 type PrefetchRow = { agent_id: string; key: string; service_id: string; service: string; environment_id: string; environment: string; partition: string; release_id: string; entry_seq: bigint; rollout_id: string };
 
 /** Few enough that the first of a fleet that wakes at once has its document while the last is still looked up. */
@@ -76,8 +76,8 @@ function emptyProjection({ version, checkpoint_size }: AgentRow): Projection {
  */
 async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<string, Projection>> {
   const rows = await app.db.$queryRaw<Row[]>`
-    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, t.key, t.service_id, t.environment_id, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
-    FROM agents a LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL AND t.service_id IS NOT NULL AND t.environment_id IS NOT NULL JOIN target_desired d ON d.target_id = t.id) ON s.agent_id = a.id
+    SELECT a.id AS agent_id, a.desired_version AS version, a.checkpoint_size, t.key, t.service_id, sv.name::text AS service, t.environment_id, t.partition::text, d.release_id, d.entry_seq, d.generation, d.rollout_id
+    FROM agents a LEFT JOIN (agent_scopes s JOIN targets t ON t.agent_scope_id = s.id AND t.gone_at IS NULL AND t.environment_id IS NOT NULL JOIN target_desired d ON d.target_id = t.id JOIN services sv ON sv.id = t.service_id) ON s.agent_id = a.id
     WHERE a.id = ANY(${sqlArray(agentIds)}::uuid[]) AND a.state <> 'retired' AND a.revoked_at IS NULL
     ORDER BY a.id, t.key, t.id`;
   const shared = await readShared(app, rows);
@@ -92,7 +92,7 @@ async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<s
     projection.targets.push({
       key: row.key,
       serviceId: row.service_id,
-      service: shared.services.get(row.service_id) ?? "",
+      service: row.service,
       otherNames: [],
       environmentId: row.environment_id,
       environment: shared.environments.get(row.environment_id) ?? "",
@@ -116,7 +116,6 @@ async function readTargets(app: App, agentIds: readonly string[]): Promise<Map<s
 }
 
 type Shared = {
-  services: Map<string, string>;
   environments: Map<string, string>;
   otherNames: Map<string, string[]>;
   /** Entries that order what is to run. */
@@ -127,24 +126,21 @@ type Shared = {
   opening: string[];
 };
 
-/** Names and facts behind the ids in these rows, of one moment: a service that is renamed has the old name or both. */
+/** Facts behind the ids in these rows. A service's own name is read with its row: what was called otherwise since is its other name. */
 async function readShared(app: App, rows: readonly Row[]): Promise<Shared> {
   const ids = <K extends "service_id" | "environment_id" | "rollout_id" | "entry_seq">(name: K) => sqlArray([...new Set(rows.map((row) => row[name]))].filter((id) => id !== null));
   const found = await app.db.$queryRaw<{ kind: keyof Shared; id: string; name: string | null }[]>`
-    SELECT 'services' AS kind, id::text, name::text FROM services WHERE id = ANY(${ids("service_id")}::uuid[])
-    UNION ALL SELECT 'environments', id::text, name::text FROM environments WHERE id = ANY(${ids("environment_id")}::uuid[])
+    SELECT 'environments' AS kind, id::text, name::text FROM environments WHERE id = ANY(${ids("environment_id")}::uuid[])
     UNION ALL SELECT 'otherNames', service_id::text, name::text FROM service_aliases WHERE service_id = ANY(${ids("service_id")}::uuid[])
     UNION ALL SELECT 'assigning', seq::text, NULL FROM ledger_entries WHERE seq = ANY(${ids("entry_seq")}::bigint[]) AND type = ANY(${[...ASSIGNING_TYPES]}::text[])
     UNION ALL SELECT 'executed', id::text, NULL FROM rollouts WHERE id = ANY(${ids("rollout_id")}::uuid[]) AND executor_id IS NOT NULL
     UNION ALL SELECT 'opening', r.id::text, NULL FROM rollouts r WHERE r.status IN ('running', 'paused') AND r.origin = 'plumbline' AND r.to_release_id IS NOT NULL AND r.executor_id IS NULL
       AND EXISTS (SELECT FROM waves w WHERE w.rollout_id = r.id AND EXISTS (SELECT FROM rollout_targets rt WHERE rt.rollout_id = w.rollout_id AND rt.wave = w.ordinal AND rt.status = 'pending'))`;
   const of = (kind: keyof Shared) => found.filter((row) => row.kind === kind);
-  const names = (kind: keyof Shared) => new Map(of(kind).map(({ id, name }) => [id, name ?? ""]));
   const otherNames = new Map<string, string[]>();
   for (const { id, name } of of("otherNames")) otherNames.set(id, [...(otherNames.get(id) ?? []), name ?? ""]);
   return {
-    services: names("services"),
-    environments: names("environments"),
+    environments: new Map(of("environments").map(({ id, name }) => [id, name ?? ""])),
     otherNames,
     assigning: new Set(of("assigning").map(({ id }) => BigInt(id))),
     executed: new Set(of("executed").map(({ id }) => id)),

@@ -121,6 +121,7 @@ async function serveDirectly({ handler: { answer }, after }: AgentRoute, incomin
   // Only what is asked for waits; what is told is answered when it is taken.
   const signal = incoming.method === "GET" ? signalOf(response) : NEVER;
   await after?.();
+  if (incoming.destroyed || response.destroyed) return;
   const body = await readBody(incoming);
   if (body === null) return send(tooLarge(), response);
   const host = /^[A-Za-z0-9.:[\]_-]+$/.test(incoming.headers.host ?? "") ? incoming.headers.host : "localhost";
