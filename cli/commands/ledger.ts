@@ -8,7 +8,6 @@ import { CliError, createClient, EXIT, reasonOf, type ClientOptions } from "@/cl
 import { print } from "@/cli/output";
 import { sha256ByPlatform } from "@/cli/platform-crypto";
 
-
 /** `plumbline ledger verify|export|key`: for auditors; `verify` needs no server. */
 export function registerLedgerCommands(program: Command): void {
   const ledger = program.command("ledger").description("Export the ledger and verify it offline");

@@ -1,6 +1,6 @@
 import { processWide } from "@/server/process-wide";
 
-/** For so long at most (ms) reports wait for those who are being told. */
+/** For so long at most (ms) reports and questions wait for those who are being told. */
 const PATIENCE_MS = 2_000;
 
 const state = processWide("desired.telling", () => ({ open: 0, waiting: new Set<() => void>() }));
@@ -20,8 +20,8 @@ export function beginTelling(): () => void {
 }
 
 /**
- * Resolves when nobody in this process is being told anything, or after a moment. What agents report, and ask next, waits for it: a
- * rollback is to reach the last of a thousand hosts before the first have told how they obeyed.
+ * Resolves when nobody in this process is being told anything, or after a moment. What agents report, and ask next, waits
+ * for it: a rollback is to reach the last of a thousand hosts before the first have told how they obeyed.
  */
 export async function afterTelling(): Promise<void> {
   if (state.open === 0) return;
