@@ -45,6 +45,12 @@ it("keeps the ledger append-only for the application, by right and by trigger", 
   await owner.end();
 });
 
+it("keeps what rows name that are written without a look at it", async () => {
+  for (const table of ["releases", "ledger_entries", "rollouts", "images", "combinations", "agent_scopes", "targets", "waves"]) {
+    await expect(test.db.$executeRawUnsafe(`DELETE FROM ${table}`), table).rejects.toThrow(/permission denied/);
+  }
+});
+
 it("lets the verifier read the ledger and nothing else", async () => {
   const owner = await test.asOwner();
   await owner.query("SET ROLE plumbline_verifier");
