@@ -2,8 +2,8 @@ import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
 import type { App } from "@/server/context";
 import type { Db } from "@/server/db";
 import { processWide } from "@/server/process-wide";
-import { readHistory } from "@/server/rollouts/read-history";
-import { readPlace, isKnownPlace } from "@/server/rollouts/read-place";
+import { keptObserved } from "@/server/rollouts/keep-observed";
+import { readDecided } from "@/server/rollouts/read-history";
 import type { ProjectedTarget } from "./read-projection";
 
 export type Fallback = { entry: number; releaseId: string };
@@ -33,9 +33,9 @@ export function readFallback(app: App, target: ProjectedTarget): Promise<Fallbac
 }
 
 async function findFallback(app: App, target: ProjectedTarget): Promise<Fallback | null> {
-  const place = await readPlace(app.db, { service: target.service, environment: target.environment, partition: target.partition }, null);
-  if (!isKnownPlace(place)) return null;
-  const good = chooseLastKnownGood({ records: await readHistory(app.db, place), currentReleaseId: target.releaseId });
+  const place = { service: { id: target.serviceId, name: target.service }, environment: { id: target.environmentId }, names: { partition: target.partition } };
+  const records = await readDecided(app.db, place, await keptObserved(app, place));
+  const good = chooseLastKnownGood({ records, currentReleaseId: target.releaseId });
   if (!good.release || good.weak) return null;
   const [row] = await app.db.$queryRaw<{ entry_seq: bigint }[]>`
     SELECT entry_seq FROM rollouts

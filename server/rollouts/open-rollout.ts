@@ -12,6 +12,7 @@ import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
 import { advanceWaves, toldTogether } from "./advance-waves";
 import { describeRelease } from "./describe-release";
+import { keptObserved } from "./keep-observed";
 import { lockForTargets } from "./offer-targets";
 import { planMembers } from "./plan-members";
 import type { Decision, ReleaseRow, TargetRow } from "./read-decision";
@@ -61,10 +62,12 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const executor = external ? null : decision.executor;
   // The incident's name is part of the entry, which nobody can redact.
   refuseSecrets({ incident: rollout.incident });
+  const moves = ENTRY_TYPE[kind] === "assignment-changed";
+  // Hosts are told what they can go back to: it is looked up meanwhile, and whoever needs it sees when it fails.
+  if (moves && !external) keptObserved(ctx, place).catch(() => undefined);
   const id = randomUUID();
   const superseded = decision.activeRollout;
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;
-  const moves = ENTRY_TYPE[kind] === "assignment-changed";
   const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
   const first = waves[0]?.targets.map(BigInt).sort((a, b) => (a < b ? -1 : 1)) ?? [];
   await lockForTargets(tx, first.slice(0, toldTogether(Boolean(executor ?? external)) ?? first.length));

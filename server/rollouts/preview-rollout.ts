@@ -4,7 +4,7 @@ import type { Verb } from "@/lib/domain/access/permissions";
 import { checkPromotion, checkReconverge, checkReplace, checkRollback, checkStop } from "@/lib/domain/rollout/check-rollback";
 import { describeGate } from "@/lib/domain/rollout/describe-gate";
 import { describeStrategy } from "@/lib/domain/rollout/describe-strategy";
-import { chooseLastKnownGood, type EvidenceCheck, type LastKnownGood } from "@/lib/domain/rollout/last-known-good";
+import { chooseLastKnownGood, type EvidenceCheck, type LastKnownGood, type ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import { nativeWays } from "@/lib/domain/rollout/native-ways";
 import { explainReason, explainWarning, type RefusalReason, type Warning } from "@/lib/domain/rollout/reasons";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
@@ -15,10 +15,11 @@ import { transact, type Tx } from "@/server/db";
 import { adoptedMark } from "@/server/drift/read-references";
 import { notFound } from "@/server/errors";
 import { describeDifference } from "./describe-difference";
+import { keepObserved } from "./keep-observed";
 import { planMembers } from "./plan-members";
 import { promotionStrategy } from "./promotion-strategy";
 import { chooseMembers, decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow, type TargetRow } from "./read-decision";
-import { readHistory } from "./read-history";
+import { readDecided, readObserved } from "./read-history";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
 import { NO_CANDIDATE } from "./refuse-reasons";
 import { encodeRevision } from "./revision";
@@ -42,7 +43,10 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     const place = await readPlace(tx, input, { ctx, verb: "rollouts.read" });
     if (!isKnownPlace(place)) throw notFound(place.service ? "environment" : "service");
     const decision = await readDecision(tx, place);
-    const history = await readHistory(tx, place);
+    const observed = await readObserved(tx, place);
+    // Who decides next tells hosts what they can go back to, and has it read already.
+    void keepObserved(ctx, place, Promise.resolve(observed));
+    const history = await readDecided(tx, place, observed);
     const good = chooseLastKnownGood({ records: history, currentReleaseId: decision.assigned?.releaseId ?? null });
     const releases = await readReleasesHere(tx, place, {});
     const chosen = await chooseRelease(tx, place, { input, decision, releases, good });
@@ -153,7 +157,7 @@ async function checkOne(tx: Tx, ctx: Ctx, { kind, place, decision, release }: { 
   }
 }
 
-function evidenceFor(chosen: ReleaseRow | null, good: LastKnownGood, history: Awaited<ReturnType<typeof readHistory>>): LastKnownGood | null {
+function evidenceFor(chosen: ReleaseRow | null, good: LastKnownGood, history: readonly ReleaseRecord[]): LastKnownGood | null {
   if (chosen === null || chosen.id === good.release?.id) return chosen === null ? null : good;
   const record = history.find(({ releaseId }) => releaseId === chosen.id);
   return record ? chooseLastKnownGood({ records: [record], currentReleaseId: null }) : null;

@@ -2,7 +2,7 @@ import type { ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import type { Db, Tx } from "@/server/db";
 import { adoptedSql, approvedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
 import { rolloutHereSql, targetsHereSql } from "./here-sql";
-import type { KnownPlace } from "./read-place";
+import type { PlaceIds } from "./read-place";
 
 /** How far back a release can prove itself. */
 const WINDOW_DAYS = 90;
@@ -10,11 +10,19 @@ const WINDOW_DAYS = 90;
 type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
 type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; adopted: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
 
+/** What was seen of one release at a place. */
+export type Observed = Pick<ReleaseRecord, "releaseId" | "share" | "ranForMs" | "unhealthyShare" | "restartsGrowing" | "lastRanUntil">;
+
+/** Each release that ever ran at a place: what was observed of it, and what was decided about it. */
+export async function readHistory(db: Db | Tx, place: PlaceIds): Promise<ReleaseRecord[]> {
+  return readDecided(db, place, await readObserved(db, place));
+}
+
 /**
  * What was observed of each release that ever ran at a place, whoever deployed it: from spans and open instances, by the
- * digests that ran, never from what a rollout said of itself.
+ * digests that ran, never from what a rollout said of itself. It reads all copies of 90 days.
  */
-export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<ReleaseRecord[]> {
+export async function readObserved(db: Db | Tx, place: PlaceIds): Promise<Observed[]> {
   const { service, environment, names } = place;
   // Time of one release on one target is the union of its copies' time, so that ten copies do not run ten times as long.
   const segments = await db.$queryRaw<Segment[]>`
@@ -47,6 +55,11 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
     FROM united u JOIN restarts r ON r.target_id = u.target_id AND r.release_id IS NOT DISTINCT FROM u.release_id`;
 
   const ids = [...new Set(segments.flatMap((segment) => segment.release_id ?? []))];
+  return ids.map((id) => weighSegments(id, segments));
+}
+
+/** Adds to what was observed what is decided about these releases now. */
+export async function readDecided(db: Db | Tx, place: PlaceIds, observed: readonly Observed[]): Promise<ReleaseRecord[]> {
   const facts = await db.$queryRaw<Facts[]>`
     SELECT r.id, r.version, r.registered_order, ${approvedSql("r.id", "e")} AS approved, (${adoptedSql("r.id", "e")} AND ${standingSql("r.id", "e")} < greatest(e.required_approvals, 1)) AS adopted,
       ${recalledSql("r.id")} AS recalled,
@@ -54,12 +67,27 @@ export async function readHistory(db: Db | Tx, place: KnownPlace): Promise<Relea
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
       NOT EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id AND ro.cleared_seq IS NULL) AS cleared
-    FROM releases r, environments e WHERE r.id = ANY(${ids}::uuid[]) AND e.id = ${environment.id}::uuid`;
-  return facts.map((release) => weighSegments(release, segments));
+    FROM releases r, environments e WHERE r.id = ANY(${observed.map(({ releaseId }) => releaseId)}::uuid[]) AND e.id = ${place.environment.id}::uuid`;
+  const seen = new Map(observed.map((one) => [one.releaseId, one]));
+  return facts.flatMap((release) => {
+    const own = seen.get(release.id);
+    return own
+      ? {
+          ...own,
+          version: release.version,
+          registeredSeq: Number(release.registered_order),
+          approved: release.approved,
+          adopted: release.adopted,
+          recalled: release.recalled,
+          rolledBackFrom: release.rolled_back,
+          clearedByMistake: release.cleared,
+        }
+      : [];
+  });
 }
 
-function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRecord {
-  const own = segments.filter((segment) => segment.release_id === release.id);
+function weighSegments(releaseId: string, segments: readonly Segment[]): Observed {
+  const own = segments.filter((segment) => segment.release_id === releaseId);
   const started = Math.min(...own.map((segment) => segment.started.getTime()));
   const ended = Math.max(...own.map((segment) => segment.ended.getTime()));
   const present = segments.filter((segment) => segment.started.getTime() <= ended && segment.ended.getTime() >= started);
@@ -71,18 +99,11 @@ function weighSegments(release: Facts, segments: readonly Segment[]): ReleaseRec
   const unhealthyMs = own.reduce((sum, segment) => sum + segment.unhealthy_ms, 0);
   const growing = own.filter((segment) => segment.growing).length;
   return {
-    releaseId: release.id,
-    version: release.version,
-    registeredSeq: Number(release.registered_order),
+    releaseId,
     share: total === 0 ? 0 : own.length / total,
     ranForMs,
     unhealthyShare: copyMs === 0 ? 0 : unhealthyMs / copyMs,
     restartsGrowing: growing > own.length * 0.1,
-    approved: release.approved,
-    adopted: release.adopted,
-    recalled: release.recalled,
-    rolledBackFrom: release.rolled_back,
-    clearedByMistake: release.cleared,
     lastRanUntil: ended,
   };
 }

@@ -12,6 +12,8 @@ export type Place = {
   environment: { id: string; name: string; protected: boolean; requiredApprovals: number } | null;
   partitionKnown: boolean;
 };
+/** What identifies a place in the database. */
+export type PlaceIds = { names: Pick<PlaceNames, "partition">; service: { id: string; name: string }; environment: { id: string } };
 /** A place of which every part exists. */
 export type KnownPlace = Place & { service: NonNullable<Place["service"]>; environment: NonNullable<Place["environment"]> };
 
