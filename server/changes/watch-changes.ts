@@ -10,7 +10,7 @@ export type Batch = { changes: ChangeRow[]; position: Position };
 type Listener = (batch: Batch) => void;
 
 const POLL_MS = 200;
-const AFTER_POKE_MS = 20;
+const AFTER_POKE_MS = 1;
 const AFTER_ERROR_MS = 1_000;
 const BATCH = 5_000;
 

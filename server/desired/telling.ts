@@ -36,8 +36,8 @@ export async function afterTelling(): Promise<void> {
   });
 }
 
-/** So many are told in one turn of the event loop. */
-const PER_TURN = 20;
+/** So many are told in one turn of the event loop: whoever writes down what the next are told waits for few. */
+const PER_TURN = 5;
 const turns = processWide("desired.turns", (): (() => void)[] => []);
 
 /**
