@@ -1,6 +1,7 @@
 import type { App } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
 import { advanceWaves } from "./advance-waves";
+import { countOffered } from "./count-offered";
 import { judgeTargets } from "./judge-targets";
 import { offerRest } from "./offer-rest";
 import { offerTargets } from "./offer-targets";
@@ -12,6 +13,9 @@ const EVERYTHING_EVERY_MS = 2_000;
 
 /** When those of a new rollout are all looked at first: a report may have come before the first turn. */
 const FIRST_AFTER_MS = 1_000;
+
+/** Who told a rollout's targets counts them too, and has had so long (ms) for it: else its process has ended. */
+const COUNTED_AFTER_MS = 10_000;
 
 /** From which transaction (64-bit xid) on a rollout's targets were not looked at yet, and when all of them were last. */
 export type Looked = { from: string; allAt: number };
@@ -28,13 +32,16 @@ export function advanceRolloutsInTurns(): (app: App) => Promise<void> {
  * @param looked what earlier turns have seen, kept up to date; without it everything is looked at
  */
 export async function advanceRollouts(app: App, { now = null, looked }: { now?: Date | null; looked?: Map<string, Looked> } = {}): Promise<void> {
-  const due = await app.db.$queryRaw<{ id: string; active: boolean }[]>`
-    SELECT id, status IN ('planned', 'running', 'paused') AS active FROM rollouts
-    WHERE status IN ('planned', 'running', 'paused') OR watched_until > clock_timestamp() ORDER BY number`;
+  const due = await app.db.$queryRaw<{ id: string; active: boolean; watched: boolean; uncounted: boolean }[]>`
+    SELECT id, status IN ('planned', 'running', 'paused') AS active, coalesce(watched_until > clock_timestamp(), false) AS watched,
+      coalesce(uncounted_since < clock_timestamp() - make_interval(secs => ${COUNTED_AFTER_MS / 1_000}::float8), false) AS uncounted FROM rollouts
+    WHERE status IN ('planned', 'running', 'paused') OR watched_until > clock_timestamp() OR uncounted_since IS NOT NULL ORDER BY number`;
   const ids = new Set(due.map(({ id }) => id));
   for (const id of looked?.keys() ?? []) if (!ids.has(id)) looked?.delete(id);
-  for (const { id, active } of due) {
+  for (const { id, active, watched, uncounted } of due) {
     try {
+      if (uncounted) await countOffered(app, id);
+      if (!active && !watched) continue;
       const turn: Turn = { at: now, before: looked ? (looked.get(id) ?? "new") : "unknown" };
       const look = active ? await advanceOne(app, id, turn) : await putBack(app, id, turn);
       if (look) looked?.set(id, look);
@@ -58,7 +65,10 @@ async function advanceOne(app: App, id: string, turn: Turn): Promise<Looked | nu
     return { ...(await advanceWaves(tx, rollout, now)), look };
   });
   if (revert) await revertRollout(app, id);
-  if (more) await offerRest(app, id);
+  if (more) {
+    await offerRest(app, id);
+    await countOffered(app, id);
+  }
   return look;
 }
 

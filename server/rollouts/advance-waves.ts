@@ -23,10 +23,11 @@ const WATCH_MS = 10 * 60_000;
 
 /**
  * Moves the waves of a locked rollout, and itself, as far as they go now.
+ * @param countLater whom it tells is counted later, by `countOffered`
  * @returns `revert`: it is past its threshold and to be rolled back by itself, which needs the place's lock, so it is the
  *   caller's; `more`: there may be targets left to tell, in another transaction
  */
-export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean; more: boolean }> {
+export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date, { countLater = false }: { countLater?: boolean } = {}): Promise<{ revert: boolean; more: boolean }> {
   let moved = false;
   let room = toldTogether(rollout.executorId !== null || rollout.strategy.follow !== null) ?? Number.POSITIVE_INFINITY;
   for (let step = 0; step < MAX_STEPS; step += 1) {
@@ -43,7 +44,7 @@ export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Prom
     if (moves.ask !== null) await tx.$executeRaw`INSERT INTO wave_checks (rollout_id, ordinal, next_attempt_at, started_at) VALUES (${rollout.id}::uuid, ${moves.ask + 1}, ${now}, ${now}) ON CONFLICT DO NOTHING`;
     if (!moves.offer) continue;
     const count = Math.min(room, moves.offer.count ?? Number.POSITIVE_INFINITY);
-    room -= await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null }, now);
+    room -= await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null, countLater }, now);
     if (room <= 0) break;
   }
   if (room <= 0) noteUnfinished(rollout.id);
@@ -57,8 +58,8 @@ export function toldTogether(byOthers: boolean): number | null {
 }
 
 /** @returns how many were told */
-async function offer(tx: Tx, rollout: RolloutRow, which: { throughWave: number; count: number | null }, now: Date): Promise<number> {
-  const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now });
+async function offer(tx: Tx, rollout: RolloutRow, { countLater, ...which }: { throughWave: number; count: number | null; countLater: boolean }, now: Date): Promise<number> {
+  const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now, countLater });
   if (rollout.executorId === null) return offered.length;
   const byWave = new Map<number, bigint[]>();
   for (const { wave, targetId } of offered) byWave.set(wave, [...(byWave.get(wave) ?? []), targetId]);

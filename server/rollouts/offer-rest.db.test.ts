@@ -6,9 +6,10 @@ import type { Ctx } from "@/server/context";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fake-fleet";
 import { advanceRollouts, type Looked } from "./advance-rollouts";
+import { countOffered } from "./count-offered";
 import { getRollout } from "./get-rollout";
-import { pokeOffers } from "./offer-rest";
-import { pauseRollout, resumeRollout } from "./steer-rollout";
+import { offerRest, pokeOffers } from "./offer-rest";
+import { abortRollout, pauseRollout, resumeRollout } from "./steer-rollout";
 import { promoteRelease } from "./promote-release";
 import { recordProgress } from "./record-progress";
 
@@ -40,6 +41,15 @@ const counts = async (id: string) => (await getRollout({ ctx, input: { id } })).
 /** How many targets were told how often. */
 const told = () => test.db.$queryRaw<{ generation: bigint; targets: number }[]>`
   SELECT d.generation, count(*)::int AS targets FROM target_desired d JOIN targets t ON t.id = d.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id WHERE s.agent_id = ${host.ctx.actor.id}::uuid GROUP BY 1`;
+/** How many copies are judged by something else than what their target shall run, and how many the counters say there are. */
+const uncounted = async () => {
+  const [row] = await test.db.$queryRaw<{ behind: number; counted: number }[]>`
+    SELECT (SELECT count(*)::int FROM instances i JOIN combinations c ON c.id = i.combination_id JOIN target_desired d ON d.target_id = i.target_id
+        WHERE i.agent_scope_id = s.id AND c.desired_release_id IS DISTINCT FROM d.release_id) AS behind,
+      (SELECT sum(k.instances)::int FROM combination_counts k JOIN combinations c ON c.id = k.combination_id JOIN releases r ON r.id = c.desired_release_id AND r.version = '2.0.0' WHERE k.agent_scope_id = s.id) AS counted
+    FROM agent_scopes s WHERE s.agent_id = ${host.ctx.actor.id}::uuid`;
+  return row;
+};
 
 it("a large wave is told in parts, each target once", async () => {
   await report(MANY, v1);
@@ -61,6 +71,23 @@ it("this process goes on by itself with what it left, when it is told that it wa
   pokeOffers(test.app);
   await vi.waitFor(async () => expect(await counts(id)).toMatchObject({ waiting: 0, inFlight: MANY }), { timeout: 20_000 });
   expect(await told()).toEqual([{ generation: 1n, targets: MANY }]);
+  await vi.waitFor(async () => expect(await uncounted()).toEqual({ behind: 0, counted: MANY }), { timeout: 20_000 });
+});
+
+it("whom a process told and did not count any more, a turn counts, though the rollout is over", async () => {
+  await report(MANY, v1);
+  const { id, counts: first } = await promote();
+  expect(await uncounted()).toEqual({ behind: 0, counted: first.inFlight });
+  await offerRest(test.app, id);
+  expect(await counts(id)).toMatchObject({ waiting: 0 });
+  expect(await uncounted()).toEqual({ behind: MANY - first.inFlight, counted: first.inFlight });
+  await abortRollout({ ctx, input: { id, how: "stop", reason: "enough" } });
+  // Whoever told them may still be at it.
+  await advanceRollouts(test.app);
+  expect((await uncounted())?.behind).toBe(MANY - first.inFlight);
+  await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '11 s' WHERE id = ${id}::uuid`;
+  await Promise.all([advanceRollouts(test.app), countOffered(test.app, id)]);
+  expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
 });
 
 it("who is paused in between tells nobody else, and goes on when resumed", async () => {

@@ -1,10 +1,12 @@
 import { setImmediate } from "node:timers/promises";
+import { pokeChanges } from "@/server/changes/watch-changes";
 import type { App } from "@/server/context";
 import { transact } from "@/server/db";
-import { beginTelling } from "@/server/desired/telling";
+import { afterTelling, beginTelling } from "@/server/desired/telling";
 import { processWide } from "@/server/process-wide";
 import { shutdownSignal } from "@/server/shutdown";
 import { advanceWaves } from "./advance-waves";
+import { countOffered } from "./count-offered";
 import { lockRollout } from "./read-rollout-state";
 import { noteFinished, unfinishedOffers } from "./unfinished-offers";
 
@@ -14,12 +16,16 @@ const GO_ON_MS = 1_000;
 /**
  * Tells the targets that a decision left for later: a part in each transaction, so that the first are told while the last
  * are still written, and nobody waits long for what a part holds. What is left after a second, or when the process ends, is
- * taken up by the worker's next turn.
+ * taken up by the worker's next turn. Whom it told is counted by `countOffered`, which is the caller's, or the worker's
+ * where a process ended before.
  */
 export async function offerRest(app: App, id: string): Promise<void> {
   const until = performance.now() + GO_ON_MS;
   let part: Part = "more";
-  while (part === "more" && performance.now() < until && !shutdownSignal().aborted) part = await offerPart(app, id);
+  while (part === "more" && performance.now() < until && !shutdownSignal().aborted) {
+    part = await offerPart(app, id);
+    pokeChanges();
+  }
   // Who has not committed yet, or is at it now, says so again.
   if (part !== "not-here") noteFinished(id);
 }
@@ -32,7 +38,7 @@ function offerPart(app: App, id: string): Promise<Part> {
     const rollout = await lockRollout(tx, id, { wait: false });
     if (!rollout) return "not-here";
     const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    return (await advanceWaves(tx, rollout, clock?.now ?? new Date())).more ? "more" : "all";
+    return (await advanceWaves(tx, rollout, clock?.now ?? new Date(), { countLater: true })).more ? "more" : "all";
   });
 }
 
@@ -46,18 +52,27 @@ export function pokeOffers(app: App): void {
   offering.busy = true;
   const told = beginTelling();
   void (async () => {
+    const uncounted = new Set<string>();
     while (offering.again) {
       offering.again = false;
       for (const id of unfinishedOffers()) {
-        try {
-          await offerRest(app, id);
-        } catch (error) {
-          app.log.warn({ err: error, rollout: id }, "The rest of a wave was not told; the worker goes on with it");
-        }
+        uncounted.add(id);
+        await unlessItFails(app, id, "The rest of a wave was not told; the worker goes on with it", offerRest);
       }
       await setImmediate();
     }
     offering.busy = false;
     told();
+    // Telling comes first, and what agents answer after it.
+    await afterTelling();
+    for (const id of uncounted) await unlessItFails(app, id, "Whom a wave told was not counted; the worker goes on with it", countOffered);
   })();
+}
+
+async function unlessItFails(app: App, id: string, otherwise: string, work: (app: App, id: string) => Promise<void>): Promise<void> {
+  try {
+    await work(app, id);
+  } catch (error) {
+    app.log.warn({ err: error, rollout: id }, otherwise);
+  }
 }
