@@ -10,16 +10,16 @@ import type { ExecutionRecord, ExecutionStore } from "@/cli/agent/execution-stor
 import { ProgressSender } from "@/cli/agent/progress-sender";
 import { Reporter } from "@/cli/agent/reporter";
 import type { Answer as AgentAnswer, Transport } from "@/cli/agent/transport";
-import { verifyByPlatform } from "@/cli/platform-crypto";
 import type { SimulatedImage } from "@/cli/simulate/image";
 import type { EnrolRequest, EnrolResponse } from "@/lib/contract/agent";
 import { openCheckpoint } from "@/lib/domain/ledger/checkpoint";
 import type { DesiredState } from "@/lib/domain/ledger/desired-state";
 import { parseVkey } from "@/lib/domain/ledger/signed-note";
+import { SideBySide, type Reading } from "./side-by-side";
 import { SimulatedHost, type HostPlan } from "./simulated-host";
 import { openConnection, openPool, type Answer, type Connection, type Pool } from "./wire";
 
-/** What happens in a fleet, on this process's monotonic clock (performance.now()). */
+/** What happens in a fleet, on this process's monotonic clock (performance.now()), as if each host had a processor of its own. */
 export type FleetListener = {
   /** An agent has verified a document: from here on it holds that state. */
   onHeld?(agent: SimulatedAgent, state: DesiredState, atMs: number): void;
@@ -106,6 +106,7 @@ export class SimulatedAgent {
   private readonly options: AgentOptions;
   private readonly confirmations = new Confirmations();
   private line: Connection | null = null;
+  private reading: Reading | null = null;
   private silentUntil = 0;
   private wakeReports: (afterMs: number) => void = () => undefined;
   private stopWaiting: () => void = () => undefined;
@@ -143,9 +144,8 @@ export class SimulatedAgent {
       obeyed: () => Object.fromEntries(store.all().map((record) => [record.task.target, record.obeyedEntry])),
       saveHeld: () => Promise.resolve(),
       onVerified: (state, wishes) => {
-        options.onHeld?.(this, state, performance.now());
-        hasRead();
-        void whenAllHaveRead().then(() => {
+        options.onHeld?.(this, state, this.reading?.atMs() ?? performance.now());
+        void hosts.over().then(() => {
           progress.hold(state.version);
           this.converger.accept(wishes);
         });
@@ -159,7 +159,6 @@ export class SimulatedAgent {
       monotonic: () => performance.now(),
       random: Math.random,
       log,
-      verify: verifyShared,
     });
   }
 
@@ -228,7 +227,9 @@ export class SimulatedAgent {
     while (!signal.aborted) {
       const silentMs = this.silentUntil - performance.now();
       const waitMs = silentMs > 0 ? silentMs : await this.desired.poll(undefined, signal);
-      await whenAllHaveRead();
+      this.reading?.end();
+      this.reading = null;
+      await hosts.over();
       if (waitMs > 0 && !signal.aborted) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -246,7 +247,9 @@ export class SimulatedAgent {
     signal?.throwIfAborted();
     try {
       this.line ??= await openConnection(this.options.url);
-      return parsed(await this.line.get(path, this.options.identity.token));
+      const answer = await this.line.get(path, this.options.identity.token);
+      if (answer.status === 200) this.reading = await hosts.begin();
+      return parsed(answer);
     } catch (error) {
       this.hangUp();
       throw error;
@@ -254,54 +257,8 @@ export class SimulatedAgent {
   }
 }
 
-/** No document for so long (ms) means that nobody has one to read; and so long at most those who have read wait for the others. */
-const READ_MS = 10;
-const READ_AT_MOST_MS = 250;
-let reading: { since: number; all: Promise<void>; end: () => void; timer: NodeJS.Timeout | undefined } | null = null;
-
-/** An agent has read a document. */
-function hasRead(): void {
-  const now = performance.now();
-  if (!reading) {
-    let end = (): void => undefined;
-    const all = new Promise<void>((resolve) => (end = resolve));
-    reading = { since: now, all, end, timer: undefined };
-  }
-  const current = reading;
-  clearTimeout(current.timer);
-  current.timer = setTimeout(() => {
-    reading = null;
-    current.end();
-  }, Math.max(0, Math.min(READ_MS, current.since + READ_AT_MOST_MS - now)));
-}
-
-/**
- * Resolves when no agent has a document left to read. Hosts read, act and ask side by side, each for itself; in one process
- * those that have read already would keep the others from it, and it would look as if these had not been told yet.
- */
-async function whenAllHaveRead(): Promise<void> {
-  await reading?.all;
-}
-
-const verifiedNotes = new Map<string, Uint8Array>();
-const MAX_NOTES = 100;
-
-/**
- * A thousand hosts verify the log's newest checkpoint on a processor each; in this one process that would be a thousand
- * times the same question, in the time of those it measures. What is told to one agent alone is verified each time.
- */
-function verifyShared(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-  const key = Buffer.concat([publicKey, signature]).toString("latin1");
-  const known = verifiedNotes.get(key);
-  if (known && Buffer.compare(known, message) === 0) return true;
-  const isRight = verifyByPlatform(signature, message, publicKey);
-  // A checkpoint is a few lines; a document is longer, and comes once.
-  if (isRight && message.length < 300) {
-    if (verifiedNotes.size >= MAX_NOTES) verifiedNotes.clear();
-    verifiedNotes.set(key, message);
-  }
-  return isRight;
-}
+/** All hosts of this process. */
+const hosts = new SideBySide();
 
 function parsed({ status, body }: Answer): AgentAnswer {
   return { status, body: body === "" ? null : JSON.parse(body) };
