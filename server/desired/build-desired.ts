@@ -5,6 +5,7 @@ import type { App } from "@/server/context";
 import { serverSigner } from "@/server/ledger/signing-key";
 import { ledgerCache, type CachedEntry } from "./ledger-cache";
 import { readFallback, type Fallback } from "./read-fallback";
+import { inTurn } from "./telling";
 import type { ProjectedPrefetch, ProjectedTarget, Projection } from "./read-projection";
 
 const TTL_MS = 5 * 60_000;
@@ -38,6 +39,8 @@ export async function buildDesired(app: App, projection: Projection, question: D
   const prefetch = projection.prefetch.flatMap((target) => orLeftOut(target, describePrefetch(target, entries, held.get(target.key))));
   const used = [...new Set([...targets.flatMap((target) => [target.entry, ...(target.fallback ? [target.fallback.entry] : [])]), ...prefetch.map(({ entry }) => entry)])].sort((a, b) => a - b);
   const proofs = await cache.inclusion(used, checkpoint.size);
+  // What they all waited for, a checkpoint above all, is there for all of them at once.
+  await inTurn();
   const signed = signDesired(
     {
       v: 1,

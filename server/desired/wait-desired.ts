@@ -7,7 +7,7 @@ import { notFound } from "@/server/errors";
 import { buildDesired } from "./build-desired";
 import { noteCheckpoint } from "./note-checkpoint";
 import { readProjection } from "./read-projection";
-import { beginTelling, inTurn } from "./telling";
+import { beginTelling } from "./telling";
 
 /** While the ledger is not signed far enough, how soon to look again. */
 const RETRY_MS = 500;
@@ -33,7 +33,6 @@ export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.o
       if (!projection) throw notFound("agent");
       if (input.checkpoint > projection.checkpointSize) void noteCheckpoint(ctx, agentId, input.checkpoint);
       const isNewer = projection.version > input.after;
-      if (isNewer) await inTurn();
       const answer = isNewer ? await buildDesired(ctx, projection, { agentId, nonce: input.nonce, seen: input.checkpoint }) : null;
       if (answer) return answer;
       const left = deadline - Date.now();

@@ -14,6 +14,8 @@ const EVERYTHING_EVERY_MS = 2_000;
 /** When those of a new rollout are all looked at first: a report may have come before the first turn. */
 const FIRST_AFTER_MS = 1_000;
 
+/** For so long (ms) a large wave is left to the process that decided it, which is telling its targets. */
+const TOLD_FIRST_MS = 2_000;
 /** Who told a rollout's targets counts them too, and has had so long (ms) for it: else its process has ended. */
 const COUNTED_AFTER_MS = 10_000;
 
@@ -29,19 +31,20 @@ export function advanceRolloutsInTurns(): (app: App) => Promise<void> {
 /**
  * Judges the targets of every active rollout by observation and time, then moves its waves and itself.
  * @param now for tests; else the database's clock
- * @param looked what earlier turns have seen, kept up to date; without it everything is looked at
+ * @param looked what earlier turns have seen, kept up to date; without it everything is looked at, and nothing is left to others
  */
 export async function advanceRollouts(app: App, { now = null, looked }: { now?: Date | null; looked?: Map<string, Looked> } = {}): Promise<void> {
-  const due = await app.db.$queryRaw<{ id: string; active: boolean; watched: boolean; uncounted: boolean }[]>`
+  const due = await app.db.$queryRaw<{ id: string; active: boolean; watched: boolean; uncounted_ms: number | null }[]>`
     SELECT id, status IN ('planned', 'running', 'paused') AS active, coalesce(watched_until > clock_timestamp(), false) AS watched,
-      coalesce(uncounted_since < clock_timestamp() - make_interval(secs => ${COUNTED_AFTER_MS / 1_000}::float8), false) AS uncounted FROM rollouts
+      (extract(epoch FROM clock_timestamp() - uncounted_since) * 1000)::float8 AS uncounted_ms FROM rollouts
     WHERE status IN ('planned', 'running', 'paused') OR watched_until > clock_timestamp() OR uncounted_since IS NOT NULL ORDER BY number`;
   const ids = new Set(due.map(({ id }) => id));
   for (const id of looked?.keys() ?? []) if (!ids.has(id)) looked?.delete(id);
-  for (const { id, active, watched, uncounted } of due) {
+  for (const { id, active, watched, uncounted_ms } of due) {
     try {
-      if (uncounted) await countOffered(app, id);
-      if (!active && !watched) continue;
+      if (uncounted_ms !== null && uncounted_ms > COUNTED_AFTER_MS) await countOffered(app, id);
+      const isBeingTold = looked !== undefined && uncounted_ms !== null && uncounted_ms < TOLD_FIRST_MS;
+      if (isBeingTold || (!active && !watched)) continue;
       const turn: Turn = { at: now, before: looked ? (looked.get(id) ?? "new") : "unknown" };
       const look = active ? await advanceOne(app, id, turn) : await putBack(app, id, turn);
       if (look) looked?.set(id, look);

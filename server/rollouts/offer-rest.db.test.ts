@@ -77,14 +77,13 @@ it("this process goes on by itself with what it left, when it is told that it wa
 it("whom a process told and did not count any more, a turn counts, though the rollout is over", async () => {
   await report(MANY, v1);
   const { id, counts: first } = await promote();
-  expect(await uncounted()).toEqual({ behind: 0, counted: first.inFlight });
+  expect(await uncounted()).toEqual({ behind: first.inFlight, counted: null });
   await offerRest(test.app, id);
   expect(await counts(id)).toMatchObject({ waiting: 0 });
-  expect(await uncounted()).toEqual({ behind: MANY - first.inFlight, counted: first.inFlight });
   await abortRollout({ ctx, input: { id, how: "stop", reason: "enough" } });
   // Whoever told them may still be at it.
   await advanceRollouts(test.app);
-  expect((await uncounted())?.behind).toBe(MANY - first.inFlight);
+  expect(await uncounted()).toEqual({ behind: MANY, counted: null });
   await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '11 s' WHERE id = ${id}::uuid`;
   await Promise.all([advanceRollouts(test.app), countOffered(test.app, id)]);
   expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
@@ -108,6 +107,17 @@ it("a cap on how many at a time holds across parts", async () => {
   const { id } = await promote({ maxInFlight: 450 });
   for (let turn = 0; turn < 3; turn += 1) await advanceRollouts(test.app);
   expect(await counts(id)).toMatchObject({ waiting: MANY - 450, inFlight: 450 });
+});
+
+it("a worker leaves a wave to the process that decided it, for a while", async () => {
+  await report(MANY, v1);
+  const { id, counts: first } = await promote();
+  await advanceRollouts(test.app, { looked: new Map() });
+  expect(await counts(id)).toMatchObject({ waiting: first.waiting, inFlight: first.inFlight });
+  await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '2 s' WHERE id = ${id}::uuid`;
+  await advanceRollouts(test.app, { looked: new Map() });
+  expect(await counts(id)).toMatchObject({ waiting: 0, inFlight: MANY });
+  expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
 });
 
 it("a turn looks at those of whom something was written since the last, and at all of them now and then", async () => {
