@@ -8,6 +8,7 @@ import { isFormToken } from "@/server/auth/form-token";
 import { pokeChanges } from "@/server/changes/watch-changes";
 import type { App, Ctx } from "@/server/context";
 import { AppError } from "@/server/errors";
+import { pokeOffers } from "@/server/rollouts/offer-rest";
 import { startRollback } from "@/server/rollouts/start-rollback";
 import { ownOrigins } from "./check-origin";
 import { hashRequest, runOnce } from "./idempotency";
@@ -40,6 +41,7 @@ export async function postRollbackForm(request: Request): Promise<Response> {
     const app = getApp();
     const id = await rollBack(app, request, requestId);
     pokeChanges();
+    pokeOffers(app);
     return new Response(null, { status: 303, headers: { ...headers, location: `/rollouts/${id}` } });
   } catch (error) {
     const known = toAppError(error);

@@ -3,7 +3,7 @@ import { transact, type Tx } from "@/server/db";
 import { advanceWaves } from "./advance-waves";
 import { countOffered } from "./count-offered";
 import { judgeTargets } from "./judge-targets";
-import { offerRest } from "./offer-rest";
+import { offerRest, pokeOffers, TOLD_FIRST_MS } from "./offer-rest";
 import { offerTargets } from "./offer-targets";
 import { lockRollout } from "./read-rollout-state";
 import { revertRollout } from "./revert-rollout";
@@ -14,9 +14,7 @@ const EVERYTHING_EVERY_MS = 2_000;
 /** When those of a new rollout are all looked at first: a report may have come before the first turn. */
 const FIRST_AFTER_MS = 1_000;
 
-/** For so long (ms) a large wave is left to the process that decided it, which is telling its targets. */
-const TOLD_FIRST_MS = 2_000;
-/** Who told a rollout's targets counts them too, and has had so long (ms) for it: else its process has ended. */
+/** Who told a rollout's targets counts them too, and has had so long (ms) for it: its process may have ended. */
 const COUNTED_AFTER_MS = 10_000;
 
 /** From which transaction (64-bit xid) on a rollout's targets were not looked at yet, and when all of them were last. */
@@ -42,8 +40,7 @@ export async function advanceRollouts(app: App, { now = null, looked }: { now?: 
   for (const id of looked?.keys() ?? []) if (!ids.has(id)) looked?.delete(id);
   for (const { id, active, watched, uncounted_ms } of due) {
     try {
-      if (uncounted_ms !== null && uncounted_ms > COUNTED_AFTER_MS) await countOffered(app, id);
-      const isBeingTold = looked !== undefined && uncounted_ms !== null && uncounted_ms < TOLD_FIRST_MS;
+      const isBeingTold = looked !== undefined && uncounted_ms !== null && uncounted_ms >= 0 && uncounted_ms < TOLD_FIRST_MS;
       if (isBeingTold || (!active && !watched)) continue;
       const turn: Turn = { at: now, before: looked ? (looked.get(id) ?? "new") : "unknown" };
       const look = active ? await advanceOne(app, id, turn) : await putBack(app, id, turn);
@@ -53,25 +50,29 @@ export async function advanceRollouts(app: App, { now = null, looked }: { now?: 
       app.log.error({ err: error, rollout: id }, "A rollout could not be advanced");
     }
   }
+  for (const { id, uncounted_ms } of due) {
+    if (uncounted_ms === null || (uncounted_ms >= 0 && uncounted_ms < COUNTED_AFTER_MS)) continue;
+    await countOffered(app, id).catch((error: unknown) => app.log.error({ err: error, rollout: id }, "Whom a rollout told could not be counted"));
+  }
 }
 
 /** `new`: the rollout began since the last turn; `unknown`: nothing is remembered of it. */
 type Turn = { at: Date | null; before: Looked | "new" | "unknown" };
 
 async function advanceOne(app: App, id: string, turn: Turn): Promise<Looked | null> {
-  const { revert, more, look } = await transact(app.db, async (tx) => {
+  const { revert, more, uncounted, look } = await transact(app.db, async (tx) => {
     const rollout = await lockRollout(tx, id, { wait: false });
-    if (!rollout) return { revert: false, more: false, look: null };
+    if (!rollout) return { revert: false, more: false, uncounted: false, look: null };
     const { now, look } = await judgeDue(tx, id, turn);
     // Once more, at most twice: judging says `contested` after that.
     if (rollout.status === "running") await offerTargets(tx, { rolloutId: id, offer: "regressed", now });
     return { ...(await advanceWaves(tx, rollout, now)), look };
   });
-  if (revert) await revertRollout(app, id);
-  if (more) {
-    await offerRest(app, id);
-    await countOffered(app, id);
+  if (revert) {
+    await revertRollout(app, id);
+    pokeOffers(app);
   }
+  if (more ? (await offerRest(app, id)) === "all" : uncounted) await countOffered(app, id);
   return look;
 }
 

@@ -4,6 +4,7 @@ import { recordChanges } from "@/server/changes/record-change";
 import type { Tx } from "@/server/db";
 import { declaresSql } from "@/server/drift/load-declared";
 import { refreshTargetFindings } from "@/server/drift/refresh-findings";
+import { regroupTargets } from "@/server/drift/regroup-targets";
 import { rejudgeCombinations } from "@/server/drift/rejudge";
 import { dispatchWave } from "@/server/executors/dispatch-wave";
 import { adoptNewcomers } from "./adopt-newcomers";
@@ -15,7 +16,7 @@ import { tellRollout } from "./tell-rollout";
 import { noteUnfinished } from "./unfinished-offers";
 
 /** So many targets are told in one transaction; the others follow in their own (`offerRest`). */
-const TOLD_TOGETHER = 300;
+const TOLD_TOGETHER = 500;
 /** More turns than any rollout has waves and statuses. */
 const MAX_STEPS = 500;
 /** How long targets that leave what they were verified on are put back after a rollout has succeeded. */
@@ -23,17 +24,18 @@ const WATCH_MS = 10 * 60_000;
 
 /**
  * Moves the waves of a locked rollout, and itself, as far as they go now.
- * @param countLater whom it tells is counted later, by `countOffered`
  * @returns `revert`: it is past its threshold and to be rolled back by itself, which needs the place's lock, so it is the
- *   caller's; `more`: there may be targets left to tell, in another transaction
+ *   caller's; `more`: there may be targets left to tell, in another transaction; `uncounted`: whom it told is to be counted
+ *   with `countOffered`, when all are told
  */
-export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date, { countLater = false }: { countLater?: boolean } = {}): Promise<{ revert: boolean; more: boolean }> {
+export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Promise<{ revert: boolean; more: boolean; uncounted: boolean }> {
   let moved = false;
+  const told: bigint[] = [];
   let room = toldTogether(rollout.executorId !== null || rollout.strategy.follow !== null) ?? Number.POSITIVE_INFINITY;
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const state = await readRolloutState(tx, rollout, now);
     const moves = advanceRollout(state, now.getTime());
-    if (moves.revert) return { revert: true, more: false };
+    if (moves.revert) return { revert: true, more: false, uncounted: false };
     if (!moves.rollout && moves.waves.length === 0 && moves.ask === null && moves.offer === null) {
       if (state.follow) moved = (await noteStall(tx, rollout, state, now)) || moved;
       break;
@@ -44,12 +46,15 @@ export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date, { cou
     if (moves.ask !== null) await tx.$executeRaw`INSERT INTO wave_checks (rollout_id, ordinal, next_attempt_at, started_at) VALUES (${rollout.id}::uuid, ${moves.ask + 1}, ${now}, ${now}) ON CONFLICT DO NOTHING`;
     if (!moves.offer) continue;
     const count = Math.min(room, moves.offer.count ?? Number.POSITIVE_INFINITY);
-    room -= await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null, countLater }, now);
+    const offered = await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null }, now);
+    told.push(...offered);
+    room -= offered.length;
     if (room <= 0) break;
   }
+  const uncounted = !(await count(tx, rollout, { told, more: room <= 0, now }));
   if (room <= 0) noteUnfinished(rollout.id);
   if (moved) await recordChanges(tx, [{ topic: "rollout", serviceId: rollout.serviceId, environmentId: rollout.environmentId, key: rollout.id }]);
-  return { revert: false, more: room <= 0 };
+  return { revert: false, more: room <= 0, uncounted };
 }
 
 /** How many targets one transaction tells; null for all: where others carry it out nobody is told, and they are asked once for a wave. */
@@ -57,14 +62,25 @@ export function toldTogether(byOthers: boolean): number | null {
   return byOthers ? null : TOLD_TOGETHER;
 }
 
-/** @returns how many were told */
-async function offer(tx: Tx, rollout: RolloutRow, { countLater, ...which }: { throughWave: number; count: number | null; countLater: boolean }, now: Date): Promise<number> {
-  const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now, countLater });
-  if (rollout.executorId === null) return offered.length;
+/** Brings verdicts, counters and findings up to what was told: at once, or by `countOffered` where others are still to be told, which comes first. @returns whether it is done */
+async function count(tx: Tx, rollout: RolloutRow, { told, more, now }: { told: readonly bigint[]; more: boolean; now: Date }): Promise<boolean> {
+  if (told.length === 0) return true;
+  // A clock that was put back brings no part before the first.
+  const later = await tx.$executeRaw`UPDATE rollouts SET uncounted_since = least(uncounted_since, ${now}::timestamptz) WHERE id = ${rollout.id}::uuid AND (${more} OR uncounted_since IS NOT NULL)`;
+  if (later > 0) return false;
+  await regroupTargets(tx, told, { now });
+  return true;
+}
+
+/** @returns who was told */
+async function offer(tx: Tx, rollout: RolloutRow, which: { throughWave: number; count: number | null }, now: Date): Promise<bigint[]> {
+  const offered = await offerTargets(tx, { rolloutId: rollout.id, offer: which, now, countLater: true });
+  const told = offered.map(({ targetId }) => targetId);
+  if (rollout.executorId === null) return told;
   const byWave = new Map<number, bigint[]>();
   for (const { wave, targetId } of offered) byWave.set(wave, [...(byWave.get(wave) ?? []), targetId]);
   for (const [wave, targetIds] of byWave) await dispatchWave(tx, { rolloutId: rollout.id, wave, targetIds, at: now });
-  return offered.length;
+  return told;
 }
 
 async function moveWave(tx: Tx, rollout: RolloutRow, { ordinal, to, reason, now }: { ordinal: number; to: WaveStatus; reason: string | null; now: Date }): Promise<void> {

@@ -3,12 +3,17 @@ import { transact } from "@/server/db";
 import { regroupTargets } from "@/server/drift/regroup-targets";
 import { lockForTargets } from "./offer-targets";
 
+/** What is left after so long (ms) is a later turn's: other rollouts wait. */
+const AT_MOST_MS = 1_000;
+
 /**
  * Brings verdicts, counters and findings of a rollout's targets up to what they were told, where telling them all came
- * first: a part in each transaction, as they were told. Safe to call at any time, and by several at once.
+ * first: in each transaction those that were told in one, which have one `offered_at`. Safe to call at any time, and by
+ * several at once; what is left after a second is taken up by a worker.
  */
 export async function countOffered(app: Pick<App, "db">, id: string): Promise<void> {
-  while ((await countPart(app, id)) === "more");
+  const until = performance.now() + AT_MOST_MS;
+  while ((await countPart(app, id)) === "more" && performance.now() < until);
 }
 
 function countPart({ db }: Pick<App, "db">, id: string): Promise<"more" | "all"> {

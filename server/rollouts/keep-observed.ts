@@ -15,7 +15,7 @@ const places = processWide("rollouts.observed", () => new WeakMap<Db, Map<string
 
 /**
  * What was observed at a place within the last five minutes: for whom a look through 90 days would keep waiting, and whose
- * answer a few minutes do not change. Nothing that is decided is in it, so it may be read before a decision is committed.
+ * answer a few minutes do not change. No decision of a rollout is in it, so it may be read before one is committed.
  */
 export function keptObserved(app: Pick<App, "db">, place: PlaceIds): Promise<readonly Observed[]> {
   const known = placesOf(app).get(keyOf(place));

@@ -14,7 +14,7 @@ import { promoteRelease } from "./promote-release";
 import { recordProgress } from "./record-progress";
 
 /** More than two parts of them. */
-const MANY = 620;
+const MANY = 1_020;
 
 let test: TestApp;
 let ctx: Ctx;
@@ -104,9 +104,9 @@ it("who is paused in between tells nobody else, and goes on when resumed", async
 
 it("a cap on how many at a time holds across parts", async () => {
   await report(MANY, v1);
-  const { id } = await promote({ maxInFlight: 450 });
+  const { id } = await promote({ maxInFlight: 750 });
   for (let turn = 0; turn < 3; turn += 1) await advanceRollouts(test.app);
-  expect(await counts(id)).toMatchObject({ waiting: MANY - 450, inFlight: 450 });
+  expect(await counts(id)).toMatchObject({ waiting: MANY - 750, inFlight: 750 });
 });
 
 it("a worker leaves a wave to the process that decided it, for a while", async () => {
@@ -114,9 +114,25 @@ it("a worker leaves a wave to the process that decided it, for a while", async (
   const { id, counts: first } = await promote();
   await advanceRollouts(test.app, { looked: new Map() });
   expect(await counts(id)).toMatchObject({ waiting: first.waiting, inFlight: first.inFlight });
-  await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '2 s' WHERE id = ${id}::uuid`;
+  await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '1 s' WHERE id = ${id}::uuid`;
   await advanceRollouts(test.app, { looked: new Map() });
   expect(await counts(id)).toMatchObject({ waiting: 0, inFlight: MANY });
+  expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
+});
+
+it("few at a time are told and counted in the decision", async () => {
+  await report(MANY, v1);
+  await promote({ maxInFlight: 50 });
+  expect(await uncounted()).toEqual({ behind: 0, counted: 50 });
+});
+
+it("who was told by a clock that is put back is counted with the others", async () => {
+  await report(MANY, v1);
+  const { id } = await promote();
+  await test.db.$executeRaw`UPDATE rollout_targets SET offered_at = offered_at + interval '1 hour' WHERE rollout_id = ${id}::uuid AND offered_at IS NOT NULL`;
+  await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since + interval '1 hour' WHERE id = ${id}::uuid`;
+  await advanceRollouts(test.app);
+  expect(await counts(id)).toMatchObject({ waiting: 0 });
   expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
 });
 

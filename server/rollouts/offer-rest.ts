@@ -10,17 +10,17 @@ import { countOffered } from "./count-offered";
 import { lockRollout } from "./read-rollout-state";
 import { noteFinished, unfinishedOffers } from "./unfinished-offers";
 
-/** After so long (ms) the worker's turns go on with it, which judge in between and look after other rollouts. */
-const GO_ON_MS = 1_000;
+/** For so long (ms) a large wave is left to the process that decided it; then the worker's turns go on, which judge in between and look after other rollouts. */
+export const TOLD_FIRST_MS = 1_000;
 
 /**
  * Tells the targets that a decision left for later: a part in each transaction, so that the first are told while the last
  * are still written, and nobody waits long for what a part holds. What is left after a second, or when the process ends, is
- * taken up by the worker's next turn. Whom it told is counted by `countOffered`, which is the caller's, or the worker's
- * where a process ended before.
+ * taken up by a worker.
+ * @returns `all`: nobody is left, and whom it told is to be counted with `countOffered`
  */
-export async function offerRest(app: App, id: string): Promise<void> {
-  const until = performance.now() + GO_ON_MS;
+export async function offerRest(app: App, id: string): Promise<Part> {
+  const until = performance.now() + TOLD_FIRST_MS;
   let part: Part = "more";
   while (part === "more" && performance.now() < until && !shutdownSignal().aborted) {
     part = await offerPart(app, id);
@@ -28,6 +28,7 @@ export async function offerRest(app: App, id: string): Promise<void> {
   }
   // Who has not committed yet, or is at it now, says so again.
   if (part !== "not-here") noteFinished(id);
+  return part;
 }
 
 /** `not-here`: it is not active, not committed yet, or somebody else is at it. */
@@ -38,7 +39,7 @@ function offerPart(app: App, id: string): Promise<Part> {
     const rollout = await lockRollout(tx, id, { wait: false });
     if (!rollout) return "not-here";
     const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    return (await advanceWaves(tx, rollout, clock?.now ?? new Date(), { countLater: true })).more ? "more" : "all";
+    return (await advanceWaves(tx, rollout, clock?.now ?? new Date())).more ? "more" : "all";
   });
 }
 
@@ -56,8 +57,8 @@ export function pokeOffers(app: App): void {
     while (offering.again) {
       offering.again = false;
       for (const id of unfinishedOffers()) {
-        uncounted.add(id);
-        await unlessItFails(app, id, "The rest of a wave was not told; the worker goes on with it", offerRest);
+        const part = await unlessItFails(app, id, "The rest of a wave was not told; a worker goes on with it", offerRest);
+        if (part === "all") uncounted.add(id);
       }
       await setImmediate();
     }
@@ -65,14 +66,15 @@ export function pokeOffers(app: App): void {
     told();
     // Telling comes first, and what agents answer after it.
     await afterTelling();
-    for (const id of uncounted) await unlessItFails(app, id, "Whom a wave told was not counted; the worker goes on with it", countOffered);
+    for (const id of uncounted) await unlessItFails(app, id, "Whom a wave told was not counted; a worker goes on with it", countOffered);
   })();
 }
 
-async function unlessItFails(app: App, id: string, otherwise: string, work: (app: App, id: string) => Promise<void>): Promise<void> {
+async function unlessItFails<T>(app: App, id: string, otherwise: string, work: (app: App, id: string) => Promise<T>): Promise<T | null> {
   try {
-    await work(app, id);
+    return await work(app, id);
   } catch (error) {
     app.log.warn({ err: error, rollout: id }, otherwise);
+    return null;
   }
 }

@@ -10,7 +10,7 @@ export type Offered = { targetId: bigint; wave: number };
 /**
  * Moves the desired rows of targets to what the rollout brings, one generation up, and wakes their agents. Where another
  * system carries the rollout out, the generation stays: no agent is to act. Called on a locked rollout. Their verdicts
- * follow at once, or when everybody is told (`countLater`), which the caller sees to with `countOffered`.
+ * follow at once, or are the caller's to bring up to date (`countLater`).
  */
 export async function offerTargets(tx: Tx, { rolloutId, offer, now, countLater = false }: { rolloutId: string; offer: Offer; now: Date; countLater?: boolean }): Promise<Offered[]> {
   const regressed = offer === "regressed";
@@ -42,8 +42,7 @@ export async function offerTargets(tx: Tx, { rolloutId, offer, now, countLater =
       FROM target_desired d WHERE rt.rollout_id = ${rolloutId}::uuid AND rt.target_id = ANY(${sqlArray(offered.map((row) => row.target_id))}::bigint[]) AND d.target_id = rt.target_id RETURNING rt.target_id, rt.wave)
     SELECT moved.target_id, moved.wave, s.agent_id FROM moved JOIN targets t ON t.id = moved.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id ORDER BY moved.target_id`;
   await raiseDesired(tx, [...new Set(rows.map((row) => row.agent_id))]);
-  if (countLater) await tx.$executeRaw`UPDATE rollouts SET uncounted_since = coalesce(uncounted_since, ${now}::timestamptz) WHERE id = ${rolloutId}::uuid`;
-  else await regroupTargets(tx, rows.map((row) => row.target_id), { now });
+  if (!countLater) await regroupTargets(tx, rows.map((row) => row.target_id), { now });
   return rows.map((row) => ({ targetId: row.target_id, wave: row.wave }));
 }
 

@@ -70,8 +70,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
   const holdId = rollout.hold && !decision.hold ? randomUUID() : null;
   const { waves, notes } = planMembers(members, place.names.partition, rollout.strategy);
   const first = waves[0]?.targets.map(BigInt).sort((a, b) => (a < b ? -1 : 1)) ?? [];
-  const told = toldTogether(Boolean(executor ?? external)) ?? first.length;
-  await lockForTargets(tx, first.slice(0, told));
+  await lockForTargets(tx, first.slice(0, toldTogether(Boolean(executor ?? external)) ?? first.length));
   const { seq, at } = await appendEntry(tx, ctx, {
     type: external ? "observed" : ENTRY_TYPE[kind],
     serviceId: place.service.id,
@@ -131,7 +130,7 @@ export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promis
     await settlePlace(tx, { ...placeIds(place), now: at });
   } else {
     const opened = await lockRollout(tx, id, { wait: true });
-    if (opened) await advanceWaves(tx, opened, at, { countLater: first.length > told });
+    if (opened) await advanceWaves(tx, opened, at);
     // Those of later waves fetch the bytes now; nobody is told to run them yet.
     if (waves.length > 1 && !executor && !external && release) {
       const later = new Set(waves.slice(1).flatMap(({ targets }) => targets.map(BigInt)));

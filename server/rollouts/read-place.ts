@@ -44,7 +44,7 @@ export async function readPlace(db: Db | Tx, names: PlaceNames, asked: Asked | n
 
 /**
  * Locks a place for a decision, in the one order: service (shared with recalls and approvals), partition, which stands for
- * an assignment that may not exist yet, assignment, active rollout. The ledger head comes after all of them.
+ * an assignment that may not exist yet, assignment, active rollout and those that are still looked after. The ledger head comes after all of them.
  */
 export async function lockPlace(tx: Tx, place: KnownPlace): Promise<void> {
   const { service, environment, names } = place;
@@ -60,7 +60,7 @@ export async function lockPlace(tx: Tx, place: KnownPlace): Promise<void> {
     SELECT 1 FROM assignments WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition} FOR UPDATE`;
   await tx.$queryRaw`
     SELECT 1 FROM rollouts WHERE service_id = ${service.id}::uuid AND environment_id = ${environment.id}::uuid AND partition = ${names.partition}
-      AND status IN ('planned', 'running', 'paused') FOR NO KEY UPDATE`;
+      AND (status IN ('planned', 'running', 'paused') OR watched_until IS NOT NULL OR uncounted_since IS NOT NULL) ORDER BY number FOR NO KEY UPDATE`;
 }
 
 export function isKnownPlace(place: Place): place is KnownPlace {

@@ -1,14 +1,12 @@
 -- What agents report and rollouts move is written by the hundred, with ids that the same transaction has just read. To look
 -- each of them up again, and to lock the few rows that all of them name, was a third of the database's work while a fleet
--- is told and tells; and nobody may delete what they name.
+-- is told and tells; and nobody may delete what they name. Images and combinations are still looked up: processes remember
+-- their ids, and a database that is restored under them may have lost those.
 ALTER TABLE instances
   DROP CONSTRAINT instances_agent_scope_id_fkey,
-  DROP CONSTRAINT instances_target_id_fkey,
-  DROP CONSTRAINT instances_combination_id_fkey,
-  DROP CONSTRAINT instances_image_id_fkey;
+  DROP CONSTRAINT instances_target_id_fkey;
 ALTER TABLE combination_counts
-  DROP CONSTRAINT combination_counts_agent_scope_id_fkey,
-  DROP CONSTRAINT combination_counts_combination_id_fkey;
+  DROP CONSTRAINT combination_counts_agent_scope_id_fkey;
 ALTER TABLE target_desired
   DROP CONSTRAINT target_desired_target_id_fkey,
   DROP CONSTRAINT target_desired_release_id_fkey,
