@@ -4,6 +4,7 @@ import { authorise } from "@/server/access/authorise";
 import { subscribeDesired } from "@/server/changes/watch-changes";
 import type { Ctx } from "@/server/context";
 import { notFound } from "@/server/errors";
+import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
 import { buildDesired } from "./build-desired";
 import { noteCheckpoint } from "./note-checkpoint";
 import { readProjection } from "./read-projection";
@@ -39,7 +40,11 @@ export async function waitDesired({ ctx, input, signal }: { ctx: Ctx; input: z.o
       if (left <= 0 || signal?.aborted) return null;
       told();
       // Who only asks again in time keeps nobody waiting.
-      if (await bell.wait(isNewer ? Math.min(left, RETRY_MS) : left)) told = beginTelling();
+      if (await bell.wait(isNewer ? Math.min(left, RETRY_MS) : left)) {
+        told = beginTelling();
+        // The document needs a checkpoint: it is signed while the rows are read, and who needs it sees when that fails.
+        signCheckpoint(ctx).catch(() => undefined);
+      }
     }
   } finally {
     told();

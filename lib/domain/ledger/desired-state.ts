@@ -142,10 +142,21 @@ export type DesiredVerdict =
 const readDigest = textMatching(DIGEST_PATTERN, "a digest");
 const readComponents = arrayOf(objectOf({ name: readText, digests: arrayOf(readDigest) }));
 
+/** Texts that are base64, as was found: entries and proofs that the documents of many agents share are looked through once. */
+const knownBase64 = new Set<string>();
+const MOST_KNOWN = 500;
+const LONGEST_KNOWN = 8_192;
+
 /** Checked as base64, kept as text: bytes have one spelling only. */
 const readBase64Text: Reader<string> = (value, path) => {
+  if (typeof value === "string" && knownBase64.has(value)) return value;
   readBase64(value, path);
-  return String(value);
+  const text = String(value);
+  if (text.length <= LONGEST_KNOWN) {
+    if (knownBase64.size >= MOST_KNOWN) knownBase64.clear();
+    knownBase64.add(text);
+  }
+  return text;
 };
 
 const readTarget = objectOf({
