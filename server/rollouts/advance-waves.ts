@@ -47,7 +47,7 @@ export async function advanceWaves(tx: Tx, rollout: RolloutRow, now: Date): Prom
     if (!moves.offer) continue;
     const count = Math.min(room, moves.offer.count ?? Number.POSITIVE_INFINITY);
     const offered = await offer(tx, rollout, { throughWave: moves.offer.throughWave + 1, count: Number.isFinite(count) ? count : null }, now);
-    told.push(...offered);
+    for (const id of offered) told.push(id);
     room -= offered.length;
     if (room <= 0) break;
   }
