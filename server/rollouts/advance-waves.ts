@@ -62,7 +62,11 @@ export function toldTogether(byOthers: boolean): number | null {
   return byOthers ? null : TOLD_TOGETHER;
 }
 
-/** Brings verdicts, counters and findings up to what was told: at once, or by `countOffered` where others are still to be told, which comes first. @returns whether it is done */
+/**
+ * Brings verdicts, counters and findings up to what was told: at once, or by `countOffered` where others are still to be told,
+ * which comes first.
+ * @returns whether it is done
+ */
 async function count(tx: Tx, rollout: RolloutRow, { told, more, now }: { told: readonly bigint[]; more: boolean; now: Date }): Promise<boolean> {
   if (told.length === 0) return true;
   // A clock that was put back brings no part before the first.

@@ -44,7 +44,8 @@ export async function readPlace(db: Db | Tx, names: PlaceNames, asked: Asked | n
 
 /**
  * Locks a place for a decision, in the one order: service (shared with recalls and approvals), partition, which stands for
- * an assignment that may not exist yet, assignment, active rollout and those that are still looked after. The ledger head comes after all of them.
+ * an assignment that may not exist yet, assignment, active rollout and those that are still looked after. The ledger head
+ * comes after all of them.
  */
 export async function lockPlace(tx: Tx, place: KnownPlace): Promise<void> {
   const { service, environment, names } = place;
