@@ -105,10 +105,10 @@ async function download(withDependencies, log, signal) {
   return (await launchError()) === undefined;
 }
 
-/** On a CI machine: a container engine and a registry for the test against a real engine. Without them it is skipped. */
+/** On a CI machine: a container engine, a registry and a Prometheus for the tests against real ones. Without them these are skipped. */
 export async function provideEngine({ ci, log, signal }) {
   if (!mayInstallPackages(ci)) return;
-  const wanted = { podman: "podman", runc: "runc", conmon: "conmon", skopeo: "skopeo", "docker-registry": "docker-registry", busybox: "busybox-static" };
+  const wanted = { podman: "podman", runc: "runc", conmon: "conmon", skopeo: "skopeo", "docker-registry": "docker-registry", busybox: "busybox-static", prometheus: "prometheus" };
   const missing = Object.entries(wanted).filter(([command]) => !hasCommand(command));
   if (missing.length > 0) await installPackages(missing.map(([, name]) => name), log, signal);
 }
