@@ -5,7 +5,7 @@ import { count, counter, cursor, digest, instant, limit, name, page, uuid } from
 // ------------------------------------------------------------------------------------------------
 // Executors: what carries a rollout out instead of the agents.
 
-const pattern = z.string().regex(/^[a-z0-9._*-]{1,64}$/, "a name, in which * stands for any characters").default("*");
+const pattern = z.string().regex(/^[a-z0-9._*-]{1,64}$/, "a name, in which * stands for any characters");
 /** Where it is reached; http only where PLUMBLINE_OUTBOUND_ALLOW says so, which is checked when it is used. */
 const address = z.url({ protocol: /^https?$/ }).max(2_000).refine((url) => !/^[a-z]+:\/\/[^/?#]*@/i.test(url), "must not hold a user or a password");
 const baseUrl = address.refine((url) => !/[?#]/.test(url), "must not hold a query");
@@ -23,15 +23,25 @@ export const executorConfig = z.discriminatedUnion("kind", [
 ]);
 export type ExecutorConfig = z.infer<typeof executorConfig>;
 
+const secret = z.string().trim().min(1).max(1_000).regex(/^[\x21-\x7e]*$/, "visible ASCII characters without spaces");
+
 export const createExecutorRequest = z.strictObject({
   name,
-  service: pattern,
-  environment: pattern,
+  service: pattern.default("*"),
+  environment: pattern.default("*"),
   config: executorConfig,
-  /**
-   * github, gitlab: the token that may dispatch, necessary. webhook: a `whsec_` secret of one's own; made when absent.
-   */
-  secret: z.string().trim().min(1).max(1_000).regex(/^[\x21-\x7e]*$/, "visible ASCII characters without spaces").optional(),
+  /** github, gitlab: the token that may dispatch, necessary. webhook: a `whsec_` secret of one's own; made when absent. */
+  secret: secret.optional(),
+});
+/** What is left out stays as it was. */
+export const changeExecutorRequest = z.strictObject({
+  name: name.optional(),
+  service: pattern.optional(),
+  environment: pattern.optional(),
+  /** Whole, of the same kind. */
+  config: executorConfig.optional(),
+  /** From now on, instead of the one that is kept; necessary when a token would go to another host. null: a webhook's is made anew. */
+  secret: secret.nullable().optional(),
 });
 export const executorDto = z.strictObject({
   id: uuid,

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createExecutorRequest, testMessage, type CreatedExecutor } from "@/lib/contract/executors";
+import { changeExecutorRequest, createExecutorRequest, testMessage, type CreatedExecutor } from "@/lib/contract/executors";
 import { parseEnvelope } from "@/lib/domain/ledger/entry";
 import type { Ctx } from "@/server/context";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { startLocalServer, type LocalServer } from "@/server/testing/local-server";
+import { changeExecutor } from "./change-executor";
 import { createExecutor } from "./create-executor";
 import { readExecutor, secretOf } from "./executor-row";
 import { listExecutors } from "./list-executors";
@@ -30,6 +31,11 @@ beforeEach(async () => {
 });
 
 const create = (input: unknown, by = ctx): Promise<CreatedExecutor> => createExecutor({ ctx: by, input: createExecutorRequest.parse(input) });
+const change = (id: string, input: unknown, by = ctx): Promise<CreatedExecutor> => changeExecutor({ ctx: by, input: { ...changeExecutorRequest.parse(input), id } });
+const secretNow = async (id: string): Promise<string | null> => {
+  const stored = await readExecutor(test.db, id);
+  return stored && secretOf(test.app, stored);
+};
 const webhook = (name = "deployer", more: object = {}) => ({ name, config: { kind: "webhook", url: `${server.url}/hook` }, ...more });
 const github = (more: object = {}) => ({ name: "actions", config: { kind: "github", baseUrl: server.url, owner: "acme", repo: "deploy", workflow: "rollout.yml", ...more }, secret: "ghp_secret" });
 const lastEntry = async () => {
@@ -72,6 +78,75 @@ describe("an executor", () => {
   it("is made once by two who name it alike", async () => {
     const results = await Promise.allSettled([create(webhook("twin")), create(webhook("twin"))]);
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+});
+
+describe("changing", () => {
+  it("leaves what it does not name, the secret first of all", async () => {
+    const made = await create(webhook("deployer", { service: "pay*" }));
+    const url = `${server.url}/elsewhere`;
+    expect(await change(made.id, { environment: "production", config: { kind: "webhook", url } })).toEqual({ ...made, environment: "production", config: { kind: "webhook", url }, secret: null });
+    expect(await secretNow(made.id)).toBe(made.secret);
+    expect(await lastEntry()).toMatchObject({ type: "executor-changed", payload: { executor: made.id, change: "changed", service: "pay*", environment: "production", secretReplaced: false } });
+    expect(JSON.stringify(await lastEntry())).not.toContain("/elsewhere");
+  });
+  it("makes a webhook's secret anew, shown once", async () => {
+    const made = await create(webhook());
+    const { secret } = await change(made.id, { secret: null });
+    expect(secret).toMatch(/^whsec_/);
+    expect(secret).not.toBe(made.secret);
+    expect(await secretNow(made.id)).toBe(secret);
+    expect(await lastEntry()).toMatchObject({ payload: { secretReplaced: true } });
+    expect(JSON.stringify(await lastEntry())).not.toContain(secret?.slice(6));
+  });
+  it("takes a token for a new one, and does not show it", async () => {
+    const made = await create(github());
+    expect(await change(made.id, { secret: "ghp_renewed" })).toEqual(made);
+    expect(await secretNow(made.id)).toBe("ghp_renewed");
+  });
+  it("does not lead a token to another host than the one that it was given for", async () => {
+    const made = await create(github());
+    const elsewhere = { ...github({ baseUrl: "https://collector.example.org" }).config };
+    await expect(change(made.id, { config: elsewhere })).rejects.toMatchObject({ kind: "invalid", extras: { fields: [{ path: "secret" }] } });
+    expect((await listExecutors({ ctx })).items).toMatchObject([{ config: made.config }]);
+    expect(await change(made.id, { config: elsewhere, secret: "ghp_for_there" })).toMatchObject({ config: elsewhere, secret: null });
+    // Without its branch, which has a default, the same host needs nothing.
+    expect(await change(made.id, { config: { ...elsewhere, repo: "other" } })).toMatchObject({ config: { repo: "other" } });
+    expect(await secretNow(made.id)).toBe("ghp_for_there");
+  });
+  it.each([
+    ["another kind", () => ({ config: github().config }), /of the kind webhook/, "config.kind"],
+    ["an address in disguise", () => ({ config: { kind: "webhook", url: "https://2130706433/" } }), /ordinary form/, "config.url"],
+    ["a secret that is none", () => ({ secret: "hunter2hunter2" }), /whsec_ and the base64/, "secret"],
+  ])("to %s is refused, and nothing changes", async (_, input, message, path) => {
+    const made = await create(webhook());
+    await expect(change(made.id, input())).rejects.toMatchObject({ kind: "invalid", message: expect.stringMatching(message), extras: { fields: [{ path }] } });
+    expect((await listExecutors({ ctx })).items).toEqual([{ ...made, secret: undefined }]);
+    expect(await secretNow(made.id)).toBe(made.secret);
+  });
+  it("needs a token to be given, since only its maker can make one", async () => {
+    const made = await create(github());
+    await expect(change(made.id, { secret: null })).rejects.toMatchObject({ kind: "invalid", extras: { fields: [{ path: "secret" }] } });
+  });
+  it("to a name that is taken is refused; to its own it is not", async () => {
+    const [first] = [await create(webhook("first")), await create(webhook("second"))];
+    await expect(change(first.id, { name: "second" })).rejects.toMatchObject({ kind: "conflict" });
+    await expect(change(first.id, { name: "first" })).resolves.toMatchObject({ name: "first" });
+    await expect(change(first.id, { name: "third" })).resolves.toMatchObject({ name: "third" });
+  });
+  it("needs the right for what it covered, and for what it will cover", async () => {
+    const staging = await test.ctxWith([{ role: "admin", service: "*", environment: "staging", expiresAt: null }]);
+    const everywhere = await create(webhook("everywhere"));
+    const own = await create(webhook("own", { environment: "staging" }), staging);
+    await expect(change(everywhere.id, { environment: "staging" }, staging)).rejects.toMatchObject({ kind: "forbidden" });
+    await expect(change(own.id, { environment: "*" }, staging)).rejects.toMatchObject({ kind: "forbidden" });
+    await expect(change(own.id, { service: "pay*" }, staging)).resolves.toMatchObject({ service: "pay*" });
+  });
+  it("finds no executor that is removed or never was", async () => {
+    const made = await create(webhook());
+    await removeExecutor({ ctx, input: made });
+    await expect(change(made.id, {})).rejects.toMatchObject({ kind: "not-found" });
+    await expect(change(randomUUID(), {})).rejects.toMatchObject({ kind: "not-found" });
   });
 });
 

@@ -50,6 +50,7 @@ const CALLS: Record<string, Call> = {
   "GET /api/v1/events": { ask: "fleet.read" },
   "GET /api/v1/executors": { ask: "executors.read" },
   "POST /api/v1/executors": { ask: "executors.write", body: { name: "deployer", config: { kind: "webhook", url: "https://deployer.example.org/hook" } } },
+  "PATCH /api/v1/executors/{id}": { ask: "executors.write", body: {} },
   "DELETE /api/v1/executors/{id}": { ask: "executors.write" },
   "POST /api/v1/executors/{id}/test": { ask: "executors.write", body: {} },
   "GET /api/v1/findings": { ask: "findings.read" },

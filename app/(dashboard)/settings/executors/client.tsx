@@ -3,34 +3,25 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
-import type { FormEvent } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { Age } from "@/components/ui/age";
 import { Button } from "@/components/ui/button";
 import { CopyBlock } from "@/components/ui/copy-block";
-import { Field, Input } from "@/components/ui/field";
 import { StateView } from "@/components/ui/state-view";
 import { StatusShape } from "@/components/ui/status-shape";
 import { HangingCell, Table } from "@/components/ui/table";
 import type { Tone } from "@/components/ui/tone";
 import { SectionHead, Verdict } from "@/components/ui/verdict";
-import type { CreatedExecutor, ExecutorConfig, ExecutorDto, TestedExecutor } from "@/lib/contract/executors";
+import type { ExecutorConfig, ExecutorDto, TestedExecutor } from "@/lib/contract/executors";
 import type { DeliveryDto } from "@/lib/contract/notifications";
 import { deleteJson, postJson } from "@/lib/queries/api-client";
 import { executorsQuery, toldExecutorQuery } from "@/lib/queries/queries";
 import { useRefusal } from "@/lib/queries/use-session";
-import { ListError, Outcome, text } from "../form-parts";
+import { ListError, Outcome } from "../form-parts";
 import { SettingsNav } from "../nav";
 import { useAct } from "../use-act";
-
-type Kind = ExecutorConfig["kind"];
-const KIND_NAMES: Record<Kind, string> = { webhook: "Webhook", github: "GitHub Actions", gitlab: "GitLab CI" };
-const KIND_HINTS: Record<Kind, string> = {
-  webhook: "A signed POST with the decision and its proof, to whatever deploys.",
-  github: "Runs a workflow, or sends a repository_dispatch event when no workflow is named.",
-  gitlab: "Triggers a pipeline with the decision in its variables.",
-};
-const KINDS: readonly Kind[] = ["webhook", "github", "gitlab"];
+import { ChangeExecutor, NewExecutor } from "./executor-form";
+import { KIND_NAMES } from "./kind-names";
 
 export function ExecutorsPage() {
   const refusal = useRefusal();
@@ -60,6 +51,7 @@ function Executors({ items }: { items: readonly ExecutorDto[] }) {
   const client = useQueryClient();
   const refusal = useRefusal();
   const tried = useAct<TestedExecutor & { name: string }>();
+  const [changing, setChanging] = useState<ExecutorDto | null>(null);
   const [removing, setRemoving] = useState<ExecutorDto | null>(null);
   const refusalFor = (item: ExecutorDto) => refusal("executors.write", { service: item.service, environment: item.environment });
   return (
@@ -99,6 +91,9 @@ function Executors({ items }: { items: readonly ExecutorDto[] }) {
                     <Button size="small" aria-label={`Try ${item.name} out`} disabledReason={refusalFor(item)} aria-busy={tried.busy} onClick={() => void tried.run(async () => ({ ...(await postJson<TestedExecutor>(`executors/${item.id}/test`, {})), name: item.name }))}>
                       Try out
                     </Button>
+                    <Button size="small" aria-label={`Change ${item.name}`} disabledReason={refusalFor(item)} onClick={() => setChanging(item)}>
+                      Change…
+                    </Button>
                     <Button size="small" aria-label={`Remove ${item.name}`} disabledReason={refusalFor(item)} onClick={() => setRemoving(item)}>
                       Remove…
                     </Button>
@@ -118,6 +113,7 @@ function Executors({ items }: { items: readonly ExecutorDto[] }) {
       </Outcome>
       {items.map((item) => (item.last ? <Told key={item.id} executor={item} /> : null))}
       <NewExecutor />
+      {changing ? <ChangeExecutor executor={changing} onClose={() => setChanging(null)} /> : null}
       {removing ? (
         <ActDialog
           title={`Remove the executor ${removing.name}`}
@@ -235,124 +231,5 @@ function describeAddress(config: ExecutorConfig): string {
       return `${config.project}@${config.ref}`;
     default:
       return config satisfies never;
-  }
-}
-
-function NewExecutor() {
-  const client = useQueryClient();
-  const refusal = useRefusal();
-  const made = useAct<CreatedExecutor>();
-  const [kind, setKind] = useState<Kind>("webhook");
-  const wrong = (path: string) => made.fields.get(path) ?? null;
-
-  function create(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const element = event.currentTarget;
-    const form = new FormData(element);
-    const secret = text(form, "secret");
-    void made.run(async () => {
-      const result = await postJson<CreatedExecutor>("executors", {
-        name: text(form, "name"),
-        service: text(form, "service"),
-        environment: text(form, "environment"),
-        config: readConfig(kind, form),
-        ...(secret !== "" && { secret }),
-      });
-      await client.invalidateQueries({ queryKey: ["settings", "executors"] });
-      element.reset();
-      return result;
-    });
-  }
-
-  return (
-    <>
-      <details className="make">
-        <summary>New executor</summary>
-        <form className="entry-form" onSubmit={create}>
-          <Field label="Kind" hint={KIND_HINTS[kind]}>
-            {(wiring) => (
-              <select className="input" name="kind" {...wiring} value={kind} onChange={(event) => setKind(KINDS.find((one) => one === event.target.value) ?? kind)}>
-                {KINDS.map((one) => (
-                  <option key={one} value={one}>
-                    {KIND_NAMES[one]}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
-          <Input label="Name" name="name" required pattern="[a-z0-9][a-z0-9._\-]*" maxLength={63} error={wrong("name")} autoCapitalize="none" spellCheck={false} hint="Small letters, digits, dots and dashes: deployer-eu" />
-          <Input label="Services" name="service" defaultValue="*" required hint="A name; * stands for any characters." error={wrong("service")} autoCapitalize="none" spellCheck={false} />
-          <Input label="Environments" name="environment" defaultValue="*" required error={wrong("environment")} autoCapitalize="none" spellCheck={false} />
-          <ConfigFields kind={kind} wrong={wrong} />
-          <Button type="submit" disabledReason={refusal("executors.write")} aria-busy={made.busy}>
-            Make the executor
-          </Button>
-        </form>
-      </details>
-      <Outcome act={made}>
-        {(result) => (
-          <div className="section-gap">
-            {result.secret === null ? (
-              <p>The executor {result.name} is named. Try it out before a rollout does.</p>
-            ) : (
-              <>
-                <p>Copy the secret now: it is not shown again. The receiver verifies every message of {result.name} with it.</p>
-                <CopyBlock text={result.secret} label="Copy the secret" />
-              </>
-            )}
-          </div>
-        )}
-      </Outcome>
-    </>
-  );
-}
-
-function ConfigFields({ kind, wrong }: { kind: Kind; wrong: (path: string) => string | null }) {
-  const typed = { autoCapitalize: "none", spellCheck: false, autoComplete: "off" } as const;
-  switch (kind) {
-    case "webhook":
-      return (
-        <>
-          <Input label="Address" name="url" type="url" required maxLength={2_000} placeholder="https://deployer.example.org/plumbline" error={wrong("config.url")} {...typed} />
-          <Input label="Secret of your own" name="secret" type="password" hint="whsec_ and base64. Left empty, one is made and shown once." error={wrong("secret")} {...typed} />
-        </>
-      );
-    case "github":
-      return (
-        <>
-          <Input label="Owner" name="owner" required error={wrong("config.owner")} {...typed} />
-          <Input label="Repository" name="repo" required error={wrong("config.repo")} {...typed} />
-          <Input label="Workflow" name="workflow" placeholder="rollout.yml" hint="Its file. Left empty, a repository_dispatch event of type plumbline-rollout is sent." error={wrong("config.workflow")} {...typed} />
-          <Input label="Branch or tag" name="ref" defaultValue="main" required error={wrong("config.ref")} {...typed} />
-          <Input label="API" name="baseUrl" type="url" defaultValue="https://api.github.com" required hint="GitHub Enterprise Server: https://HOST/api/v3" error={wrong("config.baseUrl")} {...typed} />
-          <Input label="Token" name="secret" type="password" required hint="Fine-grained, for this repository alone: Actions, or Contents for an event, read and write." error={wrong("secret")} {...typed} />
-        </>
-      );
-    case "gitlab":
-      return (
-        <>
-          <Input label="Project" name="project" required placeholder="group/project" hint="Its path or number." error={wrong("config.project")} {...typed} />
-          <Input label="Branch or tag" name="ref" defaultValue="main" required error={wrong("config.ref")} {...typed} />
-          <Input label="GitLab" name="baseUrl" type="url" defaultValue="https://gitlab.com" required error={wrong("config.baseUrl")} {...typed} />
-          <Input label="Trigger token" name="secret" type="password" required hint="Settings, CI/CD, Pipeline trigger tokens." error={wrong("secret")} {...typed} />
-        </>
-      );
-    default:
-      return kind satisfies never;
-  }
-}
-
-function readConfig(kind: Kind, form: FormData): ExecutorConfig {
-  const ref = text(form, "ref");
-  const baseUrl = text(form, "baseUrl");
-  switch (kind) {
-    case "webhook":
-      return { kind, url: text(form, "url") };
-    case "github":
-      return { kind, baseUrl, owner: text(form, "owner"), repo: text(form, "repo"), workflow: text(form, "workflow") || null, ref };
-    case "gitlab":
-      return { kind, baseUrl, project: text(form, "project"), ref };
-    default:
-      return kind satisfies never;
   }
 }
