@@ -1,4 +1,4 @@
-import { Button } from "@/components/ui/button";
+import Link from "next/link";
 import { CopyBlock } from "@/components/ui/copy-block";
 import { formatCount } from "@/components/ui/format";
 import { StatusShape } from "@/components/ui/status-shape";
@@ -7,12 +7,12 @@ import type { NativeWay } from "@/lib/domain/rollout/native-ways";
 
 export interface NativeWaysProps {
   ways: readonly (NativeWay & { targets?: number })[];
-  /** Given where an executor of a tool's kind can do it with one click; what it says is on the button. */
-  dispatch?: { label: string; onDispatch: (way: NativeWay) => void } | null;
+  /** Who carries out what is started here, where something else deploys; null: the agents. */
+  executor: { name: string; kind: string } | null;
 }
 
 /** Who manages the targets here, whether it will undo a rollout, and its own way to the release, before anybody clicks. */
-export function NativeWays({ ways, dispatch = null }: NativeWaysProps) {
+export function NativeWays({ ways, executor }: NativeWaysProps) {
   if (ways.length === 0) return null;
   return (
     <ul className="native-ways">
@@ -40,15 +40,32 @@ export function NativeWays({ ways, dispatch = null }: NativeWaysProps) {
                 </li>
               ))}
             </ol>
-            {dispatch && way.dispatch ? (
-              <Button size="small" onClick={() => dispatch.onDispatch(way)}>
-                {dispatch.label}
-              </Button>
-            ) : null}
           </details>
+          <OneClick dispatch={way.dispatch} executor={executor} />
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What the button below does of it by itself, or what has to be named so that it does. */
+function OneClick({ dispatch, executor }: Pick<NativeWay, "dispatch"> & Pick<NativeWaysProps, "executor">) {
+  if (dispatch === null) return null;
+  if (executor?.kind === dispatch) {
+    return (
+      <p>
+        <StatusShape kind="match" size={12} /> Or let <b>{executor.name}</b> run it: it is told when you confirm below.
+      </p>
+    );
+  }
+  return (
+    <p className="muted">
+      Named as an{" "}
+      <Link className="link" href="/settings/executors">
+        executor
+      </Link>
+      , it is run by the confirmation below instead.
+    </p>
   );
 }
 

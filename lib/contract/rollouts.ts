@@ -121,8 +121,8 @@ export const nativeWayDto = z.strictObject({
   willRevert: z.boolean().nullable(),
   why: z.string(),
   steps: z.array(z.strictObject({ text: z.string(), command: z.string().optional() })),
-  /** A configured executor of this kind can be told by a button. */
-  dispatch: z.boolean(),
+  /** An executor of this kind does it with one click; null where there is none for this tool. */
+  dispatch: z.enum(["github", "gitlab"]).nullable(),
   targets: count,
 });
 

@@ -177,7 +177,7 @@ export function StartFlow({ start, initialIncident = "", initialReason, onElsewh
       before={
         <>
           {shown.forwardFix ? <ForwardFixWays preview={shown} forwardFix={shown.forwardFix} onVersion={chooseVersion} /> : null}
-          <Managers ways={shown.ways} />
+          <Managers ways={shown.ways} executor={shown.executor} />
         </>
       }
       chooser={

@@ -57,7 +57,7 @@ describe("toStartView", () => {
 
 it("says once who reverts it", () => {
   const warnings = [{ reason: "will-be-reverted", sentence: "Argo CD will." }, { reason: "some-silent", sentence: "two are silent." }];
-  const way = { tool: "argocd", title: "Argo CD", willRevert: true, why: "", steps: [], dispatch: false, targets: 3 };
+  const way = { tool: "argocd", title: "Argo CD", willRevert: true, why: "", steps: [], dispatch: null, targets: 3 };
   expect(toStartView(preview({ warnings })).warnings).toEqual(["Argo CD will.", "Two are silent."]);
   expect(toStartView(preview({ warnings, ways: [way] })).warnings).toEqual(["Two are silent."]);
 });

@@ -33,8 +33,8 @@ export interface NativeWay {
   /** Why it does or does not, in a sentence or two. */
   why: string;
   steps: NativeStep[];
-  /** An executor of this tool's kind (github, gitlab) can do it with one click. */
-  dispatch: boolean;
+  /** The kind of executor that does it with one click; null where there is none for this tool. */
+  dispatch: "github" | "gitlab" | null;
 }
 
 type Way = Omit<NativeWay, "tool" | "title"> & { label: string };
@@ -117,7 +117,7 @@ function argocd({ name, autoSync }: Manager, to: Wanted): Way {
       step(`Find the sync that brought ${to.version}, then run argocd app rollback with its id.`, sh`argocd app history ${name}`),
       ...(autoSync === false ? [] : [step("Turn auto-sync on again when Git says the same.", sh`argocd app set ${name} --sync-policy automated`)]),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -138,7 +138,7 @@ function flux({ name, detail, autoSync }: Manager, to: Wanted): Way {
       step("Resume it.", run("resume")),
       step("Reconcile now instead of at the next interval.", run("reconcile", " --with-source")),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -149,8 +149,8 @@ function github({ name, detail }: Manager, to: Wanted): Way {
     label: "GitHub Actions",
     willRevert: false,
     why: "A workflow acts when it is run: it does not undo anything by itself. Its next run deploys what that run was told.",
-    steps: [step(`Run the workflow that deploys, with ${to.version}. An executor of kind github does this with one click.`, target === undefined || fields === undefined ? undefined : `${target} ${fields}`)],
-    dispatch: true,
+    steps: [step(`Run the workflow that deploys, with ${to.version}.`, target === undefined || fields === undefined ? undefined : `${target} ${fields}`)],
+    dispatch: "github",
   };
 }
 
@@ -160,8 +160,8 @@ function gitlab(to: Wanted): Way {
     label: "GitLab CI",
     willRevert: false,
     why: "A pipeline acts when it is run: it does not undo anything by itself. Its next run deploys what that run was told.",
-    steps: [step(`Run the pipeline that deploys, with these variables. An executor of kind gitlab does this with one click.`, variables.some((each) => shellWord(each) === null) ? undefined : variables.join("\n"))],
-    dispatch: true,
+    steps: [step("Run the pipeline that deploys, with these variables.", variables.some((each) => shellWord(each) === null) ? undefined : variables.join("\n"))],
+    dispatch: "gitlab",
   };
 }
 
@@ -178,7 +178,7 @@ function compose({ name, detail, autoSync }: Manager, to: Wanted): Way {
       step(`In ${detail ?? "the Compose file"}, set the image of the service to the digest of ${to.version}.`, line("image: ", imageOf(to))),
       step("Start it. Where the service has another name in the file, use that.", up),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -191,7 +191,7 @@ function watchtower({ autoSync }: Manager, to: Wanted): Way {
       step("Take the container out of its hands, by this label where the container is defined.", `com.centurylinklabs.watchtower.enable: "false"`),
       step(`There, set the image to the digest of ${to.version}, and start it anew.`, line("image: ", imageOf(to))),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -206,7 +206,7 @@ function systemd({ tool, name, detail }: Manager, to: Wanted): Way {
       step("Read the units again.", "systemctl daemon-reload"),
       step("Restart it; for a unit of one's own user, with --user in both commands.", sh`systemctl restart ${name}`),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -219,7 +219,7 @@ function nomad({ name, autoSync }: Manager, to: Wanted): Way {
       step(`In the job's file, set the task's image to the digest of ${to.version}, then run nomad job run with that file.`, line('image = "', imageOf(to), '"')),
       step(`Or go back: find the version of the job that ran ${to.version}, then run nomad job revert with its number.`, sh`nomad job history -p ${name}`),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -233,7 +233,7 @@ function helm({ name, autoSync }: Manager, to: Wanted): Way {
       step(`Set the chart's image values to the digest of ${to.version} and run helm upgrade as always.`, line("", to.digest)),
       step(`Or go back: find the revision that ran ${to.version}, then run helm rollback with its number.`, namespace === undefined ? sh`helm history ${name}` : sh`helm history ${own} --namespace ${namespace}`),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -246,7 +246,7 @@ function swarm({ name, autoSync }: Manager, to: Wanted): Way {
       step(`Update the service to the digest of ${to.version}, on a manager.`, sh`docker service update --image ${imageOf(to)} ${name}`),
       step("Put the same image into the stack's file, or the next docker stack deploy brings the other one back.", line("image: ", imageOf(to))),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -259,7 +259,7 @@ function kubernetes({ name, autoSync }: Manager, to: Wanted): Way {
       step("Find the workload that made the pod: Controlled By in its description.", sh`kubectl describe pod ${name}`),
       step(`Set the image of that workload's container to the digest of ${to.version}, where the workload is kept.`, line("image: ", imageOf(to))),
     ],
-    dispatch: false,
+    dispatch: null,
   };
 }
 
@@ -274,6 +274,6 @@ function unknownTool({ tool, autoSync }: Manager, to: Wanted): Way {
           ? `${tool} does not put its own version back by itself. What it does the next time that somebody runs it, Plumbline does not know.`
           : `Plumbline does not know how ${tool} works, or whether it puts its own version back.`,
     steps: [step(`Set the image in ${tool} to the digest of ${to.version}.`, line("", imageOf(to)))],
-    dispatch: false,
+    dispatch: null,
   };
 }

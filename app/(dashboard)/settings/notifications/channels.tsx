@@ -15,12 +15,14 @@ import { deleteJson, patchJson, postJson } from "@/lib/queries/api-client";
 import { useRefusal } from "@/lib/queries/use-session";
 import { Outcome } from "../form-parts";
 import { useAct } from "../use-act";
+import { ChangeChannel } from "./channel-form";
 import { describeDestination, KIND_NAMES, STATUS_TONES, statusWord } from "./to-notifications";
 
 export function Channels({ items }: { items: readonly ChannelDto[] }) {
   const client = useQueryClient();
   const refusal = useRefusal();
   const acted = useAct<string>();
+  const [changing, setChanging] = useState<ChannelDto | null>(null);
   const [removing, setRemoving] = useState<ChannelDto | null>(null);
   const refusalFor = (item: ChannelDto) => refusal("channels.write", { service: item.service, environment: item.environment });
   const refresh = () => Promise.all([client.invalidateQueries({ queryKey: ["settings", "channels"] }), client.invalidateQueries({ queryKey: ["deliveries"] })]);
@@ -85,6 +87,9 @@ export function Channels({ items }: { items: readonly ChannelDto[] }) {
                     <Button size="small" aria-label={`Switch ${item.name} ${item.enabled ? "off" : "on"}`} disabledReason={refusalFor(item)} aria-busy={acted.busy} onClick={() => turn(item)}>
                       {item.enabled ? "Switch off" : "Switch on"}
                     </Button>
+                    <Button size="small" aria-label={`Change ${item.name}`} disabledReason={refusalFor(item)} onClick={() => setChanging(item)}>
+                      Change…
+                    </Button>
                     <Button size="small" aria-label={`Remove ${item.name}`} disabledReason={refusalFor(item)} onClick={() => setRemoving(item)}>
                       Remove…
                     </Button>
@@ -96,6 +101,7 @@ export function Channels({ items }: { items: readonly ChannelDto[] }) {
         </Table>
       ) : null}
       <Outcome act={acted}>{(said) => <p className="section-gap">{said}</p>}</Outcome>
+      {changing ? <ChangeChannel channel={changing} onClose={() => setChanging(null)} /> : null}
       {removing ? (
         <ActDialog
           title={`Remove the channel ${removing.name}`}

@@ -9,7 +9,7 @@ import { ListError } from "../form-parts";
 import { SettingsNav } from "../nav";
 import { Channels } from "./channels";
 import { Deliveries } from "./deliveries";
-import { NewChannel } from "./new-channel";
+import { NewChannel } from "./channel-form";
 
 export function NotificationsPage() {
   const refusal = useRefusal();

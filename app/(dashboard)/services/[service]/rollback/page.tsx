@@ -60,7 +60,7 @@ export default async function Page({ params, searchParams }: { params: Promise<{
         <StartBody
           view={view}
           progress={{ kind: "ready" }}
-          before={<Managers ways={preview.ways} />}
+          before={<Managers ways={preview.ways} executor={preview.executor} />}
           formAction="/api/v1/rollbacks/form"
           hiddenFields={{ ...place, version: preview.to?.version ?? "", revision: preview.revision, formToken: makeFormToken(ctx.keys, await headers()), idempotencyKey: randomUUID() }}
           initialReason={reason.slice(0, 2_000)}
