@@ -75,16 +75,26 @@ async function vitest(project, env) {
 
 const say = (line) => console.log(`  ${line}`);
 
-/** Tests against a real container engine are among the unit tests and the browser tests. */
-let engine;
-async function untilEngine() {
-  const { provideEngine } = await import("./lib/browser.mjs");
-  engine ??= provideEngine({ ci, log: say, signal });
-  await engine;
+function once(make) {
+  let made;
+  return () => (made ??= make());
 }
 
+/** Of the unit and the browser tests: some of either are against a real container engine. */
+const engine = once(async () => {
+  const { provideEngine } = await import("./lib/browser.mjs");
+  await provideEngine({ ci, log: say, signal });
+});
+
+/** After the engine: only one apt-get runs at a time. */
+const browser = once(async () => {
+  await engine();
+  const { findBrowser } = await import("./lib/browser.mjs");
+  return findBrowser({ ci, log: say, signal });
+});
+
 async function testUnits() {
-  await untilEngine();
+  await engine();
   return vitest("unit");
 }
 
@@ -111,9 +121,7 @@ async function build() {
 }
 
 async function testBrowser() {
-  const { findBrowser } = await import("./lib/browser.mjs");
-  const executable = await findBrowser({ ci, log: say, signal });
-  await untilEngine();
+  const executable = await browser();
   const report = path.join(reports, "browser.json");
   const { ok, output } = await shell("playwright test --reporter=list,json", {
     PLAYWRIGHT_JSON_OUTPUT_NAME: report,
@@ -155,8 +163,11 @@ try {
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
   let total = { passed: 0, failed: 0, skipped: 0 };
-  for (const stage of stages) {
-    if (asked.length > 0 && !asked.includes(stage[0])) continue;
+  const wanted = stages.filter(([name]) => asked.length === 0 || asked.includes(name));
+  // Fetched while the first stages run; whoever needs it waits for it, and says why it failed.
+  const provide = wanted.some(([name]) => name === "browser") ? browser : wanted.some(([name]) => name === "unit") ? engine : null;
+  provide?.().catch(() => undefined);
+  for (const stage of wanted) {
     total = add(total, await runStage(stage));
     signal.throwIfAborted();
   }
