@@ -86,10 +86,8 @@ export function ChangeExecutor({ executor, onClose }: { executor: ExecutorDto; o
     void changed.run(async () => {
       const result = await patchJson<CreatedExecutor>(`executors/${executor.id}`, { ...readForm(kind, form), secret });
       await client.invalidateQueries({ queryKey: ["settings", "executors"] });
-      if (secret !== null) {
-        announce(`${result.name} is changed.`);
-        onClose();
-      }
+      announce(secret === null ? "A new secret was made. Copy it now." : `${result.name} is changed.`);
+      if (secret !== null) onClose();
       return result;
     });
   }
