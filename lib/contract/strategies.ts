@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { FollowPolicy } from "@/lib/domain/rollout/follow-external";
-import { FAILURE_ACTIONS, type EnvironmentStrategy, type Strategy } from "@/lib/domain/rollout/strategy";
+import { DEFAULT_LKG_POLICY, type LastKnownGoodPolicy } from "@/lib/domain/rollout/last-known-good";
+import { FAILURE_ACTIONS, STUCK_AFTER_MS, type EnvironmentStrategy, type Strategy } from "@/lib/domain/rollout/strategy";
 import { freeText, instant, name, page, shortText } from "./primitives";
 
 const DAY_MS = 86_400_000;
@@ -58,12 +59,20 @@ export const strategySchema = z.strictObject({
   onFailure: z.enum(FAILURE_ACTIONS).default("pause"),
   maxInFlight: z.int().min(1).max(100_000).nullable().default(null),
   minUptimeMs: z.int().min(0).max(3_600_000).default(5_000),
+  stuckAfterMs: z.int().min(1_000).max(DAY_MS).default(STUCK_AFTER_MS),
 }) satisfies z.ZodType<Strategy>;
 
 /** How patiently a rollout of others is followed. */
 export const followPolicySchema = z.strictObject({ stalledAfterMs: z.int().min(60_000).max(DAY_MS), failedAfterMs: z.int().min(60_000).max(7 * DAY_MS) }) satisfies z.ZodType<FollowPolicy>;
 
-export const environmentStrategySchema = z.strictObject({ promote: strategySchema, rollback: strategySchema }) satisfies z.ZodType<EnvironmentStrategy>;
+export const lastKnownGoodSchema = z.strictObject({
+  /** More than nothing: a release that ran nowhere proved nothing. */
+  minShare: share.gt(0, "more than 0"),
+  minRanForMs: z.int().min(0).max(90 * DAY_MS),
+  maxUnhealthyShare: share,
+}) satisfies z.ZodType<LastKnownGoodPolicy>;
+
+export const environmentStrategySchema = z.strictObject({ promote: strategySchema, rollback: strategySchema, lastKnownGood: lastKnownGoodSchema.default(DEFAULT_LKG_POLICY) }) satisfies z.ZodType<EnvironmentStrategy>;
 
 export const strategiesQuery = z.strictObject({ environment: name.optional() });
 export const putStrategyRequest = z.strictObject({
@@ -81,6 +90,7 @@ export const strategyVersion = z.strictObject({
   version: z.int(),
   promote: z.string(),
   rollback: z.string(),
+  lastKnownGood: z.string(),
   reason: z.string().nullable(),
   by: z.string(),
   at: instant,
@@ -96,6 +106,8 @@ export const strategyDto = z.strictObject({
   strategy: environmentStrategySchema,
   promote: described,
   rollback: described,
+  /** What has to be seen of a release before it is known to be good, in words. */
+  lastKnownGood: z.string(),
   /** The newest first, at most 50. */
   history: z.array(strategyVersion),
 });

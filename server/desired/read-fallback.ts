@@ -1,6 +1,7 @@
 import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
 import type { App } from "@/server/context";
 import type { Db } from "@/server/db";
+import { readStrategy } from "@/server/policies/read-strategy";
 import { processWide } from "@/server/process-wide";
 import { keptObserved } from "@/server/rollouts/keep-observed";
 import { readDecided } from "@/server/rollouts/read-history";
@@ -35,7 +36,8 @@ export function readFallback(app: App, target: ProjectedTarget): Promise<Fallbac
 async function findFallback(app: App, target: ProjectedTarget): Promise<Fallback | null> {
   const place = { service: { id: target.serviceId, name: target.service }, environment: { id: target.environmentId }, names: { partition: target.partition } };
   const records = await readDecided(app.db, place, await keptObserved(app, place));
-  const good = chooseLastKnownGood({ records, currentReleaseId: target.releaseId });
+  const { strategy } = await readStrategy(app.db, target.environmentId);
+  const good = chooseLastKnownGood({ records, currentReleaseId: target.releaseId, policy: strategy.lastKnownGood });
   if (!good.release || good.weak) return null;
   const [row] = await app.db.$queryRaw<{ entry_seq: bigint }[]>`
     SELECT entry_seq FROM rollouts

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { environmentStrategySchema, type StrategyDto, type strategiesQuery } from "@/lib/contract/strategies";
 import type { Page } from "@/lib/contract/primitives";
-import { describeDetails, describeStrategy, listWaves } from "@/lib/domain/rollout/describe-strategy";
+import { describeDetails, describeLastKnownGood, describeStrategy, listWaves } from "@/lib/domain/rollout/describe-strategy";
 import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
@@ -39,18 +39,19 @@ async function describeEnvironment(db: Db | Tx, environment: EnvironmentRow): Pr
     SELECT s.version, s.strategy, t.text AS reason, a.display_name AS by, s.created_at, s.entry_seq FROM strategies s JOIN actors a ON a.id = s.actor_id
     LEFT JOIN ledger_texts t ON t.entry_seq = s.entry_seq AND t.field = 'reason'
     WHERE s.environment_id = ${environment.followed}::uuid ORDER BY s.version DESC LIMIT ${MOST_VERSIONS}`;
-  const { promote, rollback } = environmentStrategySchema.parse(strategy);
+  const { promote, rollback, lastKnownGood } = environmentStrategySchema.parse(strategy);
   return {
     environment: environment.name,
     protected: environment.protected,
     template: environment.template,
     version,
-    strategy: { promote, rollback },
+    strategy: { promote, rollback, lastKnownGood },
     promote: describe(promote),
     rollback: describe(rollback),
+    lastKnownGood: describeLastKnownGood(lastKnownGood),
     history: rows.map((row) => {
       const was = environmentStrategySchema.parse(row.strategy);
-      return { version: row.version, promote: describeStrategy(was.promote), rollback: describeStrategy(was.rollback), reason: row.reason, by: row.by, at: row.created_at.toISOString(), entry: Number(row.entry_seq) };
+      return { version: row.version, promote: describeStrategy(was.promote), rollback: describeStrategy(was.rollback), lastKnownGood: describeLastKnownGood(was.lastKnownGood), reason: row.reason, by: row.by, at: row.created_at.toISOString(), entry: Number(row.entry_seq) };
     }),
   };
 }

@@ -5,6 +5,7 @@ import { freezesQuery, placeFreezeRequest } from "@/lib/contract/freezes";
 import { grantWaiverRequest } from "@/lib/contract/policies";
 import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import { environmentStrategySchema } from "@/lib/contract/strategies";
+import { DEFAULT_LKG_POLICY } from "@/lib/domain/rollout/last-known-good";
 import { DEFAULT_STRATEGY, FAST_TRACK } from "@/lib/domain/rollout/strategy";
 import type { Ctx } from "@/server/context";
 import { transact } from "@/server/db";
@@ -249,6 +250,20 @@ describe("a strategy", () => {
     });
   });
 
+  it("says what is known to be good there, which is a version of its own", async () => {
+    const strategy = { ...environmentStrategySchema.parse(DEFAULT_STRATEGY), lastKnownGood: { minShare: 0.5, minRanForMs: 60_000, maxUnhealthyShare: 0 } };
+    const words = "ran on 50 % of the targets for 1 min, never unhealthy";
+    const saved = await putStrategy({ ctx, input: { environment: "dev", strategy, version: 0, reason } });
+    expect(saved).toMatchObject({ version: 1, lastKnownGood: words, history: [{ lastKnownGood: words }] });
+    expect(await newestEntry()).toMatchObject({ type: "strategy-changed", payload: { lastKnownGood: words } });
+    const error = await putStrategy({ ctx, input: { environment: "dev", strategy: { ...strategy, lastKnownGood: DEFAULT_LKG_POLICY }, version: 0, reason } }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ extras: { changed: [expect.stringMatching(/^Version 1 stands/), `Known to be good is what ${words}.`] } });
+    // What was decided before anybody could say so is read with the default.
+    const { lastKnownGood, ...before } = strategy;
+    expect(environmentStrategySchema.parse(before)).toEqual({ ...before, lastKnownGood: DEFAULT_LKG_POLICY });
+    expect(lastKnownGood).not.toEqual(DEFAULT_LKG_POLICY);
+  });
+
   it("of two writers at once is one more version", async () => {
     const answers = await Promise.allSettled([slow, { ...slow, rollback: { ...slow.rollback, maxInFlight: 3 } }].map((strategy) => putStrategy({ ctx, input: { environment: "production", strategy, version: 0, reason } })));
     expect(answers.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
@@ -261,7 +276,7 @@ describe("a strategy", () => {
     expect((await readStrategy(test.db, preview?.id ?? "")).version).toBe(2);
     await writesNothing(async () => expect(await refused(putStrategy({ ctx, input: { environment: "pr-12", strategy: slow, version: 2, reason } }))).toMatchObject({ kind: "conflict", type: "follows-template" }));
     const { items } = await listStrategies({ ctx, input: {} });
-    expect(items.map(({ environment, version, template }) => [environment, version, template])).toEqual([["dev", 0, null], ["staging", 2, null], ["production", 1, null], ["pr-12", 2, "staging"]]);
+    expect(items.map(({ environment, version, template }) => [environment, version, template])).toEqual([["dev", 1, null], ["staging", 2, null], ["production", 1, null], ["pr-12", 2, "staging"]]);
   });
 
   it("is refused, and nothing is written", async () => {

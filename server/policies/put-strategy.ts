@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { environmentStrategySchema, type putStrategyRequest, type StrategyDto } from "@/lib/contract/strategies";
-import { describeDetails, describeStrategy } from "@/lib/domain/rollout/describe-strategy";
+import { describeDetails, describeLastKnownGood, describeStrategy } from "@/lib/domain/rollout/describe-strategy";
 import type { EnvironmentStrategy, Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
@@ -48,7 +48,7 @@ export async function putStrategy({ ctx, input }: { ctx: Ctx; input: z.output<ty
       environmentId: environment.id,
       scope: { service: null, environment: environment.name },
       // The addresses that it asks stay beside the entry; the hash says which strategy it was.
-      payload: { version, promote: describeStrategy(input.strategy.promote), rollback: describeStrategy(input.strategy.rollback), sha256: createHash("sha256").update(bytes).digest("hex") },
+      payload: { version, promote: describeStrategy(input.strategy.promote), rollback: describeStrategy(input.strategy.rollback), lastKnownGood: describeLastKnownGood(input.strategy.lastKnownGood), sha256: createHash("sha256").update(bytes).digest("hex") },
       texts: { reason: input.reason },
     });
     await tx.$executeRaw`
@@ -69,8 +69,10 @@ function addressesOf({ promote, rollback }: EnvironmentStrategy): Record<string,
 
 /** How what stands differs from what was sent, in words. */
 function listChanges(sent: EnvironmentStrategy, stands: EnvironmentStrategy): string[] {
-  return (["promote", "rollback"] as const).flatMap((kind) => {
+  const [wanted, standing] = [describeLastKnownGood(sent.lastKnownGood), describeLastKnownGood(stands.lastKnownGood)];
+  const directions = (["promote", "rollback"] as const).flatMap((kind) => {
     const say = (strategy: Strategy): string => [`${describeStrategy(strategy)}.`, ...describeDetails(strategy)].join(" ");
     return say(sent[kind]) === say(stands[kind]) ? [] : [`${kind === "promote" ? "Promotions" : "Rollbacks"} go: ${say(stands[kind])}`];
   });
+  return wanted === standing ? directions : [...directions, `Known to be good is what ${standing}.`];
 }

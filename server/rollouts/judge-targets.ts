@@ -41,6 +41,7 @@ type Row = {
   executor_id: string | null;
   followed: boolean;
   min_uptime_ms: number | null;
+  stuck_after_ms: number | null;
   service_id: string;
   environment_id: string;
   kind: TargetKind;
@@ -70,7 +71,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
   const since = where.since ?? null;
   const rows = await tx.$queryRaw<Row[]>`
     SELECT rt.rollout_id, rt.target_id, rt.xmin::text AS written_by, rt.status, rt.reason, rt.updated_at, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
-      (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, r.service_id, r.environment_id,
+      (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, (r.strategy->>'stuckAfterMs')::float8 AS stuck_after_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
       AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
@@ -100,7 +101,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       wasVerified: row.verified_at !== null,
       regressions: detail.regressions ?? 0,
     };
-    const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }), ...(row.followed && PATIENT) };
+    const policy = { ...DEFAULT_PROGRESS_POLICY, ...(row.min_uptime_ms !== null && { minUptimeMs: row.min_uptime_ms }), ...(row.stuck_after_ms !== null && { replaceWithinMs: row.stuck_after_ms }), ...(row.executor_id !== null && { maxReapplies: 0 }), ...(row.followed && PATIENT) };
     const judged = judgeTarget(goal, observe(row, detail), now.getTime(), policy);
     const told = judged.willRevert === (detail.willRevert ?? false) && judged.unhealthy === (detail.unhealthy ?? false);
     if (judged.status === row.status && judged.reason === row.reason && told) continue;

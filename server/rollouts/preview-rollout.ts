@@ -4,7 +4,7 @@ import type { Verb } from "@/lib/domain/access/permissions";
 import { checkPromotion, checkReconverge, checkReplace, checkRollback, checkStop } from "@/lib/domain/rollout/check-rollback";
 import { describeGate } from "@/lib/domain/rollout/describe-gate";
 import { describeStrategy } from "@/lib/domain/rollout/describe-strategy";
-import { chooseLastKnownGood, type EvidenceCheck, type LastKnownGood, type ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
+import { chooseLastKnownGood, type EvidenceCheck, type LastKnownGood, type LastKnownGoodPolicy, type ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import { nativeWays } from "@/lib/domain/rollout/native-ways";
 import { explainReason, explainWarning, type RefusalReason, type Warning } from "@/lib/domain/rollout/reasons";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
@@ -47,7 +47,8 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     // Who decides next tells hosts what they can go back to, and has it read already.
     void keepObserved(ctx, place, Promise.resolve(observed));
     const history = await readDecided(tx, place, observed);
-    const good = chooseLastKnownGood({ records: history, currentReleaseId: decision.assigned?.releaseId ?? null });
+    const policy = decision.strategy.strategy.lastKnownGood;
+    const good = chooseLastKnownGood({ records: history, currentReleaseId: decision.assigned?.releaseId ?? null, policy });
     const releases = await readReleasesHere(tx, place, {});
     const chosen = await chooseRelease(tx, place, { input, decision, releases, good });
     const check = await checkOne(tx, ctx, { kind: input.kind, place, decision, release: chosen });
@@ -56,7 +57,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     const strategy = strategyFor(decision, kind, input);
     const plan = planMembers(targets, place.names.partition, strategy);
     const byKey = new Map(targets.map((target) => [target.id.toString().padStart(19, "0"), target]));
-    const evidence = evidenceFor(chosen, good, history);
+    const evidence = evidenceFor(chosen, good, history, policy);
     const [now] = await tx.$queryRaw<{ at: Date; size: bigint }[]>`SELECT clock_timestamp() AS at, size FROM ledger_head`;
     const { migrations, ...differs } = await describeDifference(tx, place.service.id, decision.assigned?.releaseId ?? null, kind === "promote" || kind === "rollback" ? (chosen?.id ?? null) : null);
     const forwardFix = check.ok ? null : (check.reasons.find((reason) => reason.reason === "needs-forward-fix") ?? null);
@@ -157,10 +158,10 @@ async function checkOne(tx: Tx, ctx: Ctx, { kind, place, decision, release }: { 
   }
 }
 
-function evidenceFor(chosen: ReleaseRow | null, good: LastKnownGood, history: readonly ReleaseRecord[]): LastKnownGood | null {
+function evidenceFor(chosen: ReleaseRow | null, good: LastKnownGood, history: readonly ReleaseRecord[], policy: LastKnownGoodPolicy): LastKnownGood | null {
   if (chosen === null || chosen.id === good.release?.id) return chosen === null ? null : good;
   const record = history.find(({ releaseId }) => releaseId === chosen.id);
-  return record ? chooseLastKnownGood({ records: [record], currentReleaseId: null }) : null;
+  return record ? chooseLastKnownGood({ records: [record], currentReleaseId: null, policy }) : null;
 }
 
 function willNotUndo(kind: RolloutKind, migrations: readonly string[]): string[] {

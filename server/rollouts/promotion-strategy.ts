@@ -7,6 +7,6 @@ import type { Decision } from "./read-decision";
 export function promotionStrategy(decision: Pick<Decision, "strategy">, asked: z.output<typeof promoteRequest>["strategy"]): Strategy {
   const { promote } = decision.strategy.strategy;
   if (asked === "environment") return promote;
-  if (asked === "all-at-once") return { ...FAST_TRACK, onFailure: promote.onFailure, maxInFlight: promote.maxInFlight, minUptimeMs: promote.minUptimeMs };
+  if (asked === "all-at-once") return { ...FAST_TRACK, onFailure: promote.onFailure, maxInFlight: promote.maxInFlight, minUptimeMs: promote.minUptimeMs, stuckAfterMs: promote.stuckAfterMs };
   return asked;
 }

@@ -2,10 +2,13 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeEach, beforeAll, describe, expect, it } from "vitest";
 import { desiredQuery, progressReport } from "@/lib/contract/agent";
 import { promoteRequest, reconvergeRequest, rollbackRequest, type RollbackRequest } from "@/lib/contract/rollouts";
+import { environmentStrategySchema } from "@/lib/contract/strategies";
 import { verifyDesired, type DesiredTrust } from "@/lib/domain/ledger/desired-state";
+import { DEFAULT_STRATEGY } from "@/lib/domain/rollout/strategy";
 import type { Ctx } from "@/server/context";
 import { waitDesired } from "@/server/desired/wait-desired";
 import { serverVkey } from "@/server/ledger/signing-key";
+import { putStrategy } from "@/server/policies/put-strategy";
 import { approveRelease } from "@/server/releases/approve-release";
 import { recallRelease } from "@/server/releases/recall-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
@@ -236,6 +239,27 @@ describe("the last known good", () => {
     await rollback();
     await agent.report({ key: "app", service, image: v1, copy: "back" });
     expect(await preview()).toMatchObject({ to: { version: "2.0.0" }, weakEvidence: true });
+  });
+
+  it("is what proved itself by the environment's own measure", async () => {
+    const agent = await FakeAgent.make(test, "staging");
+    const first = await promote("1.0.0");
+    for (const minutes of [5, 3]) {
+      agent.receivedAt = new Date(Date.now() - minutes * 60_000);
+      await agent.report({ key: "app", service, image: v1 });
+    }
+    agent.receivedAt = null;
+    await promote("2.0.0");
+    await agent.report({ key: "app", service, image: v2 });
+    expect(await preview()).toMatchObject({ to: { version: "1.0.0" }, weakEvidence: true, confirm: "type" });
+    const strategy = environmentStrategySchema.parse(DEFAULT_STRATEGY);
+    const measure = { minShare: 1, minRanForMs: 2 * 60_000, maxUnhealthyShare: 0 };
+    const { version } = await putStrategy({ ctx, input: { environment: "staging", strategy: { ...strategy, lastKnownGood: measure }, version: 0, reason: "builds come and go" } });
+    const shown = await preview();
+    expect(shown).toMatchObject({ to: { version: "1.0.0" }, weakEvidence: false, confirm: "click" });
+    expect(shown.evidence.map(({ sentence }) => sentence)).toContain("ran on 100 % of the targets, 100 % wanted");
+    expect((await fetchDesired(agent))?.state.targets[0]?.fallback?.entry).toBe(first.entry);
+    await putStrategy({ ctx, input: { environment: "staging", strategy, version, reason: "as it was" } });
   });
 });
 

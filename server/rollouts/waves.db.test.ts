@@ -133,6 +133,19 @@ describe("waves", () => {
     expect(await waves(id)).toEqual(["passed x", "open f", "pending ww"]);
   });
 
+  it("are stuck after what the strategy says, not before", async () => {
+    const canary = async () => (await detail((await listRollouts({ ctx, input: { service, limit: 1 } })).items[0]?.id ?? "")).stuck.map(({ reason, count }) => `${reason} ${count}`);
+    const wait = (minutes: number) => test.db.$executeRaw`UPDATE rollout_targets rt SET updated_at = rt.updated_at - make_interval(mins => ${minutes}::int) FROM rollouts r JOIN services s ON s.id = r.service_id WHERE r.id = rt.rollout_id AND s.name = ${service}`;
+    await promote("2.0.0", { strategy: { ...IN_WAVES, stuckAfterMs: 20 * 60_000 } });
+    await answer(2, hosts, v2, "new", "pulling");
+    await wait(15);
+    await turn();
+    expect(await canary()).toEqual([]);
+    await wait(6);
+    await turn();
+    expect(await canary()).toEqual(["wrong-digest 1"]);
+  });
+
   it("wait for a person, who is named in the ledger", async () => {
     const { id } = await promote("2.0.0", { strategy: { ...IN_WAVES, waves: [{ wave: 2, goAhead: true }] } });
     await carryOn(id, v2);

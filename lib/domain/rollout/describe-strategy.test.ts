@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeDetails, describeStrategy, listWaves } from "./describe-strategy";
+import { describeDetails, describeLastKnownGood, describeStrategy, listWaves } from "./describe-strategy";
+import { DEFAULT_LKG_POLICY, type LastKnownGoodPolicy } from "./last-known-good";
 import { DEFAULT_STRATEGY, FAST_TRACK, OPEN_GATE, type Strategy } from "./strategy";
 
 const strategy = (changes: Partial<Strategy>): Strategy => ({ ...FAST_TRACK, ...changes });
@@ -22,6 +23,7 @@ it("says what the sentence leaves out, and no secret of an address", () => {
   expect(describeDetails(DEFAULT_STRATEGY.promote)).toEqual([
     "A wave passes when all of its targets are verified.",
     "A copy counts once it has been up for 5 s without a restart.",
+    "A replacement that takes longer than 10 min is stuck.",
     "A verified target that becomes unhealthy or crashes counts as failed.",
   ]);
   const all = strategy({
@@ -29,6 +31,7 @@ it("says what the sentence leaves out, and no secret of an address", () => {
     gate: { ...OPEN_GATE, passShare: 0.95, health: false, goAhead: true, check: webhook },
     maxInFlight: 1,
     minUptimeMs: 0,
+    stuckAfterMs: 2_700_000,
     waves: [
       { wave: 2, goAhead: false, check: { ...webhook, kind: "prometheus", query: "errors", op: "<", threshold: 0.01 }, failureThreshold: 0.1 },
       { wave: 1, soakMs: 0, health: true, check: null, passShare: 1 },
@@ -38,6 +41,7 @@ it("says what the sentence leaves out, and no secret of an address", () => {
   expect(describeDetails(all)).toEqual([
     "A wave passes when 95 % of its targets are verified.",
     "A copy counts as soon as it runs.",
+    "A replacement that takes longer than 45 min is stuck.",
     "Health is not watched.",
     "A person says go before each further wave.",
     "Before each further wave: checks.example.org is asked every 30 s, for at most 10 min.",
@@ -46,6 +50,12 @@ it("says what the sentence leaves out, and no secret of an address", () => {
     "Wave 2: no go-ahead, checks.example.org is asked whether errors < 0.01 every 30 s, for at most 10 min, more than 10 % failures are too many.",
   ]);
 });
+
+it.each<[LastKnownGoodPolicy, string]>([
+  [DEFAULT_LKG_POLICY, "ran on 90 % of the targets for 30 min, unhealthy for at most 5 % of the time"],
+  [{ minShare: 1, minRanForMs: 86_400_000, maxUnhealthyShare: 0 }, "ran on 100 % of the targets for 1 d, never unhealthy"],
+  [{ minShare: 0.5, minRanForMs: 0, maxUnhealthyShare: 1 }, "ran on 50 % of the targets, unhealthy for at most 100 % of the time"],
+])("says what is known to be good: %j", (policy, words) => expect(describeLastKnownGood(policy)).toBe(words));
 
 it("names the waves as far as they are known", () => {
   expect(listWaves({ kind: "percentages", steps: [5, 25] })).toEqual(["5 %", "25 %", "100 %"]);

@@ -1,3 +1,4 @@
+import type { LastKnownGoodPolicy } from "./last-known-good";
 import { gateOf, type Cut, type ExternalCheck, type FailureAction, type Strategy, type WaveGate } from "./strategy";
 
 /**
@@ -11,11 +12,12 @@ export function describeStrategy({ cut, gate, onFailure }: Pick<Strategy, "cut" 
 
 /** What the sentence leaves out, one sentence each: what stands before a wave, limits, and waves with rules of their own. */
 export function describeDetails(strategy: Strategy): string[] {
-  const { gate, cut, maxInFlight, minUptimeMs } = strategy;
+  const { gate, cut, maxInFlight, minUptimeMs, stuckAfterMs } = strategy;
   const later = cut.kind === "all-at-once" ? "it starts" : "each further wave";
   return [
     gate.passShare < 1 ? `A wave passes when ${percent(gate.passShare)} of its targets are verified.` : "A wave passes when all of its targets are verified.",
     minUptimeMs > 0 ? `A copy counts once it has been up for ${describeTime(minUptimeMs)} without a restart.` : "A copy counts as soon as it runs.",
+    `A replacement that takes longer than ${describeTime(stuckAfterMs)} is stuck.`,
     gate.health ? "A verified target that becomes unhealthy or crashes counts as failed." : "Health is not watched.",
     ...(gate.goAhead ? [`A person says go before ${later}.`] : []),
     ...(gate.check ? [`Before ${later}: ${describeCheck(gate.check)}.`] : []),
@@ -25,6 +27,12 @@ export function describeDetails(strategy: Strategy): string[] {
       return words.length === 0 ? [] : [`Wave ${wave}: ${words.join(", ")}.`];
     }),
   ];
+}
+
+/** What has to be seen of a release before it is known to be good, as in "ran on 90 % of the targets for 30 min, unhealthy for at most 5 % of the time". */
+export function describeLastKnownGood({ minShare, minRanForMs, maxUnhealthyShare }: LastKnownGoodPolicy): string {
+  const long = minRanForMs > 0 ? ` for ${describeTime(minRanForMs)}` : "";
+  return `ran on ${percent(minShare)} of the targets${long}, ${maxUnhealthyShare > 0 ? `unhealthy for at most ${percent(maxUnhealthyShare)} of the time` : "never unhealthy"}`;
 }
 
 /** The waves by name, as far as they are known before there is a fleet; null for one per region, partition or label. */

@@ -8,6 +8,7 @@ import type {
   TargetStatus,
 } from "@/lib/domain/rollout/statuses";
 import { canTargetMove } from "@/lib/domain/rollout/statuses";
+import { STUCK_AFTER_MS } from "@/lib/domain/rollout/strategy";
 
 /** How patient the judgement is. All in milliseconds. */
 export interface ProgressPolicy {
@@ -26,7 +27,7 @@ export interface ProgressPolicy {
 export const DEFAULT_PROGRESS_POLICY: ProgressPolicy = {
   minUptimeMs: 5_000,
   answerWithinMs: 60_000,
-  replaceWithinMs: 10 * 60_000,
+  replaceWithinMs: STUCK_AFTER_MS,
   sickForMs: 60_000,
   maxReapplies: 2,
 };

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EvidenceCheck, ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
-import { chooseLastKnownGood } from "@/lib/domain/rollout/last-known-good";
+import { chooseLastKnownGood, DEFAULT_LKG_POLICY as policy } from "@/lib/domain/rollout/last-known-good";
 
 const MINUTE = 60_000;
 const record = (seq: number, changes: Partial<ReleaseRecord> = {}): ReleaseRecord => ({
@@ -49,33 +49,35 @@ describe("chooseLastKnownGood", () => {
     ["nothing else ever ran", [current], null, true, []],
     ["nothing at all", [], null, true, []],
   ])("%s", (_, records, expected, weak, missing) => {
-    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42" });
+    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42", policy });
     expect([chosen.release?.id ?? null, chosen.weak, chosen.missing]).toEqual([expected, weak, missing]);
   });
 
   it("says of what was adopted that nobody looked at it, and lets it count", () => {
-    const chosen = chooseLastKnownGood({ records: [record(41, { adopted: true })], currentReleaseId: "r42" });
+    const chosen = chooseLastKnownGood({ records: [record(41, { adopted: true })], currentReleaseId: "r42", policy });
     expect([chosen.release?.id, chosen.weak]).toEqual(["r41", false]);
     expect(chosen.evidence.filter(({ check }) => check === "approved").map(({ ok, detail }) => [ok, detail])).toEqual([[true, "adopted here as it ran, no evidence"]]);
   });
 
   it("says that a rollback was cleared as a mistake", () => {
     const sentences = (changes: Partial<ReleaseRecord>) =>
-      chooseLastKnownGood({ records: [record(41, changes)], currentReleaseId: "r42" }).evidence.filter(({ check }) => check === "not-rolled-back").map(({ ok, detail }) => [ok, detail]);
+      chooseLastKnownGood({ records: [record(41, changes)], currentReleaseId: "r42", policy }).evidence.filter(({ check }) => check === "not-rolled-back").map(({ ok, detail }) => [ok, detail]);
     expect(sentences({})).toEqual([[true, "no rollback left it"]]);
     expect(sentences({ rolledBackFrom: true })).toEqual([[false, "a rollback left it"]]);
     expect(sentences({ rolledBackFrom: true, clearedByMistake: true })).toEqual([[true, "a rollback left it, cleared as a mistake"]]);
   });
 
   it("takes other limits", () => {
-    const policy = { minShare: 0.5, minRanForMs: MINUTE, maxUnhealthyShare: 0.5 };
-    const records = [current, record(41, { share: 0.5, ranForMs: MINUTE, unhealthyShare: 0.5 })];
-    expect(chooseLastKnownGood({ records, currentReleaseId: "r42" }).missing).toEqual(["ran-on-enough", "ran-long-enough", "healthy"]);
-    expect(chooseLastKnownGood({ records, currentReleaseId: "r42", policy }).missing).toEqual([]);
+    const lenient = { minShare: 0.5, minRanForMs: 30_000, maxUnhealthyShare: 0.5 };
+    const records = [current, record(41, { share: 0.5, ranForMs: 30_000, unhealthyShare: 0.5 })];
+    expect(chooseLastKnownGood({ records, currentReleaseId: "r42", policy }).missing).toEqual(["ran-on-enough", "ran-long-enough", "healthy"]);
+    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42", policy: lenient });
+    expect(chosen.missing).toEqual([]);
+    expect(chosen.evidence.find(({ check }) => check === "ran-long-enough")?.detail).toBe("ran for 30 s, 30 s wanted");
   });
 
   it("lists a failing check first, each with its moment", () => {
-    const { evidence } = chooseLastKnownGood({ records: [record(41, { restartsGrowing: true })], currentReleaseId: "r42" });
+    const { evidence } = chooseLastKnownGood({ records: [record(41, { restartsGrowing: true })], currentReleaseId: "r42", policy });
     expect(evidence[0]).toEqual({
       check: "restarts-steady",
       ok: false,
@@ -100,7 +102,7 @@ describe("chooseLastKnownGood", () => {
     fc.assert(
       fc.property(records, (list) => {
         const all = list.map(({ seq, ...changes }) => record(seq, changes));
-        const { release } = chooseLastKnownGood({ records: all, currentReleaseId: "r42" });
+        const { release } = chooseLastKnownGood({ records: all, currentReleaseId: "r42", policy });
         const usable = all.filter(({ releaseId, approved, recalled }) => releaseId !== "r42" && approved && !recalled);
         if (usable.length === 0) expect(release).toBeNull();
         else expect(usable.map(({ releaseId }) => releaseId)).toContain(release?.id);

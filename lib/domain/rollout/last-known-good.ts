@@ -22,10 +22,13 @@ export interface ReleaseRecord {
   lastRanUntil: number;
 }
 
+/** What has to be seen of a release before it is known to be good; decided per environment, with its strategy. */
 export interface LastKnownGoodPolicy {
-  /** Share of targets, 0 to 1. */
+  /** Share of the targets, 0 to 1, that must have run it. */
   minShare: number;
+  /** How long (ms) nine of ten of those must have run it. */
   minRanForMs: number;
+  /** Share of its copies' time, 0 to 1, that they may have been unhealthy. */
   maxUnhealthyShare: number;
 }
 
@@ -72,7 +75,7 @@ function percent(share: number): string {
 }
 
 function minutes(ms: number): string {
-  return `${Math.floor(ms / 60_000)} min`;
+  return ms < 60_000 ? `${Math.floor(ms / 1_000)} s` : `${Math.floor(ms / 60_000)} min`;
 }
 
 /** Weighs one release. */
@@ -146,13 +149,12 @@ function weigh(record: ReleaseRecord, policy: LastKnownGoodPolicy): Evidence[] {
 export function chooseLastKnownGood(input: {
   records: readonly ReleaseRecord[];
   currentReleaseId: string | null;
-  policy?: LastKnownGoodPolicy;
+  policy: LastKnownGoodPolicy;
 }): LastKnownGood {
-  const policy = input.policy ?? DEFAULT_LKG_POLICY;
   const weighed = input.records
     .filter((record) => record.releaseId !== input.currentReleaseId)
     .toSorted((a, b) => b.lastRanUntil - a.lastRanUntil || b.registeredSeq - a.registeredSeq)
-    .map((record) => ({ record, evidence: weigh(record, policy) }))
+    .map((record) => ({ record, evidence: weigh(record, input.policy) }))
     .filter(({ evidence }) => evidence.every(({ ok, required }) => ok || !required));
   const failing = (evidence: readonly Evidence[]): EvidenceCheck[] =>
     evidence.filter(({ ok }) => !ok).map(({ check }) => check);

@@ -42,6 +42,7 @@ const strategies: fc.Arbitrary<Strategy> = fc.record({
   onFailure: fc.constantFrom(...FAILURE_ACTIONS),
   maxInFlight: fc.constantFrom(null, null, 1, 2, 7),
   minUptimeMs: fc.constantFrom(0, 5_000, 90_000),
+  stuckAfterMs: fc.constantFrom(10 * MINUTE, 10 * MINUTE, 30_000, 60 * MINUTE),
 });
 const setups: fc.Arbitrary<Setup> = fc.record({
   fleet: fc.oneof({ arbitrary: fc.array(traits, { maxLength: 8 }), weight: 3 }, { arbitrary: fc.array(traits, { maxLength: 60 }), weight: 1 }),

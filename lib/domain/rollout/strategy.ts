@@ -1,3 +1,5 @@
+import { DEFAULT_LKG_POLICY, type LastKnownGoodPolicy } from "./last-known-good";
+
 /**
  * How a rollout is cut into waves: everything at once; in growing percentages of all targets; one wave per value of a
  * region, partition or label, in the given order and then by name; or sets of targets that a person named by key, with one
@@ -48,23 +50,29 @@ export interface Strategy {
   maxInFlight: number | null;
   /** How long (ms) every copy must be up, without a restart, to be verified. */
   minUptimeMs: number;
+  /** How long (ms) a replacement may take, from the agent's answer, before its target is stuck. */
+  stuckAfterMs: number;
 }
 
-/** How an environment rolls out: forwards, and back. */
+/** How an environment rolls out: forwards, and back, and what has to be seen of a release there before it is known to be good. */
 export interface EnvironmentStrategy {
   promote: Strategy;
   rollback: Strategy;
+  lastKnownGood: LastKnownGoodPolicy;
 }
+
+export const STUCK_AFTER_MS = 10 * 60_000;
 
 export const OPEN_GATE: WaveGate = { passShare: 1, soakMs: 0, failureThreshold: 0, maxFailures: 0, health: true, goAhead: false, check: null };
 
 /** The fast track: everyone at once. */
-export const FAST_TRACK: Strategy = { cut: { kind: "all-at-once" }, gate: OPEN_GATE, waves: [], onFailure: "fail", maxInFlight: null, minUptimeMs: 2_000 };
+export const FAST_TRACK: Strategy = { cut: { kind: "all-at-once" }, gate: OPEN_GATE, waves: [], onFailure: "fail", maxInFlight: null, minUptimeMs: 2_000, stuckAfterMs: STUCK_AFTER_MS };
 
 /** What an environment does that never said otherwise: canary 5 %, then 25 %, then everyone, each watched for a minute. */
 export const DEFAULT_STRATEGY: EnvironmentStrategy = {
-  promote: { cut: { kind: "percentages", steps: [5, 25, 100] }, gate: { ...OPEN_GATE, soakMs: 60_000, failureThreshold: 0.05 }, waves: [], onFailure: "rollback", maxInFlight: null, minUptimeMs: 5_000 },
+  promote: { cut: { kind: "percentages", steps: [5, 25, 100] }, gate: { ...OPEN_GATE, soakMs: 60_000, failureThreshold: 0.05 }, waves: [], onFailure: "rollback", maxInFlight: null, minUptimeMs: 5_000, stuckAfterMs: STUCK_AFTER_MS },
   rollback: FAST_TRACK,
+  lastKnownGood: DEFAULT_LKG_POLICY,
 };
 
 /** The gate of one wave (from 1): the strategy's own, with what is said for this wave. */

@@ -62,9 +62,9 @@ export async function openExternal(tx: Tx, ctx: Ctx, { place, decision, release,
 }
 
 /** How much may fail is the environment's to say; in which order it happens is the deployer's. */
-function externalStrategy({ gate, minUptimeMs }: Strategy): Strategy {
+function externalStrategy({ gate, minUptimeMs, stuckAfterMs }: Strategy): Strategy {
   const { passShare, failureThreshold, maxFailures, health } = gate;
-  return { cut: { kind: "all-at-once" }, gate: { ...OPEN_GATE, passShare, failureThreshold, maxFailures, health }, waves: [], onFailure: "fail", maxInFlight: null, minUptimeMs };
+  return { cut: { kind: "all-at-once" }, gate: { ...OPEN_GATE, passShare, failureThreshold, maxFailures, health }, waves: [], onFailure: "fail", maxInFlight: null, minUptimeMs, stuckAfterMs };
 }
 
 /** Who keeps most of the targets, as their runtimes say; null when they say nothing. */

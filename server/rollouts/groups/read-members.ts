@@ -113,7 +113,7 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
     const releases = new Map((await readReleasesHere(tx, known, {})).map((each) => [each.id, each]));
     const decision = await readDecision(tx, known);
     const records = (await readHistory(tx, known)).filter((record) => !affected.has(record.releaseId));
-    const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null });
+    const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood });
     const aim = planRecall({
       assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq },
       assignedIsRecalled: decision.assigned !== null && affected.has(decision.assigned.releaseId),

@@ -38,7 +38,7 @@ export async function readPartitionMembers(tx: Tx, ctx: Ctx, input: OverPartitio
     if (decision.targets.length === 0 && decision.assigned === null) continue;
     const records = await readHistory(tx, place);
     const releases = new Map((await readReleasesHere(tx, place, input.version === undefined ? {} : { version: input.version })).map((release) => [release.id, release]));
-    const good = input.version === undefined ? chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null }).release?.id : undefined;
+    const good = input.version === undefined ? chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood }).release?.id : undefined;
     const release = input.version === undefined ? releases.get(good ?? "") : [...releases.values()][0];
     const assigned = decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq };
     const aim = planPartition({ kind: input.kind, assigned, release: sideOf(release), pinned: decision.pin !== null });

@@ -53,6 +53,9 @@ function Environment({ item }: { item: StrategyDto }) {
         <Way title="A promotion" way={item.promote} />
         <Way title="A rollback" way={item.rollback} />
       </div>
+      <p className="strategy-good">
+        <span className="muted">Known to be good is what</span> {item.lastKnownGood}.
+      </p>
       {item.history.length > 0 ? (
         <details className="make">
           <summary>
@@ -64,6 +67,7 @@ function Environment({ item }: { item: StrategyDto }) {
                 <th scope="col">Version</th>
                 <th scope="col">Promotion</th>
                 <th scope="col">Rollback</th>
+                <th scope="col">Known to be good</th>
                 <th scope="col">By, and why</th>
                 <th scope="col">When, UTC</th>
               </tr>
@@ -77,6 +81,9 @@ function Environment({ item }: { item: StrategyDto }) {
                   </td>
                   <td className="wraps" data-phone="wide">
                     {was.rollback}
+                  </td>
+                  <td className="wraps" data-phone="wide">
+                    {was.lastKnownGood}
                   </td>
                   <td className="wraps" data-phone="wide">
                     {was.by}: <span className="muted">{was.reason ?? "the reason was redacted"}</span>

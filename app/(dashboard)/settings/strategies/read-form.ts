@@ -1,3 +1,4 @@
+import type { LastKnownGoodPolicy } from "@/lib/domain/rollout/last-known-good";
 import { FAILURE_ACTIONS, type Cut, type ExternalCheck, type FailureAction, type Strategy, type WaveGate } from "@/lib/domain/rollout/strategy";
 
 /** A form's fields by name; a box that is not ticked is not there. */
@@ -10,7 +11,7 @@ const DEFAULT_CHECK = { timeoutMs: 10_000, everyMs: 10_000, withinMs: 300_000 };
 const MOST_WAVES = 20;
 
 /** What stands in the form for a strategy. Waves with rules of their own have no fields; they are kept as they are. */
-export function toFields({ cut, gate, onFailure, maxInFlight, minUptimeMs }: Strategy): Record<string, string> {
+export function toFields({ cut, gate, onFailure, maxInFlight, minUptimeMs, stuckAfterMs }: Strategy): Record<string, string> {
   const { check } = gate;
   return {
     cut: cut.kind,
@@ -36,6 +37,7 @@ export function toFields({ cut, gate, onFailure, maxInFlight, minUptimeMs }: Str
     onFailure,
     maxInFlight: maxInFlight === null ? "" : String(maxInFlight),
     minUptime: trim(minUptimeMs / 1_000),
+    stuckAfter: trim(stuckAfterMs / 60_000),
   };
 }
 
@@ -58,6 +60,23 @@ export function readForm(fields: Fields, before: Strategy): Read<Strategy> {
     onFailure: readAction(fields),
     maxInFlight: textOf(fields, "maxInFlight") === "" ? null : number(fields, "maxInFlight", errors, { least: 1, most: 100_000, whole: true }),
     minUptimeMs: Math.round(number(fields, "minUptime", errors, { least: 0, most: 3_600 }) * 1_000),
+    stuckAfterMs: Math.round(number(fields, "stuckAfter", errors, { least: 1 / 60, most: 24 * 60 }) * 60_000),
+  };
+  return errors.size > 0 ? { ok: false, errors } : { ok: true, value };
+}
+
+/** What stands in the form for what is known to be good. */
+export function toGoodFields({ minShare, minRanForMs, maxUnhealthyShare }: LastKnownGoodPolicy): Record<string, string> {
+  return { minShare: trim(minShare * 100), minRanFor: trim(minRanForMs / 60_000), maxUnhealthy: trim(maxUnhealthyShare * 100) };
+}
+
+/** What is known to be good, from a form, or what is wrong with which field. */
+export function readGoodForm(fields: Fields): Read<LastKnownGoodPolicy> {
+  const errors = new Map<string, string>();
+  const value: LastKnownGoodPolicy = {
+    minShare: number(fields, "minShare", errors, { above: 0, most: 100 }) / 100,
+    minRanForMs: Math.round(number(fields, "minRanFor", errors, { least: 0, most: 90 * 24 * 60 }) * 60_000),
+    maxUnhealthyShare: number(fields, "maxUnhealthy", errors, { least: 0, most: 100 }) / 100,
   };
   return errors.size > 0 ? { ok: false, errors } : { ok: true, value };
 }

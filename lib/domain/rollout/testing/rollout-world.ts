@@ -162,7 +162,7 @@ export class World {
     for (const host of this.hosts) this.#byKey.set(host.key, host);
     const plan = planRollout(this.hosts.map(plannable), strategy);
     this.#planned = this.hosts.length;
-    this.#policy = { ...DEFAULT_PROGRESS_POLICY, minUptimeMs: strategy.minUptimeMs, ...(executor === "external" && { maxReapplies: 0 }) };
+    this.#policy = { ...DEFAULT_PROGRESS_POLICY, minUptimeMs: strategy.minUptimeMs, replaceWithinMs: strategy.stuckAfterMs, ...(executor === "external" && { maxReapplies: 0 }) };
     this.waves = plan.waves.map(({ gate, index, name }) => ({ index, name, gate, status: "pending", statusReason: null, statusSince: this.now, goAheadGiven: false, check: { state: "none", detail: null } }));
     for (const wave of plan.waves) {
       for (const key of wave.targets) {
