@@ -23,7 +23,7 @@ export async function putEnvironment({ ctx, input }: { ctx: Ctx; input: z.output
     // One at a time: the next place in the order is taken from what is there.
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('plumbline.environments', 0))`;
     const [before] = await tx.$queryRaw<Row[]>`
-      SELECT id::text, ordinal, protected, mode, kind, required_approvals, retired_at IS NOT NULL AS retired FROM environments WHERE name = ${input.name} FOR UPDATE`;
+      SELECT id::text, ordinal, protected, mode, kind, required_approvals, retired_at IS NOT NULL AS retired FROM environments WHERE name = ${input.name} FOR NO KEY UPDATE`;
     if (before?.retired) throw new AppError("conflict", `The environment ${input.name} is retired.`, { type: "retired" });
     if (before?.kind === "preview") throw new AppError("conflict", `${input.name} is a preview and follows its template; change that.`, { type: "follows-template" });
     const [last] = await tx.$queryRaw<{ ordinal: number }[]>`SELECT coalesce(max(ordinal), -1) + 1 AS ordinal FROM environments`;

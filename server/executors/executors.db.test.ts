@@ -142,6 +142,15 @@ describe("changing", () => {
     await expect(change(own.id, { environment: "*" }, staging)).rejects.toMatchObject({ kind: "forbidden" });
     await expect(change(own.id, { service: "pay*" }, staging)).resolves.toMatchObject({ service: "pay*" });
   });
+  it("waits for no decision that names it, and holds none up", async () => {
+    const made = await create(webhook());
+    await test.db.$transaction(async (tx) => {
+      // As whoever starts a rollout does, who holds the ledger by then.
+      await tx.$executeRaw`INSERT INTO deliveries (executor_id, event, body) VALUES (${made.id}::uuid, 'wave-opened', '{}')`;
+      await change(made.id, { service: "pay*" });
+    }, { timeout: 30_000 });
+    expect((await listExecutors({ ctx })).items).toMatchObject([{ service: "pay*" }]);
+  });
   it("finds no executor that is removed or never was", async () => {
     const made = await create(webhook());
     await removeExecutor({ ctx, input: made });

@@ -16,7 +16,8 @@ import { readExecutor, type Executor } from "./executor-row";
  * there or not. @throws AppError forbidden, not-found (a removed one too, unless `removed` is wanted)
  */
 export async function lockExecutor(tx: Tx, ctx: Ctx, id: string, { removed = false } = {}): Promise<Executor> {
-  await tx.$executeRaw`SELECT FROM executors WHERE id = ${id}::uuid FOR UPDATE`;
+  // Not against rows that only name it: a decision that holds the ledger writes such a row.
+  await tx.$executeRaw`SELECT FROM executors WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
   const executor = await readExecutor(tx, id);
   authorise(ctx, "executors.write", executor ? { service: executor.service_pattern, environment: executor.environment_pattern } : {});
   if (!executor || (executor.removed_at && !removed)) throw notFound("executor");

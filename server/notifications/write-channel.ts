@@ -14,9 +14,10 @@ export type ChannelRow = { id: string; name: string; kind: ShownDestination["kin
  * whether it is there or not. @throws AppError forbidden, not-found
  */
 export async function lockChannel(tx: Tx, ctx: Ctx, id: string): Promise<ChannelRow> {
+  // Not against rows that only name it: a decision that holds the ledger writes such a row.
   const [row] = await tx.$queryRaw<ChannelRow[]>`
     SELECT id::text, name::text, kind, service_pattern AS service, environment_pattern AS environment, events, enabled, config, secret
-    FROM channels WHERE id = ${id}::uuid AND removed_at IS NULL FOR UPDATE`;
+    FROM channels WHERE id = ${id}::uuid AND removed_at IS NULL FOR NO KEY UPDATE`;
   authorise(ctx, "channels.write", row ? { service: row.service, environment: row.environment } : {});
   if (!row) throw notFound("channel");
   return row;
