@@ -5,7 +5,7 @@ import { countOffered } from "./count-offered";
 import { judgeTargets } from "./judge-targets";
 import { offerRest, pokeOffers, TOLD_FIRST_MS } from "./offer-rest";
 import { offerTargets } from "./offer-targets";
-import { lockRollout } from "./read-rollout-state";
+import { lockRollout, readBlocked } from "./read-rollout-state";
 import { revertRollout } from "./revert-rollout";
 
 /** How often every target in flight is looked at, because of time alone; in the turns between, those of whom something was written. */
@@ -64,8 +64,7 @@ async function advanceOne(app: App, id: string, turn: Turn): Promise<Looked | nu
     const rollout = await lockRollout(tx, id, { wait: false });
     if (!rollout) return { revert: false, more: false, uncounted: false, look: null };
     const { now, look } = await judgeDue(tx, id, turn);
-    // Once more, at most twice: judging says `contested` after that.
-    if (rollout.status === "running") await offerTargets(tx, { rolloutId: id, offer: "regressed", now });
+    if (rollout.status === "running") await offerAgain(tx, id, now);
     return { ...(await advanceWaves(tx, rollout, now)), look };
   });
   if (revert) {
@@ -76,17 +75,27 @@ async function advanceOne(app: App, id: string, turn: Turn): Promise<Looked | nu
   return look;
 }
 
-/** A rollout that has succeeded is watched for a while: who leaves what it was verified on is told again, at most twice. */
+/**
+ * A rollout that has ended is watched for a while: who leaves what it was verified on is told again, at most twice, when it
+ * succeeded; of another one it is seen who still gets there.
+ */
 async function putBack(app: App, id: string, turn: Turn): Promise<Looked | null> {
   return transact(app.db, async (tx) => {
-    const rows = await tx.$queryRaw<unknown[]>`
-      SELECT 1 FROM rollouts r WHERE r.id = ${id}::uuid AND EXISTS (SELECT FROM rollout_targets rt WHERE rt.rollout_id = r.id AND rt.status NOT IN ('verified', 'gone', 'withdrawn'))
+    const [row] = await tx.$queryRaw<{ succeeded: boolean }[]>`
+      SELECT r.status LIKE 'succeeded%' AS succeeded FROM rollouts r WHERE r.id = ${id}::uuid AND EXISTS (SELECT FROM rollout_targets rt WHERE rt.rollout_id = r.id AND rt.status NOT IN ('verified', 'gone', 'withdrawn'))
       FOR NO KEY UPDATE OF r SKIP LOCKED`;
-    if (rows.length === 0) return null;
+    if (!row) return null;
     const { now, look } = await judgeDue(tx, id, turn);
-    await offerTargets(tx, { rolloutId: id, offer: "regressed", now });
+    if (row.succeeded) await offerAgain(tx, id, now);
     return look;
   });
+}
+
+/** Who left what it was verified on is told once more, at most twice: judging says `contested` after that. */
+async function offerAgain(tx: Tx, rolloutId: string, now: Date): Promise<void> {
+  const [regressed] = await tx.$queryRaw<unknown[]>`SELECT 1 FROM rollout_targets WHERE rollout_id = ${rolloutId}::uuid AND status = 'regressed' LIMIT 1`;
+  // Whoever took a release back that may not be offered any more did right.
+  if (regressed && (await readBlocked(tx, rolloutId)) === null) await offerTargets(tx, { rolloutId, offer: "regressed", now });
 }
 
 /** Judges whom something was written of since the last look, and now and then everybody. */

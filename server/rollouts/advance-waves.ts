@@ -19,7 +19,7 @@ import { noteUnfinished } from "./unfinished-offers";
 const TOLD_TOGETHER = 500;
 /** More turns than any rollout has waves and statuses. */
 const MAX_STEPS = 500;
-/** How long targets that leave what they were verified on are put back after a rollout has succeeded. */
+/** How long after its end a rollout is watched: one that succeeded puts back who leaves it, another only sees who still gets there. */
 const WATCH_MS = 10 * 60_000;
 
 /**
@@ -101,12 +101,12 @@ async function moveWave(tx: Tx, rollout: RolloutRow, { ordinal, to, reason, now 
   if (to === "open" && before?.last) await adoptNewcomers(tx, rollout, { wave: ordinal, now });
 }
 
-/** Moves a rollout, with everything that its end brings; `watch: false` where it is not to be put back any more. */
-export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: { to: RolloutStatus; reason: string }, now: Date): Promise<void> {
+/** Moves a rollout, with everything that its end brings; `reverts`: another one takes all back at once, so nothing stays behind. */
+export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: { to: RolloutStatus; reason: string }, now: Date, { reverts = false } = {}): Promise<void> {
   const ended = !isActiveRollout(to);
   const good = to === "succeeded" || to === "succeeded-will-revert";
   // What others carry out is not put back by anybody here.
-  const watched = good && rollout.strategy.follow === null;
+  const watched = ended && !reverts && rollout.strategy.follow === null;
   rollout.status = to;
   await tx.$executeRaw`
     UPDATE rollouts SET status = ${to}, status_reason = ${reason}, revision = revision + 1, started_at = coalesce(started_at, ${now}::timestamptz),
@@ -116,7 +116,7 @@ export async function moveRollout(tx: Tx, rollout: RolloutRow, { to, reason }: {
   if (!ended) return;
   const place = { serviceId: rollout.serviceId, environmentId: rollout.environmentId, partition: rollout.partition };
   if (good) await settlePlace(tx, { ...place, now });
-  else await openSplitFinding(tx, rollout.id, now);
+  else if (!reverts) await openSplitFinding(tx, rollout.id, now);
   // An open rollout explained what lies behind or ahead; it does no longer.
   await rejudgeCombinations(tx, place, { now });
   const later = await tx.$queryRaw<{ id: bigint }[]>`SELECT t.id FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id AND t.gone_at IS NULL AND ${declaresSql("t")} WHERE rt.rollout_id = ${rollout.id}::uuid`;

@@ -74,7 +74,9 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, (r.strategy->>'stuckAfterMs')::float8 AS stuck_after_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
-      AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'))
+      AND (r.status IN ('running', 'paused') OR (r.watched_until > ${now}::timestamptz AND rt.status <> 'pending'
+        -- Of one that did not succeed only who may still get there is looked at.
+        AND (r.status LIKE 'succeeded%' OR rt.verified_at IS NULL)))
     JOIN targets t ON t.id = rt.target_id JOIN agent_scopes s ON s.id = t.agent_scope_id
     WHERE rt.status <> 'withdrawn' AND (r.finished_at IS NULL OR EXISTS (SELECT FROM target_desired d WHERE d.target_id = rt.target_id AND d.rollout_id = r.id))
       AND (${where.rolloutId === undefined} OR rt.status NOT IN ('pending', 'verified', 'gone') OR rt.detail @> '{"unhealthy": true}' OR (rt.status = 'gone') = (t.gone_at IS NULL)) AND (${where.rolloutId ?? null}::uuid IS NULL OR rt.rollout_id = ${where.rolloutId ?? null}::uuid)

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { progressReport } from "@/lib/contract/agent";
-import { promoteRequest } from "@/lib/contract/rollouts";
+import { promoteRequest, rollbackRequest } from "@/lib/contract/rollouts";
 import type { Ctx } from "@/server/context";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fake-fleet";
@@ -12,6 +12,7 @@ import { offerRest, pokeOffers } from "./offer-rest";
 import { abortRollout, pauseRollout, resumeRollout } from "./steer-rollout";
 import { promoteRelease } from "./promote-release";
 import { recordProgress } from "./record-progress";
+import { startRollback } from "./start-rollback";
 
 /** More than two parts of them. */
 const MANY = 1_020;
@@ -87,6 +88,20 @@ it("whom a process told and did not count any more, a turn counts, though the ro
   await test.db.$executeRaw`UPDATE rollouts SET uncounted_since = uncounted_since - interval '11 s' WHERE id = ${id}::uuid`;
   await Promise.all([advanceRollouts(test.app), countOffered(test.app, id)]);
   expect(await uncounted()).toEqual({ behind: 0, counted: MANY });
+});
+
+it("whom a rollback told and did not count yet, another one tells again", async () => {
+  await report(MANY, v2);
+  await promote();
+  for (let turn = 0; turn < 3; turn += 1) await advanceRollouts(test.app);
+  const back = () => startRollback({ ctx, input: rollbackRequest.parse({ service, environment: "staging", partition: "default", version: "1.0.0", reason: "errors" }) });
+  const first = await back();
+  expect(await uncounted()).toMatchObject({ behind: first.counts.inFlight });
+  const second = await back();
+  expect(second).toMatchObject({ kind: "reconverge", counts: { total: MANY } });
+  await advanceRollouts(test.app);
+  await advanceRollouts(test.app);
+  expect(await counts(second.id)).toMatchObject({ total: MANY, waiting: 0, inFlight: MANY });
 });
 
 it("who is paused in between tells nobody else, and goes on when resumed", async () => {

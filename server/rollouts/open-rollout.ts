@@ -55,7 +55,7 @@ const ENTRY_TYPE = { promote: "assignment-changed", rollback: "assignment-change
 /**
  * Starts a rollout on a locked place, in the caller's transaction: the entry, the assignment, the frozen waves, the hold,
  * the end of a rollout that it supersedes, and the first wave with the desired rows of its members. Without members it has
- * succeeded at once: the first target that is reported gets the release.
+ * succeeded at once: the first target that is reported is expected to run the release.
  */
 export async function openRollout(tx: Tx, ctx: Ctx, rollout: NewRollout): Promise<{ id: string; seq: bigint; at: Date }> {
   const { kind, place, decision, release, members, external } = rollout;

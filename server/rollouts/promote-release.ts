@@ -18,7 +18,7 @@ import { refusal } from "./refuse-reasons";
 
 /**
  * Assigns an approved release and carries it out in waves. Where nothing runs yet the assignment is all: the rollout has
- * succeeded, and the first target that is reported gets the release. Without a partition it is every one that is not
+ * succeeded, and the first target that is reported is expected to run the release. Without a partition it is every one that is not
  * pinned: the first rollout is returned, and its group is the receipt of all of them.
  * @throws AppError with every reason; a hold, a freeze that is not overridden or a rollout under way refuses
  */

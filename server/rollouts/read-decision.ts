@@ -133,7 +133,9 @@ async function readTargets(db: Db | Tx, place: KnownPlace, assignedId: string | 
     FROM targets t JOIN agent_scopes s ON s.id = t.agent_scope_id JOIN agents a ON a.id = s.agent_id
     LEFT JOIN target_desired d ON d.target_id = t.id
     CROSS JOIN LATERAL (
-      SELECT count(*)::int AS copies, (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved']))::int AS wrong
+      SELECT count(*)::int AS copies,
+        -- Whom a rollout has told is judged by what it had before until that is counted.
+        (count(*) FILTER (WHERE NOT c.categories <@ ARRAY['in-sync', 'will-revert', 'tag-moved'] OR c.desired_release_id IS DISTINCT FROM d.release_id))::int AS wrong
       FROM instances i JOIN combinations c ON c.id = i.combination_id
       WHERE i.target_id = t.id AND i.state <> 'exited' AND c.service_id = ${service.id}::uuid) k
     WHERE t.service_id = ${service.id}::uuid AND t.environment_id = ${environment.id}::uuid AND t.partition = ${names.partition} AND t.gone_at IS NULL AND a.state <> 'retired'

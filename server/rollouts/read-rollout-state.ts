@@ -65,6 +65,7 @@ type WaveRow = {
   check_detail: string | null;
   pending: number;
   in_flight: number;
+  regressed: number;
   verified: number;
   unhealthy: number;
   will_revert: number;
@@ -77,12 +78,12 @@ type WaveRow = {
 export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Date): Promise<RolloutState> {
   const waves = await db.$queryRaw<WaveRow[]>`
     SELECT w.ordinal, w.name, w.status, w.status_reason, w.status_since, w.gate, w.go_ahead_by IS NOT NULL AS go_ahead, c.status AS check_status, c.detail AS check_detail,
-      coalesce(k.pending, 0) AS pending, coalesce(k.in_flight, 0) AS in_flight, coalesce(k.verified, 0) AS verified, coalesce(k.unhealthy, 0) AS unhealthy,
+      coalesce(k.pending, 0) AS pending, coalesce(k.in_flight, 0) AS in_flight, coalesce(k.regressed, 0) AS regressed, coalesce(k.verified, 0) AS verified, coalesce(k.unhealthy, 0) AS unhealthy,
       coalesce(k.will_revert, 0) AS will_revert, coalesce(k.stuck, 0) AS stuck, coalesce(k.failed, 0) AS failed, k.quiet_since
     FROM waves w LEFT JOIN wave_checks c ON c.rollout_id = w.rollout_id AND c.ordinal = w.ordinal
     LEFT JOIN (
       SELECT wave, (count(*) FILTER (WHERE status = 'pending'))::int AS pending, (count(*) FILTER (WHERE status IN ('offered', 'acknowledged', 'replacing', 'regressed')))::int AS in_flight,
-        (count(*) FILTER (WHERE status = 'verified'))::int AS verified, (count(*) FILTER (WHERE status = 'stuck'))::int AS stuck,
+        (count(*) FILTER (WHERE status = 'regressed'))::int AS regressed, (count(*) FILTER (WHERE status = 'verified'))::int AS verified, (count(*) FILTER (WHERE status = 'stuck'))::int AS stuck,
         (count(*) FILTER (WHERE status IN ('failed', 'contested')))::int AS failed,
         (count(*) FILTER (WHERE status = 'verified' AND detail @> '{"unhealthy": true}'))::int AS unhealthy,
         (count(*) FILTER (WHERE status = 'verified' AND detail @> '{"willRevert": true}'))::int AS will_revert, max(updated_at) AS quiet_since
@@ -100,7 +101,7 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
     onFailure: rollout.strategy.onFailure,
     maxInFlight: rollout.strategy.maxInFlight,
     // Whatever was decided since, others are at it: it is followed to its end.
-    blocked: follow ? null : await readBlocked(db, rollout),
+    blocked: follow ? null : await readBlocked(db, rollout.id),
     follow,
     freeze: freeze && { name: freeze.name, until: freeze.until?.toISOString() ?? null },
     waves: waves.map((wave) => ({
@@ -112,7 +113,7 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
       gate: waveGateSchema.parse(wave.gate),
       goAheadGiven: wave.go_ahead,
       check: { state: wave.check_status ?? "none", detail: wave.check_detail },
-      counts: { pending: wave.pending, inFlight: wave.in_flight, verified: wave.verified, unhealthy: wave.unhealthy, willRevert: wave.will_revert, stuck: wave.stuck, failed: wave.failed },
+      counts: { pending: wave.pending, inFlight: wave.in_flight, regressed: wave.regressed, verified: wave.verified, unhealthy: wave.unhealthy, willRevert: wave.will_revert, stuck: wave.stuck, failed: wave.failed },
       quietSince: Math.max(lastCopy, (wave.quiet_since ?? wave.status_since).getTime()),
     })),
   };
@@ -141,10 +142,10 @@ async function findLastCopy(db: Db | Tx, rollout: RolloutRow): Promise<number> {
 }
 
 /** What forbids the release of a rollout since it was started, in words. */
-async function readBlocked(db: Db | Tx, rollout: RolloutRow): Promise<string | null> {
+export async function readBlocked(db: Db | Tx, rolloutId: string): Promise<string | null> {
   const [release] = await db.$queryRaw<{ version: string; environment: string; recalled: boolean; approved: boolean }[]>`
     SELECT r.version, e.name::text AS environment, ${recalledSql("r.id")} AS recalled, ${approvedSql("r.id", "e")} AS approved
-    FROM rollouts ro JOIN releases r ON r.id = ro.to_release_id JOIN environments e ON e.id = ro.environment_id WHERE ro.id = ${rollout.id}::uuid`;
+    FROM rollouts ro JOIN releases r ON r.id = ro.to_release_id JOIN environments e ON e.id = ro.environment_id WHERE ro.id = ${rolloutId}::uuid`;
   if (release?.recalled) return `${release.version} was recalled: it is offered to nobody any more.`;
   if (release && !release.approved) return `${release.version} is no longer approved for ${release.environment}: it is offered to nobody any more.`;
   return null;

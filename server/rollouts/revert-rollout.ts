@@ -43,7 +43,7 @@ async function putBack(tx: Tx, app: App, { place, rollout, reason, now }: { plac
   const state = decisionState(ctx, "rollouts.rollback", decision, release, null);
   const check = checkRollback({ ...state, release, offeredSince: await readOfferedSince(tx, place, release.id), forwardFixAccepted: false });
   if (!check.ok) return check.reasons.map(explainReason).join(" ");
-  await moveRollout(tx, rollout, { to: "failed", reason }, now);
+  await moveRollout(tx, rollout, { to: "failed", reason }, now, { reverts: true });
   await tx.$executeRaw`
     UPDATE rollout_targets SET status = 'withdrawn', updated_at = ${now} WHERE rollout_id = ${rollout.id}::uuid AND status IN ('pending', 'offered', 'acknowledged', 'replacing', 'stuck', 'regressed')`;
   await openRollout(tx, ctx, {

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { RolloutDto } from "@/lib/contract/rollouts";
 import { checkRollback } from "@/lib/domain/rollout/check-rollback";
+import { acceptFailures } from "@/lib/domain/rollout/advance-rollout";
 import { canRolloutMove, type RolloutStatus } from "@/lib/domain/rollout/statuses";
 import type { Verb } from "@/lib/domain/access/permissions";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import { recordChanges } from "@/server/changes/record-change";
 import type { Ctx } from "@/server/context";
 import { transact, type Tx } from "@/server/db";
+import { lockVerdicts } from "@/server/drift/rejudge";
 import { AppError, notFound } from "@/server/errors";
 import { appendEntry } from "@/server/ledger/append-entry";
 import { refuseSecrets } from "@/server/ledger/refuse-secrets";
@@ -16,7 +18,7 @@ import { lockForWaves } from "./offer-targets";
 import { openRollout } from "./open-rollout";
 import { decisionState, membersOf, readDecision, readOfferedSince, readReleasesHere } from "./read-decision";
 import { lockPlace, readPlace, isKnownPlace, type KnownPlace } from "./read-place";
-import { lockRollout, type RolloutRow } from "./read-rollout-state";
+import { lockRollout, readRolloutState, type RolloutRow } from "./read-rollout-state";
 import { refusal } from "./refuse-reasons";
 import { tellRollout } from "./tell-rollout";
 
@@ -36,7 +38,7 @@ export function pauseRollout({ ctx, input }: { ctx: Ctx; input: Input }): Promis
 
 /**
  * Goes on with a paused rollout. Where a wave failed the caller says how: its failed and stuck targets are offered again, or
- * it passes without them. A check that did not answer, or said no, is asked again. @throws AppError not-found, conflict
+ * it goes on without them, and the others have to get there all the same. A check that did not answer, or said no, is asked again. @throws AppError not-found, conflict
  */
 export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { failed?: "retry" | "accept" | undefined } }): Promise<RolloutDto> {
   refuseSecrets({ reason: input.reason });
@@ -47,6 +49,8 @@ export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { faile
     if (wave?.opened && input.failed === undefined) {
       throw new AppError("conflict", `Wave ${wave.name} failed. Say whether its targets are offered again (retry), or whether it goes on without them (accept).`, { type: "wave-failed" });
     }
+    const failed = wave && input.failed === "accept" ? (await readRolloutState(tx, rollout, now)).waves.find(({ index }) => index === wave.ordinal - 1) : undefined;
+    const gate = failed && acceptFailures(failed);
     await tx.$executeRaw`
       UPDATE wave_checks SET status = 'due', attempts = 0, detail = NULL, started_at = ${now}, next_attempt_at = ${now}, finished_at = NULL
       WHERE rollout_id = ${input.id}::uuid AND status IN ('unanswered', 'failed')`;
@@ -55,6 +59,9 @@ export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { faile
       await tx.$executeRaw`
         UPDATE wave_checks SET status = 'passed', detail = ${`${ctx.actor.name} goes on all the same.`}, finished_at = ${now} WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
       await tx.$executeRaw`UPDATE waves SET status = 'waiting', status_since = ${now}, status_reason = NULL, finished_at = NULL WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
+    } else if (wave && gate) {
+      await tx.$executeRaw`
+        UPDATE waves SET status = 'open', gate = ${JSON.stringify(gate)}::jsonb, status_since = ${now}, status_reason = NULL, finished_at = NULL WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
     } else if (wave && input.failed === "accept") {
       await tx.$executeRaw`UPDATE waves SET status = 'passed', status_since = ${now}, status_reason = 'Passed without those that failed.', finished_at = ${now} WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
     } else if (wave) {
@@ -92,6 +99,8 @@ async function stopHere(ctx: Ctx, { tx, place, rollout }: Steered, input: Input)
   const holdId = randomUUID();
   const [held] = await tx.$queryRaw<{ id: string }[]>`
     SELECT id FROM holds WHERE service_id = ${place.service.id}::uuid AND environment_id = ${place.environment.id}::uuid AND partition = ${place.names.partition} AND lifted_at IS NULL`;
+  // Its end is judged in this transaction, and whoever holds the ledger waits for nobody.
+  await lockVerdicts(tx);
   const { seq, at } = await appendEntry(tx, ctx, {
     type: "rollout-stopped",
     serviceId: place.service.id,

@@ -1,8 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { progressReport } from "@/lib/contract/agent";
 import { promoteRequest, replaceRequest, rollbackRequest, stopRequest, type PromoteRequest, type RolloutDetail } from "@/lib/contract/rollouts";
+import { environmentStrategySchema } from "@/lib/contract/strategies";
 import type { Ctx } from "@/server/context";
+import { lockVerdicts } from "@/server/drift/rejudge";
+import { putStrategy } from "@/server/policies/put-strategy";
+import { readStrategy } from "@/server/policies/read-strategy";
 import { recallRelease } from "@/server/releases/recall-release";
 import { createTestApp, type TestApp } from "@/server/testing/create-test-app";
 import { FakeAgent, registerVersion, type FakeImage } from "@/server/testing/fake-fleet";
@@ -205,6 +209,38 @@ describe("waves", () => {
     expect(await waves(id)).toEqual(["passed v", "pending w", "pending ww"]);
   });
 
+  it("are not told again what was recalled since, by whoever took it back", async () => {
+    const { id } = await promote("2.0.0", { strategy: { ...IN_WAVES, gate: { soakMs: 600_000 } } });
+    const [canary] = await offered(id);
+    if (!canary) throw new Error("nobody was offered anything");
+    await answer(await generationOf(canary), [canary], v2);
+    expect(await waves(id)).toEqual(["soaking v", "pending w", "pending ww"]);
+    await recallRelease({ ctx, input: { service, version: "2.0.0", reason: "CVE" } });
+    const before = await generationOf(canary);
+    await canary.report({ key: "app", service, image: v1, copy: "by hand" });
+    await turn();
+    expect(await generationOf(canary)).toBe(before);
+    expect(await detail(id)).toMatchObject({ status: "paused", statusReason: "2.0.0 was recalled: it is offered to nobody any more." });
+  });
+
+  it("without those that failed, ask the same of the others as before", async () => {
+    const { id } = await promote("2.0.0", { strategy: { cut: { kind: "all-at-once" }, onFailure: "pause", maxInFlight: 1, minUptimeMs: 0 } });
+    const next = async (image: FakeImage | null) => {
+      const [host] = await offered(id);
+      if (!host) throw new Error("nobody was offered anything");
+      await (image ? answer(await generationOf(host), [host], image) : answer(await generationOf(host), [host], v2, "", "failed", { reason: "crash-loop" }));
+    };
+    await next(null);
+    expect(await detail(id)).toMatchObject({ status: "paused", counts: { failed: 1, waiting: 3 } });
+    expect(await resumeRollout({ ctx, input: { id, failed: "accept" } })).toMatchObject({ status: "running", counts: { failed: 1, waiting: 2, inFlight: 1 } });
+    await next(v2);
+    await next(null);
+    expect(await detail(id)).toMatchObject({ status: "paused", counts: { verified: 1, failed: 2, waiting: 1 } });
+    await resumeRollout({ ctx, input: { id, failed: "accept" } });
+    await next(v2);
+    expect(await detail(id)).toMatchObject({ status: "succeeded", counts: { verified: 2, failed: 2 } });
+  });
+
   it("are never wider than the cap", async () => {
     const { id } = await promote("2.0.0", { strategy: { cut: { kind: "all-at-once" }, maxInFlight: 2, minUptimeMs: 0 } });
     expect(await waves(id)).toEqual(["open ffww"]);
@@ -223,6 +259,54 @@ describe("stopping a rollout", () => {
     expect(back).toMatchObject({ kind: "rollback", to: { version: "1.0.0" }, supersedes: { id }, holdEntry: expect.any(Number) });
     expect(back.counts.total).toBe(2);
     expect(await detail(id)).toMatchObject({ status: "superseded" });
+  });
+
+  it("that goes back reaches everyone, one at a time, though the first one fails", async () => {
+    const { id } = await promote("2.0.0", { strategy: { cut: { kind: "all-at-once" }, minUptimeMs: 0 } });
+    for (const host of await offered(id)) await answer(await generationOf(host), [host], v2);
+    const { strategy } = await readStrategy(test.db, (await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM environments WHERE name = 'staging'`)[0]?.id ?? "");
+    const { version } = await putStrategy({ ctx, input: { environment: "staging", strategy: environmentStrategySchema.parse({ ...strategy, rollback: { ...strategy.rollback, maxInFlight: 1, minUptimeMs: 0 } }), version: 0, reason: "one at a time" } });
+    const back = await startRollback({ ctx, input: rollbackRequest.parse({ ...place(), version: "1.0.0", reason: "errors" }) });
+    await putStrategy({ ctx, input: { environment: "staging", strategy: environmentStrategySchema.parse(strategy), version, reason: "as it was" } });
+    const [first] = await offered(back.id);
+    if (!first) throw new Error("nobody was offered anything");
+    await answer(await generationOf(first), [first], v1, "", "failed", { reason: "start-failed" });
+    for (let left = 3; left > 0; left -= 1) {
+      const [host] = await offered(back.id);
+      if (!host) throw new Error("nobody else was told");
+      expect(await detail(back.id)).toMatchObject({ status: "running", counts: { failed: 1, verified: 3 - left } });
+      await answer(await generationOf(host), [host], v1);
+    }
+    expect(await detail(back.id)).toMatchObject({ status: "failed", counts: { verified: 3, failed: 1 } });
+  });
+
+  it("here follows who was told to the end, and names the split although nobody was there yet", async () => {
+    const { id } = await promote("2.0.0");
+    const [canary] = await offered(id);
+    if (!canary) throw new Error("nobody was offered anything");
+    await abortRollout({ ctx, input: { id, reason: "enough" } });
+    const findings = () => test.db.$queryRaw<{ kind: string; count: number }[]>`SELECT kind, count FROM findings WHERE rollout_id = ${id}::uuid AND resolved_at IS NULL`;
+    expect(await findings()).toEqual([{ kind: "partial-rollout", count: 3 }]);
+    await answer(await generationOf(canary), [canary], v2);
+    expect(await detail(id)).toMatchObject({ status: "aborted", counts: { verified: 1, inFlight: 0, gone: 3 } });
+    // Who leaves it now is told nothing more.
+    const before = await generationOf(canary);
+    await canary.report({ key: "app", service, image: v1, copy: "by hand" });
+    await turn();
+    expect([await generationOf(canary), (await findings()).length]).toEqual([before, 1]);
+  });
+
+  it("here keeps nobody waiting: it holds the ledger only with all that it needs", async () => {
+    const { id } = await promote("2.0.0");
+    let stopping: Promise<unknown> | null = null;
+    await test.db.$transaction(async (tx) => {
+      await lockVerdicts(tx);
+      stopping = abortRollout({ ctx, input: { id, reason: "enough" } });
+      await vi.waitFor(async () => expect(await test.db.$queryRaw`SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).toHaveLength(1), { timeout: 20_000 });
+      await tx.$queryRaw`SELECT 1 FROM ledger_head FOR UPDATE NOWAIT`;
+    }, { timeout: 60_000 });
+    await stopping;
+    expect(await detail(id)).toMatchObject({ status: "aborted" });
   });
 
   it("here leaves a split by name", async () => {

@@ -381,7 +381,8 @@ export function toFacts(rollout: RolloutDto, nowMs: number): Fact[] {
   if (rollout.outcome) facts.push({ name: "Outcome", text: OUTCOME_WORD[rollout.outcome] });
   if (rollout.watchedUntil) {
     const ended = toMs(rollout.watchedUntil) <= nowMs;
-    facts.push({ name: ended ? "Was watched until" : "Watched until", text: `${formatTime(rollout.watchedUntil)} UTC: a target that leaves its digest ${ended ? "was" : "is"} put back at most twice` });
+    const what = rollout.status.startsWith("succeeded") ? `a target that leaves its digest ${ended ? "was" : "is"} put back at most twice` : `who was told and still gets there ${ended ? "was" : "is"} counted, and nobody is told again`;
+    facts.push({ name: ended ? "Was watched until" : "Watched until", text: `${formatTime(rollout.watchedUntil)} UTC: ${what}` });
   }
   if (rollout.cleared) facts.push({ name: "Cleared", text: `Leaving ${describeRelease(rollout.from, "the old release")} was a mistake, an approver says` });
   return facts;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AdvancePolicy, CheckState, RolloutState, RolloutTransitions, TargetCounts, WaveState } from "@/lib/domain/rollout/advance-rollout";
-import { advanceRollout, countTargets, countsAs, NO_TARGETS } from "@/lib/domain/rollout/advance-rollout";
+import { acceptFailures, advanceRollout, countTargets, countsAs, NO_TARGETS } from "@/lib/domain/rollout/advance-rollout";
 import type { RolloutKind, WaveStatus } from "@/lib/domain/rollout/statuses";
 import { ROLLOUT_STATUSES, TARGET_STATUSES, TERMINAL_ROLLOUT_STATUSES } from "@/lib/domain/rollout/statuses";
 import { FAILURE_ACTIONS, OPEN_GATE, type WaveGate } from "@/lib/domain/rollout/strategy";
@@ -78,6 +78,24 @@ describe("advanceRollout", () => {
     ["offers nothing of a wave that is not open", rollout([wave(0, "open", { counts: { inFlight: 1 } }), wave(1, "pending", { counts: { pending: 9 } })]), {}],
   ])("%s", (_, state, expected) => {
     expect(step(state)).toEqual(expected);
+  });
+
+  describe("the way back reaches everyone before a wave of it fails", () => {
+    const back = (counts: Partial<TargetCounts>, changes: Partial<RolloutState> = {}, status: WaveStatus = "open") => rollout([wave(0, status, { counts, gate: { soakMs: 100 } })], { kind: "rollback", ...changes });
+    const fails: Step = { waves: [[0, "failed"]] };
+    it.each<Case>([
+      ["others are in flight", back({ inFlight: 3, failed: 1 }), {}],
+      ["others were not offered", back({ pending: 3, failed: 1 }, { maxInFlight: 1 }), { offer: 0, count: 1 }],
+      ["more than the cap leaves room for", back({ pending: 3, inFlight: 1, failed: 1 }, { maxInFlight: 1 }), {}],
+      ["enough are verified, were it not for those that failed", rollout([wave(0, "open", { counts: { verified: 3, inFlight: 1, failed: 1 }, gate: { passShare: 0.5 } })], { kind: "rollback" }), {}],
+      ["nobody else is on the way", back({ verified: 3, failed: 1 }), fails],
+      ["the rest is stuck", back({ verified: 2, failed: 1, stuck: 1 }), fails],
+      ["somebody left it while it soaks", back({ verified: 2, failed: 1, inFlight: 1, regressed: 1 }, {}, "soaking"), { waves: [[0, "open"]] }],
+      ["reconverging", back({ inFlight: 3, failed: 1 }, { kind: "reconverge" }), {}],
+      ["stopping", back({ inFlight: 3, failed: 1 }, { kind: "stop" }), {}],
+      ["new copies of the same: they are put at risk", back({ inFlight: 3, failed: 1 }, { kind: "replace" }), fails],
+      ["others carry it out", back({ inFlight: 3, failed: 1 }, { follow: { stalledAfterMs: 1_000, failedAfterMs: 2_000 } }), fails],
+    ])("%s", (_, state, expected) => expect(step(state)).toEqual(expected));
   });
 
   describe("a wave passes at its share, and fails past what it may lose", () => {
@@ -273,6 +291,8 @@ describe("advanceRollout", () => {
       ["a wave fails all the same", rollout([wave(0, "open", { counts: { failed: 1 } })], { blocked }), { waves: [[0, "failed"]] }],
       ["past the threshold it goes back", rollout([wave(0, "failed", { counts: { failed: 1 } })], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
       ["it ends when everyone has it", rollout([wave(0, "passed", { counts: { verified: 1 } })], { blocked }), { rollout: "succeeded" }],
+      ["before one that left it is told again", rollout([wave(0, "soaking", { counts: { inFlight: 1, regressed: 1 }, gate: { soakMs: 100 } })], { blocked }), pauses],
+      ["past the threshold it goes back, whoever left it", rollout([wave(0, "failed", { counts: { failed: 1, inFlight: 1, regressed: 1 } })], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
       ["before one that came back gets it", rollout([wave(0, "passed", { counts: { verified: 1, pending: 1 } })], { blocked }), pauses],
     ])("%s", (_, state, expected) => {
       expect(step(state)).toEqual(expected);
@@ -330,7 +350,7 @@ describe("advanceRollout", () => {
 
 describe("countTargets", () => {
   it("counts every status once, without those that left", () => {
-    expect(countTargets(TARGET_STATUSES.map((status) => ({ status })))).toEqual({ ...NO_TARGETS, pending: 1, inFlight: 4, verified: 1, stuck: 1, failed: 2 });
+    expect(countTargets(TARGET_STATUSES.map((status) => ({ status })))).toEqual({ ...NO_TARGETS, pending: 1, inFlight: 4, regressed: 1, verified: 1, stuck: 1, failed: 2 });
     expect(TARGET_STATUSES.filter((status) => countsAs(status) === null)).toEqual(["gone", "withdrawn"]);
   });
 
@@ -338,5 +358,24 @@ describe("countTargets", () => {
     const flags = { willRevert: true, unhealthy: true };
     expect(countTargets(TARGET_STATUSES.map((status) => ({ status, ...flags })))).toMatchObject({ verified: 1, willRevert: 1, unhealthy: 1 });
     expect(countTargets([])).toEqual(NO_TARGETS);
+  });
+});
+
+describe("acceptFailures", () => {
+  const accepted = (counts: Partial<TargetCounts>, gate: Partial<WaveGate> = {}) => acceptFailures(wave(0, "failed", { counts, gate }))?.maxFailures ?? null;
+  it.each<[string, Partial<TargetCounts>, Partial<WaveGate>, number | null]>([
+    ["nobody else is on the way", { verified: 2, failed: 1, stuck: 1 }, {}, null],
+    ["so many as failed", { inFlight: 1, failed: 2 }, {}, 2],
+    ["the stuck and the unhealthy too", { pending: 1, failed: 2, stuck: 3, verified: 4, unhealthy: 1 }, {}, 6],
+    ["where health does not count", { pending: 1, failed: 2, verified: 4, unhealthy: 1 }, { health: false }, 2],
+    ["never fewer than before", { pending: 1, failed: 2 }, { maxFailures: 7 }, 7],
+  ])("%s", (_, counts, gate, expected) => expect(accepted(counts, gate)).toBe(expected));
+  it("lets the others pass or fail as before", () => {
+    const before = wave(0, "open", { counts: { inFlight: 2, failed: 1 } });
+    const gate = acceptFailures(before) ?? before.gate;
+    const after = (counts: Partial<TargetCounts>) => step(rollout([wave(0, "open", { counts, gate })]));
+    expect(after({ inFlight: 2, failed: 1 })).toEqual({});
+    expect(after({ verified: 2, failed: 1 })).toEqual({ waves: [[0, "passed"]] });
+    expect(after({ inFlight: 1, failed: 2 })).toEqual({ waves: [[0, "failed"]] });
   });
 });

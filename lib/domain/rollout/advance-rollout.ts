@@ -6,6 +6,8 @@ import type { RolloutKind, RolloutStatus, TargetStatus, WaveStatus } from "@/lib
 export interface TargetCounts {
   pending: number;
   inFlight: number;
+  /** Of those in flight: left what they were verified on. */
+  regressed: number;
   verified: number;
   /** Of the verified: became unhealthy or crash since. */
   unhealthy: number;
@@ -15,7 +17,7 @@ export interface TargetCounts {
   failed: number;
 }
 
-export const NO_TARGETS: TargetCounts = { pending: 0, inFlight: 0, verified: 0, unhealthy: 0, willRevert: 0, stuck: 0, failed: 0 };
+export const NO_TARGETS: TargetCounts = { pending: 0, inFlight: 0, regressed: 0, verified: 0, unhealthy: 0, willRevert: 0, stuck: 0, failed: 0 };
 
 /** Under which number a target counts; null for none. */
 export function countsAs(status: TargetStatus): "pending" | "inFlight" | "verified" | "stuck" | "failed" | null {
@@ -49,6 +51,7 @@ export function countTargets(targets: Iterable<{ status: TargetStatus; willRever
     const under = countsAs(status);
     if (under === null) continue;
     counts[under] += 1;
+    if (status === "regressed") counts.regressed += 1;
     if (under !== "verified") continue;
     if (willRevert) counts.willRevert += 1;
     if (unhealthy) counts.unhealthy += 1;
@@ -133,14 +136,20 @@ function weighFailures({ counts, gate }: WaveState): { total: number; unhealthy:
   return { total, unhealthy, bad: counts.failed + unhealthy, allowed: Math.max(gate.maxFailures, Math.floor(total * gate.failureThreshold + 1e-9)) };
 }
 
+/** The way back: whoever is not reached stays on what everybody is to leave. */
+const REACHES_EVERYONE: ReadonlySet<RolloutKind> = new Set(["rollback", "reconverge", "stop"]);
+
 /** Whether a wave has passed, has failed, or goes on. */
-function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy, follow: FollowPolicy | null): Outlook {
+function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy, { follow, kind }: Pick<RolloutState, "follow" | "kind">): Outlook {
   const { counts, gate } = wave;
   const { total, unhealthy, bad, allowed } = weighFailures(wave);
   // Everyone vanished: who does not come back soon is nothing to wait for, and nothing that went wrong.
   if (total === 0) return now - wave.quietSince >= policy.emptyForMs ? { is: "passes" } : { is: "continues" };
-  // Not one target more is put at risk once it is too many.
-  if (bad > allowed) return fails(wave, bad, total);
+  if (bad > allowed) {
+    // Not one target more is put at risk; on the way back none is put at risk, and one that fails keeps no other from it.
+    const goesOn = REACHES_EVERYONE.has(kind) && !follow && counts.pending + counts.inFlight > 0;
+    return goesOn ? { is: "continues" } : fails(wave, bad, total);
+  }
   // At least one, so that a share of 0 passes nothing unseen. Failures that are allowed are not waited for.
   const needed = Math.max(1, Math.ceil((total - bad) * gate.passShare - 1e-9));
   // Who waits for room under the cap has its turn first: nobody watches it once the wave has passed.
@@ -216,6 +225,16 @@ function pastThreshold(rollout: RolloutState, wave: WaveState): RolloutTransitio
 }
 
 /**
+ * Somebody goes on without what failed in a wave: so many failures are allowed in it from now on, and the others have to get
+ * there as before. Null when nobody else is on the way: then it passes as it is.
+ */
+export function acceptFailures(wave: Pick<WaveState, "counts" | "gate">): WaveGate | null {
+  const { counts, gate } = wave;
+  if (counts.pending + counts.inFlight === 0) return null;
+  return { ...gate, maxFailures: Math.max(gate.maxFailures, counts.failed + counts.stuck + (gate.health ? counts.unhealthy : 0)) };
+}
+
+/**
  * What has to move in a rollout now, one step for each wave and the rollout; calling it again after applying goes on.
  * A paused rollout opens nothing, offers nothing and lets running replacements finish.
  */
@@ -250,20 +269,21 @@ export function advanceRollout(rollout: RolloutState, now: number, policy: Advan
       : { ...NOTHING, rollout: { to: "succeeded", reason: "Every wave passed." } };
   }
   const move = (to: WaveStatus, reason: string | null = null): RolloutTransitions => ({ ...NOTHING, waves: [{ index: current.index, to, reason }] });
-  const wouldOffer = current.status === "pending" || current.status === "waiting" || (current.status === "open" && offer(rollout, current) !== null);
+  const tellsAgain = current.status !== "failed" && waves.some(({ counts }) => counts.regressed > 0);
+  const wouldOffer = current.status === "pending" || current.status === "waiting" || tellsAgain || (current.status === "open" && offer(rollout, current) !== null);
   if (rollout.blocked !== null && wouldOffer && !paused) return { ...NOTHING, rollout: { to: "paused", reason: rollout.blocked } };
   switch (current.status) {
     case "pending":
     case "waiting":
       return paused ? NOTHING : begin(rollout, current);
     case "open": {
-      const outlook = judgeWave(current, now, policy, rollout.follow);
+      const outlook = judgeWave(current, now, policy, rollout);
       if (outlook.is === "passes") return move(current.gate.soakMs > 0 ? "soaking" : "passed");
       if (outlook.is === "fails") return move("failed", outlook.reason);
       return paused ? NOTHING : { ...NOTHING, offer: offer(rollout, current) };
     }
     case "soaking": {
-      const outlook = judgeWave(current, now, policy, rollout.follow);
+      const outlook = judgeWave(current, now, policy, rollout);
       if (outlook.is === "fails") return move("failed", outlook.reason);
       if (outlook.is === "continues") return move("open");
       return now - current.statusSince >= current.gate.soakMs ? move("passed") : NOTHING;

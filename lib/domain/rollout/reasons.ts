@@ -108,7 +108,7 @@ export function explainWarning(warning: Warning): string {
     case "never-ran-here":
       return `${warning.version} never ran here.`;
     case "no-targets":
-      return "No target of this service was reported here yet; the first ones will start with this release.";
+      return "No target of this service was reported here yet. The first ones are expected to run this release; a reconverge brings those to it that do not.";
     case "some-cannot-act":
       return `${warning.count} of ${warning.of} targets do not let Plumbline act; their hosts have to be changed by hand.`;
     case "some-silent":

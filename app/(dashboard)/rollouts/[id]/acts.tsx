@@ -98,7 +98,7 @@ function waysOn(rollout: RolloutDetail, wave: RolloutDetail["waves"][number]): R
   const what = `${formatCount(bad)} failed or stuck ${plural(bad, "target")}`;
   return {
     retry: { label: "Try the failed ones again", hint: `${what} ${plural(bad, "is", "are")} offered ${rollout.to?.version ?? "the end"} once more, and the wave is open again.` },
-    accept: { label: "Go on without them", hint: `The wave counts as passed; ${what} ${plural(bad, "stays as it is", "stay as they are")}, and the next wave may open.` },
+    accept: { label: "Go on without them", hint: `${what} ${plural(bad, "stays as it is", "stay as they are")} and ${plural(bad, "counts", "count")} no more. Whoever is still on the way has to get there; then the next wave may open.` },
   };
 }
 

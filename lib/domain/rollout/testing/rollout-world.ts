@@ -1,4 +1,4 @@
-import { advanceRollout, countTargets, DEFAULT_ADVANCE_POLICY, type CheckState, type RolloutState, type RolloutTransitions, type WaveState } from "@/lib/domain/rollout/advance-rollout";
+import { acceptFailures, advanceRollout, countTargets, DEFAULT_ADVANCE_POLICY, type CheckState, type RolloutState, type RolloutTransitions, type WaveState } from "@/lib/domain/rollout/advance-rollout";
 import { DEFAULT_PROGRESS_POLICY, judgeTarget, type ProgressPolicy, type TargetGoal, type TargetObservation } from "@/lib/domain/rollout/judge-target";
 import { planRollout, type PlannableTarget } from "@/lib/domain/rollout/plan";
 import { canRolloutMove, canTargetMove, canWaveMove, isActiveRollout, type ProgressPhase, type RolloutKind, type RolloutStatus, type TargetKind, type TargetReason, type TargetStatus } from "@/lib/domain/rollout/statuses";
@@ -345,7 +345,7 @@ export class World {
       const rests = row.status === "pending" || row.status === "gone" || (row.status === "verified" && !row.unhealthy);
       if (!rests || row.report.present === (row.status === "gone")) this.#judge(row);
     }
-    if (this.status === "running" && this.setup.executor === "agent") {
+    if (this.status === "running" && this.setup.executor === "agent" && this.blocked === null) {
       for (const row of this.rows.values()) if (row.status === "regressed") this.#offer(row);
     }
     const limit = 4 * this.waves.length + 8;
@@ -407,7 +407,7 @@ export class World {
       const { soakMs } = wave.gate;
       must(soakMs === 0 || (before.status === "soaking" && this.now - before.statusSince >= soakMs), `wave ${index} passed before it had soaked`);
     }
-    if (to === "failed") checkFailed(before, this.now);
+    if (to === "failed") checkFailed(before, this.now, this.setup.kind);
     must((to !== "failed" && to !== "waiting") || isSentence(reason), `${to} without a reason`);
     wave.status = to;
     wave.statusReason = reason;
@@ -521,12 +521,15 @@ export class World {
     if (current.check.state === "unanswered" || current.check.state === "failed") current.check = { state: "none", detail: null };
     if (current.status !== "failed") return;
     const opened = this.#everOpened.has(current.index);
-    const to = !opened ? "waiting" : failed === "retry" ? "open" : "passed";
+    const before = this.state().waves.find(({ index }) => index === current.index);
+    const accepted = opened && failed === "accept" && before ? acceptFailures(before) : null;
+    if (accepted) current.gate = accepted;
+    const to = !opened ? "waiting" : failed === "retry" || accepted ? "open" : "passed";
     must(canWaveMove("failed", to), `wave ${current.index}: failed → ${to}`);
     current.status = to;
     current.statusReason = null;
     current.statusSince = this.now;
-    if (to !== "open") return;
+    if (to !== "open" || accepted) return;
     for (const row of this.rows.values()) if (row.wave <= current.index && (row.status === "failed" || row.status === "stuck")) this.#moveTarget(row, "pending");
   }
 
@@ -650,10 +653,14 @@ function checkPassed(wave: WaveState, now: number): void {
   must(counts.pending === 0 && good > 0 && bad <= may + 1e-6 && (enough || settled), () => `wave ${name} passed with ${JSON.stringify({ counts, gate })}`);
 }
 
-/** More failed than may; or everyone has settled, and more were lost than may; or the check said no. */
-function checkFailed(wave: WaveState, now: number): void {
+/**
+ * More failed than may (on the way back only when nobody is on it any more); or everyone has settled, and more were lost
+ * than may; or the check said no.
+ */
+function checkFailed(wave: WaveState, now: number, kind: RolloutKind): void {
   const { check, counts, gate, name, status } = wave;
   const { bad, gaveUp, good, may } = weigh(wave, now);
   const settled = counts.inFlight + counts.pending === 0 && gaveUp && (bad + counts.stuck > may - 1e-6 || good === 0);
-  must(status === "waiting" ? check.state === "failed" : bad > may - 1e-6 || settled, () => `wave ${name} failed with ${JSON.stringify({ counts, gate })}`);
+  const tooMany = bad > may - 1e-6 && (kind === "promote" || kind === "replace" || counts.pending + counts.inFlight === 0);
+  must(status === "waiting" ? check.state === "failed" : tooMany || settled, () => `wave ${name} failed with ${JSON.stringify({ counts, gate })}`);
 }
