@@ -18,7 +18,7 @@ import { describeDifference } from "./describe-difference";
 import { keepObserved } from "./keep-observed";
 import { planMembers } from "./plan-members";
 import { promotionStrategy } from "./promotion-strategy";
-import { chooseMembers, decisionState, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow, type TargetRow } from "./read-decision";
+import { chooseMembers, decisionState, namedFirst, readDecision, readOfferedSince, readReleasesHere, revisionOf, type Decision, type ReleaseRow, type TargetRow } from "./read-decision";
 import { readDecided, readObserved } from "./read-history";
 import { isKnownPlace, readPlace, type KnownPlace } from "./read-place";
 import { NO_CANDIDATE } from "./refuse-reasons";
@@ -49,7 +49,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     const history = await readDecided(tx, place, observed);
     const policy = decision.strategy.strategy.lastKnownGood;
     const good = chooseLastKnownGood({ records: history, currentReleaseId: decision.assigned?.releaseId ?? null, policy });
-    const releases = await readReleasesHere(tx, place, {});
+    const releases = await readReleasesHere(tx, place, { also: namedFirst(decision, good, history) });
     const chosen = await chooseRelease(tx, place, { input, decision, releases, good });
     const check = await checkOne(tx, ctx, { kind: input.kind, place, decision, release: chosen });
     const kind = input.kind === "rollback" && chosen !== null && chosen.id === decision.assigned?.releaseId ? "reconverge" : input.kind;
@@ -61,9 +61,9 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     const [now] = await tx.$queryRaw<{ at: Date; size: bigint }[]>`SELECT clock_timestamp() AS at, size FROM ledger_head`;
     const { migrations, ...differs } = await describeDifference(tx, place.service.id, decision.assigned?.releaseId ?? null, kind === "promote" || kind === "rollback" ? (chosen?.id ?? null) : null);
     const forwardFix = check.ok ? null : (check.reasons.find((reason) => reason.reason === "needs-forward-fix") ?? null);
-    const candidates = input.kind === "rollback" ? releases.filter((release) => release.id !== decision.assigned?.releaseId && (release.ranHere || release.approvedHere)).slice(0, MAX_CANDIDATES) : [];
+    const candidates = input.kind === "rollback" ? candidatesOf(releases, decision, good) : [];
     const weighed = await Promise.all(candidates.map(async (release) => ({ release, answer: await checkOne(tx, ctx, { kind: "rollback", place, decision, release }) })));
-    const newestCompatible = weighed.find(({ answer, release }) => answer.ok && release.id !== decision.assigned?.releaseId)?.release ?? null;
+    const [newestCompatible = null] = weighed.flatMap(({ answer, release }) => (answer.ok ? release : [])).toSorted((a, b) => b.registeredSeq - a.registeredSeq);
     const assignedHere = releases.find(({ id }) => id === decision.assigned?.releaseId);
     const isWeak = kind === "rollback" && (evidence?.weak ?? true);
     return {
@@ -73,7 +73,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
       protected: place.environment.protected,
       allowed: check.ok,
       kind,
-      reasons: check.ok ? [] : check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && input.version === undefined ? NO_CANDIDATE : explainReason(reason) })),
+      reasons: check.ok ? [] : check.reasons.map((reason) => ({ reason: reason.reason, sentence: reason.reason === "release-unknown" && kind === "rollback" && input.version === undefined ? NO_CANDIDATE : explainReason(reason) })),
       warnings: check.ok ? check.warnings.map((warning) => ({ reason: warning.warning, sentence: explainWarning(warning) })) : [],
       assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, digest: assignedHere?.digest ?? null, ...adoptedMark(assignedHere?.adopted) },
       to: refOf(chosen),
@@ -118,6 +118,15 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
 }
 
 const refOf = (release: ReleaseRow | null): RolloutPreview["to"] => release && { id: release.id, version: release.version, digest: release.digest, ...adoptedMark(release.adopted) };
+
+/** What a rollback may go to: the last known good, what ran here, then what else may run, the newest of each first. */
+function candidatesOf(releases: readonly ReleaseRow[], decision: Decision, good: LastKnownGood): ReleaseRow[] {
+  const rank = (release: ReleaseRow): number => (release.id === good.release?.id ? 0 : release.ranHere ? 1 : 2);
+  return releases
+    .filter((release) => release.id !== decision.assigned?.releaseId && (release.ranHere || release.approvedHere))
+    .toSorted((a, b) => rank(a) - rank(b))
+    .slice(0, MAX_CANDIDATES);
+}
 
 /** The named release; else what the kind means by itself: the last known good, what is assigned, or nothing. */
 async function chooseRelease(tx: Tx, place: KnownPlace, { input, decision, releases, good }: { input: Input; decision: Decision; releases: readonly ReleaseRow[]; good: LastKnownGood }): Promise<ReleaseRow | null> {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { explainMissing, may, type Verb } from "@/lib/domain/access/permissions";
 import type { Freshness } from "@/lib/domain/fleet/freshness";
 import type { DecisionState, OfferedRelease, ReleaseHere, TargetHere } from "@/lib/domain/rollout/check-rollback";
+import type { LastKnownGood, ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import type { RolloutKind } from "@/lib/domain/rollout/statuses";
 import { DEFAULT_STRATEGY, type EnvironmentStrategy } from "@/lib/domain/rollout/strategy";
 import type { Ctx } from "@/server/context";
@@ -174,8 +175,14 @@ async function readRunning(db: Db | Tx, place: KnownPlace): Promise<RunningRow[]
   return rows.map((row) => ({ releaseId: row.release_id, version: row.version, digest: row.digest, instances: Number(row.instances), targets: Number(row.scopes) }));
 }
 
-/** Releases of a service as they stand at a place, newest first; `only` limits to ids. */
-export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string }): Promise<ReleaseRow[]> {
+const NEWEST = 200;
+
+/**
+ * Releases of a service as they stand at a place, newest first: those that are named, or the newest 200 and with them, however
+ * old, those of `also` (200 of them). A release that ran here for months has hundreds of builds after it.
+ */
+export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string; also?: readonly string[] }): Promise<ReleaseRow[]> {
+  const also = (filter.also ?? []).slice(0, NEWEST);
   const { service, environment, names } = place;
   type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null; adopted: boolean };
   const rows = await db.$queryRaw<Row[]>`
@@ -188,8 +195,8 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
     FROM releases r JOIN services s ON s.id = r.service_id, environments e
     WHERE e.id = ${environment.id}::uuid AND r.service_id = ${service.id}::uuid
       AND (${filter.ids === undefined} OR r.id = ANY(${filter.ids ?? []}::uuid[])) AND (${filter.version ?? null}::text IS NULL OR r.version = ${filter.version ?? null})
-    ORDER BY r.registered_order DESC LIMIT 200`;
-  return rows.map((row) => ({
+    ORDER BY r.id = ANY(${also}::uuid[]) DESC, r.registered_order DESC LIMIT ${NEWEST + also.length}`;
+  return rows.toSorted((a, b) => Number(b.registered_order - a.registered_order)).map((row) => ({
     id: row.id,
     version: row.version,
     serviceId: row.service_id,
@@ -201,6 +208,12 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
     digest: row.digest,
     adopted: row.adopted,
   }));
+}
+
+/** Releases that a decision may be about however many were registered since: what is assigned, what is known to be good, what ran most recently. */
+export function namedFirst(decision: Decision, good: Pick<LastKnownGood, "release">, history: readonly ReleaseRecord[]): string[] {
+  const ran = history.toSorted((a, b) => b.lastRanUntil - a.lastRanUntil).map(({ releaseId }) => releaseId);
+  return [...new Set([decision.assigned?.releaseId, good.release?.id, ...ran].flatMap((id) => id ?? []))];
 }
 
 const migrations = z.array(z.object({ id: z.string(), kind: z.enum(["expand", "contract", "irreversible"]), compatibleBackTo: z.string().optional() })).nullable();

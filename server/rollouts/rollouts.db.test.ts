@@ -241,6 +241,20 @@ describe("the last known good", () => {
     expect(await preview()).toMatchObject({ to: { version: "2.0.0" }, weakEvidence: true });
   });
 
+  it("is found, like what is assigned, however many builds were registered since", async () => {
+    const agent = await FakeAgent.make(test, "staging");
+    await promote("1.0.0");
+    await agent.report({ key: "app", service, image: v1 });
+    await promote("2.0.0");
+    await agent.report({ key: "app", service, image: v2 });
+    for (let build = 1; build <= 201; build += 1) await registerVersion(ctx, service, `3.0.${build}`);
+    const shown = await preview();
+    expect(shown).toMatchObject({ allowed: true, to: { version: "1.0.0" }, assigned: { version: "2.0.0", digest: v2.digest } });
+    expect(shown.candidates[0]).toMatchObject({ version: "1.0.0", lastKnownGood: true });
+    const again = await previewRollout({ ctx, input: { kind: "replace", service, environment: "staging", partition: "default" } });
+    expect(again).toMatchObject({ allowed: true, to: { version: "2.0.0" } });
+  });
+
   it("is what proved itself by the environment's own measure", async () => {
     const agent = await FakeAgent.make(test, "staging");
     const first = await promote("1.0.0");

@@ -10,7 +10,7 @@ import type { Tx } from "@/server/db";
 import { adoptedMark } from "@/server/drift/read-references";
 import { AppError } from "@/server/errors";
 import { findEnvironment, findRelease, readArtifactIds } from "@/server/releases/find-release";
-import { readDecision, readReleasesHere } from "../read-decision";
+import { namedFirst, readDecision, readReleasesHere } from "../read-decision";
 import { readHistory } from "../read-history";
 import { NO_CANDIDATE } from "../refuse-reasons";
 import { readPartitionMembers } from "./read-partition-members";
@@ -110,10 +110,10 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
   const members: Member[] = [];
   for (const row of rows.filter((each) => visibleTo(ctx, "rollouts.read", each)).toSorted(comparePlaces).slice(0, MOST_MEMBERS)) {
     const known = await readKnown(tx, row);
-    const releases = new Map((await readReleasesHere(tx, known, {})).map((each) => [each.id, each]));
     const decision = await readDecision(tx, known);
     const records = (await readHistory(tx, known)).filter((record) => !affected.has(record.releaseId));
     const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood });
+    const releases = new Map((await readReleasesHere(tx, known, { also: namedFirst(decision, good, records) })).map((each) => [each.id, each]));
     const aim = planRecall({
       assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq },
       assignedIsRecalled: decision.assigned !== null && affected.has(decision.assigned.releaseId),
