@@ -252,7 +252,7 @@ describe("the last known good", () => {
     expect(shown).toMatchObject({ allowed: true, to: { version: "1.0.0" }, assigned: { version: "2.0.0", digest: v2.digest } });
     expect(shown.candidates[0]).toMatchObject({ version: "1.0.0", lastKnownGood: true });
     const again = await previewRollout({ ctx, input: { kind: "replace", service, environment: "staging", partition: "default" } });
-    expect(again).toMatchObject({ allowed: true, to: { version: "2.0.0" } });
+    expect(again).toMatchObject({ to: { version: "2.0.0" }, reasons: [{ reason: "rollout-active" }] });
   });
 
   it("is what proved itself by the environment's own measure", async () => {
