@@ -4,6 +4,7 @@ import type { ProgressReport } from "@/lib/contract/agent";
 import { messageOf } from "./error-message";
 import type { ProgressLine } from "./runtimes/runtime";
 import { sentenceOf } from "./transport";
+import { toWire } from "./to-wire";
 import type { Transport } from "./transport";
 
 type Refusal = NonNullable<ProgressReport["refusal"]>;
@@ -21,6 +22,19 @@ export interface ProgressSenderOptions {
 
 const MAX_WAITING = 5_000;
 const PER_REQUEST = 200;
+
+/** Something in the body is not as the server wants it: no other time is a better one. */
+const ABOUT_CONTENT: ReadonlySet<number> = new Set([400, 413, 422]);
+
+const hasText = (line: ProgressLine): boolean => line.message !== undefined || line.logs !== undefined || line.healthOutput !== undefined;
+
+function withoutText(line: ProgressLine): ProgressLine {
+  const rest = { ...line };
+  delete rest.message;
+  delete rest.logs;
+  delete rest.healthOutput;
+  return rest;
+}
 
 /** Tells the server what the executor does, in order, repeated until it answers. Never rejects. */
 export class ProgressSender {
@@ -61,15 +75,19 @@ export class ProgressSender {
 
   private async run(): Promise<void> {
     let failures = 0;
+    // So many lines are told one by one: something in one of them is not taken.
+    let alone = 0;
     // What comes of one document in one go is told in one request.
     await setImmediate();
     while (this.lines.length > 0 || this.refusal !== undefined || this.heldVersion !== undefined) {
-      const batch = this.lines.slice(0, PER_REQUEST);
+      const batch = this.lines.slice(0, alone > 0 ? 1 : PER_REQUEST);
       const { refusal, heldVersion } = this;
       const body: ProgressReport = { v: 1, targets: batch, ...(refusal === undefined ? {} : { refusal }), ...(heldVersion === undefined ? {} : { heldVersion }) };
       let again = false;
+      let status = 0;
       try {
-        const answer = await this.options.transport.post("/api/agent/v1/progress", Buffer.from(JSON.stringify(body)));
+        const answer = await this.options.transport.post("/api/agent/v1/progress", toWire(body));
+        ({ status } = answer);
         again = answer.status === 401 || answer.status === 429 || answer.status === 408 || answer.status >= 500 || answer.status < 200;
         if (answer.status < 200 || answer.status > 299) this.options.log(`the server refused the progress: ${sentenceOf(answer)}`);
       } catch (error) {
@@ -83,10 +101,24 @@ export class ProgressSender {
         continue;
       }
       failures = 0;
+      const taken = status >= 200 && status <= 299;
+      if (ABOUT_CONTENT.has(status) && batch.length > 1) {
+        alone = batch.length;
+        continue;
+      }
+      const [line] = batch;
+      if (ABOUT_CONTENT.has(status) && line && hasText(line)) {
+        // How it ended counts more than what it printed.
+        this.lines = this.lines.map((each) => (each === line ? withoutText(line) : each));
+        continue;
+      }
+      alone = Math.max(0, alone - 1);
       this.lines = this.lines.filter((line) => !batch.includes(line));
       if (this.refusal === refusal) this.refusal = undefined;
       if (this.heldVersion === heldVersion) this.heldVersion = undefined;
-      for (const line of batch) if (line.step === "done" || line.step === "failed") await this.options.onEndHeard(line.target, line.generation);
+      // What was not taken is told again at the next start.
+      const ended = taken ? batch.filter(({ step }) => step === "done" || step === "failed") : [];
+      for (const { target, generation } of ended) await this.options.onEndHeard(target, generation);
     }
   }
 }

@@ -5,6 +5,7 @@ import { buildDelta, buildFull, fits, indexObservation } from "./report";
 import type { Acknowledged } from "./report";
 import type { Observation } from "./runtimes/runtime";
 import type { Answer, Transport } from "./transport";
+import { toWire } from "./to-wire";
 import { fieldOf, sentenceOf } from "./transport";
 
 export interface ReporterOptions {
@@ -91,7 +92,7 @@ export class Reporter {
     if (!this.full && !reports.every(fits)) reports = buildFull(observation, frame);
     const after = indexObservation(observation);
     if (!observation.complete) this.keepUnseen(after);
-    return { bodies: reports.map((report) => Buffer.from(JSON.stringify(report))), next: 0, after, eventIds: events.map((event) => event.id) };
+    return { bodies: reports.map(toWire), next: 0, after, eventIds: events.map((event) => event.id) };
   }
 
   /** What could not be seen this time is still what the server knows. */
