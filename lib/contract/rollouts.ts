@@ -309,6 +309,8 @@ export const groupPreview = z.strictObject({
   members: z.array(groupMember).max(500),
   /** Services that already are as they were then, or that the recall does not touch. */
   unchanged: count,
+  /** Places that it is about as well and that one decision does not hold: the next one's. */
+  left: count,
   /** What has to be typed: the environment's name, or the service's. */
   typed: z.string(),
   revision: z.string(),

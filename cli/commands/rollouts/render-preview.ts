@@ -60,7 +60,7 @@ export function renderGroupPreview(preview: GroupPreview): string[] {
     [member.allowed ? (member.kind ?? "") : "cannot", ...(member.weakEvidence ? ["weak evidence"] : []), ...member.reasons.map(({ sentence }) => sentence), ...member.warnings.map(({ sentence }) => sentence)].join("; "),
   ]);
   if (preview.service !== null) return [title, ...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "CHANGE", "TARGETS", ""], ...rows]) : ["Nothing is there."]), `As of ${preview.asOf}, revision ${preview.revision.slice(0, 32)}`].map((line) => plainText(line));
-  return [title, ...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "CHANGE", "TARGETS", ""], ...rows]) : []), `${plural(preview.unchanged, "service")} stay${preview.unchanged === 1 ? "s" : ""} as ${preview.unchanged === 1 ? "it is" : "they are"}.`, `Confirm with --confirm ${preview.typed}. As of ${preview.asOf}.`].map((line) => plainText(line));
+  return [title, ...(rows.length > 0 ? table([["SERVICE", "ENVIRONMENT", "CHANGE", "TARGETS", ""], ...rows]) : []), `${plural(preview.unchanged, "service")} stay${preview.unchanged === 1 ? "s" : ""} as ${preview.unchanged === 1 ? "it is" : "they are"}.`, ...(preview.left > 0 ? [`${plural(preview.left, "more place")} left for the next decision: run this again when these are done.`] : []), `Confirm with --confirm ${preview.typed}. As of ${preview.asOf}.`].map((line) => plainText(line));
 }
 
 function plural(count: number, noun: string): string {

@@ -86,7 +86,7 @@ describe("an environment as it was at a moment", () => {
   it("puts back what differs, each by a rollout of its own, under one group", async () => {
     const before = await moved();
     const preview = await asOf(before);
-    expect(preview).toMatchObject({ kind: "as-of", environment, typed: environment, unchanged: 1 });
+    expect(preview).toMatchObject({ kind: "as-of", environment, typed: environment, unchanged: 1, left: 0 });
     expect(preview.members.map(({ service }) => service).toSorted()).toEqual([alpha(), beta()]);
     for (const member of preview.members) expect(member).toMatchObject({ kind: "rollback", from: { version: "2.0.0" }, to: { version: "1.0.0" }, instances: 1, allowed: true, suggested: true, reasons: [] });
 

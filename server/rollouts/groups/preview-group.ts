@@ -27,6 +27,7 @@ export async function previewGroup({ ctx, input }: { ctx: Ctx; input: GroupInput
         return toMember(member, assigned && { id: assigned.releaseId, version: assigned.version, digest: digests.get(assigned.releaseId) ?? null });
       }),
       unchanged: group.unchanged,
+      left: group.left,
       typed: group.typed,
       revision: encodeGroupRevision(group.members.map(toSeen)),
       asOf: (clock?.now ?? new Date(0)).toISOString(),

@@ -26,6 +26,8 @@ export type Group = {
   release: { id: string; service: string; version: string } | null;
   members: Member[];
   unchanged: number;
+  /** How many places are left to the next decision. */
+  left: number;
   /** What has to be typed. */
   typed: string;
 };
@@ -50,7 +52,7 @@ export async function readGroup(tx: Tx, ctx: Ctx, input: GroupInput, { named = t
     case "rollback":
     case "promote": {
       const { place, members } = await readPartitionMembers(tx, ctx, input, { named });
-      return { service: place.service, environment: place.environment, at: null, release: null, members, unchanged: 0, typed: place.service.name };
+      return { service: place.service, environment: place.environment, at: null, release: null, members, unchanged: 0, left: 0, typed: place.service.name };
     }
     default:
       return input satisfies never;
@@ -81,13 +83,15 @@ async function readAsOf(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "as
     FROM ends e LEFT JOIN known k ON k.service_id = e.service_id AND k.partition = e.place AND NOT k.removed JOIN services s ON s.id = e.service_id AND s.merged_into IS NULL`;
   const visible = rows.filter((row) => visibleTo(ctx, "rollouts.read", row)).toSorted(comparePlaces);
   const members: Member[] = [];
-  for (const row of visible.filter(({ was, now }) => was !== now).slice(0, MOST_MEMBERS)) {
+  const different = visible.filter(({ was, now }) => was !== now);
+  const left = Math.max(0, different.length - MOST_MEMBERS);
+  for (const row of different.slice(0, MOST_MEMBERS)) {
     const known = await readKnown(tx, row);
     const sides = new Map((await readReleasesHere(tx, known, { ids: [row.was, row.now].flatMap((id) => id ?? []) })).map((release) => [release.id, release]));
     const aim = planAsOf({ was: sideOf(sides.get(row.was ?? "")), now: sideOf(sides.get(row.now ?? "")) });
     if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases: sides }));
   }
-  return { service: null, environment, at, release: null, members: byReach(members), unchanged: visible.length - members.length, typed: environment.name };
+  return { service: null, environment, at, release: null, members: byReach(members), unchanged: visible.length - members.length - left, left, typed: environment.name };
 }
 
 async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "recall" }>): Promise<Group> {
@@ -108,7 +112,8 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
     FROM running r FULL JOIN present p USING (service_id, environment_id, partition)
     JOIN services s ON s.id = service_id JOIN environments e ON e.id = environment_id AND e.retired_at IS NULL`;
   const members: Member[] = [];
-  for (const row of rows.filter((each) => visibleTo(ctx, "rollouts.read", each)).toSorted(comparePlaces).slice(0, MOST_MEMBERS)) {
+  const visible = rows.filter((each) => visibleTo(ctx, "rollouts.read", each)).toSorted(comparePlaces);
+  for (const row of visible.slice(0, MOST_MEMBERS)) {
     const known = await readKnown(tx, row);
     const decision = await readDecision(tx, known);
     const records = (await readHistory(tx, known)).filter((record) => !affected.has(record.releaseId));
@@ -123,7 +128,7 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
     });
     if (aim) members.push(await weighMember(tx, ctx, { place: known, aim, releases, decision, records }));
   }
-  return { service: null, environment: null, at: null, release: { id: release.id, service: release.serviceName, version: release.version }, members: byReach(members), unchanged: 0, typed: release.serviceName };
+  return { service: null, environment: null, at: null, release: { id: release.id, service: release.serviceName, version: release.version }, members: byReach(members), unchanged: 0, left: Math.max(0, visible.length - MOST_MEMBERS), typed: release.serviceName };
 }
 
 /** What reaches most stands first; by name among equals. */

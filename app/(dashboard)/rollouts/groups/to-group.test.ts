@@ -15,7 +15,7 @@ function member(over: Partial<GroupMember> = {}): GroupMember {
 }
 
 function preview(over: Partial<GroupPreview> = {}): GroupPreview {
-  return { kind: "as-of", service: null, environment: "production", at: AT, release: null, members: [member()], unchanged: 12, typed: "production", revision: "x", asOf: AT, ...over };
+  return { kind: "as-of", service: null, environment: "production", at: AT, release: null, members: [member()], unchanged: 12, left: 0, typed: "production", revision: "x", asOf: AT, ...over };
 }
 
 const say = (parts: readonly VerdictPart[]): string => parts.map((part) => (typeof part === "string" ? part : "strong" in part ? part.strong : "")).join("");
@@ -23,6 +23,7 @@ const say = (parts: readonly VerdictPart[]): string => parts.map((part) => (type
 describe("describePreview", () => {
   it.each<[string, Partial<GroupPreview>, string, RegExp]>([
     ["one", {}, "1 assignment in production differs from 20 Nov 02:03:00 UTC.", /^12 others are as then\.$/],
+    ["more than one decision holds", { left: 120 }, "1 assignment in production differs from 20 Nov 02:03:00 UTC.", /120 more places are left for the next decision: come back when these are done\.$/],
     ["several, one refused", { members: [member(), member({ service: "orders", allowed: false })], unchanged: 1 }, "2 assignments in production differ from 20 Nov 02:03:00 UTC.", /^1 other is as then\. 1 of them cannot/],
     ["none", { members: [] }, "production is assigned as it was at 20 Nov 02:03:00 UTC.", /12 assignments compared/],
     ["a recall", { kind: "recall", release: { service: "payments", version: "1.42.0" }, members: [member(), member({ kind: "reconverge", environment: "staging" })] }, "payments 1.42.0 is recalled: assigned in 1 place, running in 1 more.", /last known good/],

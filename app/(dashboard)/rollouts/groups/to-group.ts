@@ -33,8 +33,13 @@ export function placeWords(place: PlaceName): string {
   return [place.service, place.environment, ...(place.partition === "default" ? [] : [place.partition])].join(" / ");
 }
 
-/** What the list says, in a sentence. */
+/** What the list says, in a sentence, and what is not on it. */
 export function describePreview(preview: GroupPreview): { parts: VerdictPart[]; sub: string } {
+  const { parts, sub } = describeMembers(preview);
+  return { parts, sub: preview.left === 0 ? sub : `${sub} ${formatCount(preview.left)} more ${plural(preview.left, "place is", "places are")} left for the next decision: come back when these are done.` };
+}
+
+function describeMembers(preview: GroupPreview): { parts: VerdictPart[]; sub: string } {
   const { members } = preview;
   const possible = members.filter((member) => member.allowed).length;
   const refused = members.length - possible;
