@@ -170,9 +170,14 @@ describe("the rest of a rollout", () => {
       "Undoes: R-2290, which failed",
       "Part of: one decision about several services",
       "Outcome: unclear",
-      "Watched until: 03:14:00 UTC: a target that leaves its digest is put back at most twice",
+      "Watched until: 03:14:00 UTC: who was told and still gets there is counted, and nobody is told again",
       "Cleared: Leaving 1.42.0 was a mistake, an approver says",
     ]);
+  });
+
+  it("tells what is watched after a success", () => {
+    const facts = toFacts(rollout({ status: "succeeded", watchedUntil: "2026-11-20T03:14:00.000Z" }), NOW);
+    expect(facts.map((fact) => `${fact.name}: ${fact.text}`)).toContain("Watched until: 03:14:00 UTC: a target that leaves its digest is put back at most twice");
   });
 
   it("tells who carries out what Plumbline follows, and why it is not steered from here", () => {
