@@ -92,10 +92,10 @@ async function assemble(options: AgentOptions, patient: boolean) {
     held: await loadHeldState(stateDir),
     obeyed: () => Object.fromEntries(store.all().map((record) => [record.task.target, record.obeyedEntry])),
     saveHeld: (held) => saveHeldState(stateDir, held),
-    onVerified: (state, wishes) => {
+    onVerified: (state, wishes, prefetch) => {
       progress.hold(state.version);
       converger.accept(wishes);
-      prefetcher.accept(state.prefetch.map(({ target, rollout, entry, service, environment, repository, components }) => ({ target, rollout, entry, service, environment, repository, components })));
+      prefetcher.accept(prefetch);
     },
     onPrefetchRefused: ({ target, rollout, detail }) => tellPrefetch({ scope: "engine", target, rollout, generation: 0, step: "prefetch-failed", at: new Date().toISOString(), message: detail.slice(0, 2_000) }),
     onRefused: ({ reason, detail, version, target, generation, rollout }) => {

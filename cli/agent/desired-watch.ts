@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { sha256ByPlatform, verifyByPlatform } from "@/cli/platform-crypto";
 import { toBase64 } from "@/lib/domain/ledger/bytes";
 import { verifyDesired } from "@/lib/domain/ledger/desired-state";
-import type { ConsistencyProof, DesiredState, DesiredVerdict } from "@/lib/domain/ledger/desired-state";
+import type { ConsistencyProof, DesiredState, DesiredTarget, DesiredVerdict } from "@/lib/domain/ledger/desired-state";
 import type { VerifyEd25519 } from "@/lib/domain/ledger/signed-note";
 import { backoffMs } from "./backoff";
 import type { Wish } from "./converge";
 import type { HeldState } from "./desired-store";
 import { messageOf } from "./error-message";
+import type { PrefetchTask, Task } from "./runtimes/runtime";
 import { fieldOf, sentenceOf } from "./transport";
 import type { Transport } from "./transport";
 
@@ -21,7 +22,7 @@ export interface DesiredOptions {
   obeyed(): Record<string, number>;
   /** Durable before it resolves. */
   saveHeld(held: HeldState): Promise<void>;
-  onVerified(state: DesiredState, wishes: Wish[]): void;
+  onVerified(state: DesiredState, wishes: Wish[], prefetch: PrefetchTask[]): void;
   /** Something that may not be fetched ahead. */
   onPrefetchRefused(refused: { target: string; rollout: string; detail: string }): void;
   /** A document, or one target of it, that is not believed. */
@@ -119,7 +120,7 @@ export class DesiredWatch {
       this.options.onRefused({ reason: refused.reason, detail: `${refused.target}: ${refused.detail}`.slice(0, 1_000), version: state.version, target: refused.target, ...told });
     }
     for (const { target, rollout, reason, detail } of verdict.refusedPrefetch) this.options.onPrefetchRefused({ target, rollout, detail: `${reason}: ${detail}` });
-    this.options.onVerified(state, wishesOf(verdict, validUntilMs));
+    this.options.onVerified(state, wishesOf(verdict, validUntilMs), prefetchOf(verdict));
     return 0;
   }
 
@@ -136,9 +137,11 @@ export class DesiredWatch {
   }
 }
 
+type Verified = Extract<DesiredVerdict, { ok: true }>;
+
 /** The tasks of a verified document. A rollout of kind `replace` wants new copies even of the right bytes; its entry says so. */
-function wishesOf({ state, replacing }: Extract<DesiredVerdict, { ok: true }>, validUntilMs: number): Wish[] {
-  return state.targets.map((target) => ({
+function wishesOf(verdict: Verified, validUntilMs: number): Wish[] {
+  return verdict.state.targets.map((target) => ({
     validUntilMs,
     task: {
       target: target.target,
@@ -148,10 +151,25 @@ function wishesOf({ state, replacing }: Extract<DesiredVerdict, { ok: true }>, v
       service: target.service,
       environment: target.environment,
       repository: target.repository ?? "",
-      components: target.stop ? [] : target.components,
-      force: replacing.has(target.entry),
+      components: target.stop ? [] : locate(verdict, target),
+      force: verdict.replacing.has(target.entry),
     },
   }));
+}
+
+function prefetchOf(verdict: Verified): PrefetchTask[] {
+  return verdict.state.prefetch.map((wanted) => {
+    const { target, rollout, entry, service, environment, repository } = wanted;
+    return { target, rollout, entry, service, environment, repository, components: locate(verdict, wanted) };
+  });
+}
+
+/** Each component with where its own bytes are: the document names one repository, and the entry that of each. */
+function locate({ repositories }: Verified, { entry, components }: Pick<DesiredTarget, "entry" | "components">): Task["components"] {
+  return components.map(({ name, digests }) => {
+    const repository = repositories.get(entry)?.get(name);
+    return { name, digests, ...(repository !== undefined && { repository }) };
+  });
 }
 
 function consistencyOf(value: unknown): ConsistencyProof | null {

@@ -27,8 +27,9 @@ export interface Task {
   entry: number;
   service: string;
   environment: string;
+  /** Where the bytes are of a component that does not say so itself. */
   repository: string;
-  components: { name: string; digests: string[] }[];
+  components: { name: string; digests: string[]; repository?: string }[];
   /** Replaces even what already runs the right bytes. */
   force: boolean;
 }

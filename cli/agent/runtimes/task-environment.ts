@@ -1,7 +1,7 @@
 import type { PrefetchTask, Task } from "./runtime";
 
 /** The variables by which a command of the operator's learns what it is about: one component, or with none named all of them. */
-export function taskEnvironment(task: PrefetchTask & Partial<Pick<Task, "generation">>, action: "replace" | "stop" | "prefetch", component?: { name: string; digests: string[] }): Record<string, string> {
+export function taskEnvironment(task: PrefetchTask & Partial<Pick<Task, "generation">>, action: "replace" | "stop" | "prefetch", component?: Task["components"][number]): Record<string, string> {
   const components = component ? [component] : task.components;
   return {
     PLUMBLINE_ACTION: action,
@@ -9,7 +9,7 @@ export function taskEnvironment(task: PrefetchTask & Partial<Pick<Task, "generat
     PLUMBLINE_SERVICE: task.service,
     PLUMBLINE_ENVIRONMENT: task.environment,
     PLUMBLINE_COMPONENT: components.map(({ name }) => name).join(" "),
-    PLUMBLINE_REPOSITORY: task.repository,
+    PLUMBLINE_REPOSITORY: component?.repository ?? task.repository,
     PLUMBLINE_DIGEST: components[0]?.digests[0] ?? "",
     PLUMBLINE_DIGESTS: components.flatMap(({ digests }) => digests).join(" "),
     PLUMBLINE_GENERATION: String(task.generation ?? 0),

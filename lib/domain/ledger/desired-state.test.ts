@@ -140,7 +140,17 @@ function accepted(verdict: DesiredVerdict) {
 describe("accepted", () => {
   it("a whole document, with the checkpoint to keep", () => {
     const state = stateOf([target, other]);
-    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [], refusedPrefetch: [], replacing: new Set() });
+    expect(ask(state)).toEqual({ ok: true, state, checkpoint: log.seen(log.size), refusedTargets: [], refusedFallbacks: [], refusedPrefetch: [], replacing: new Set(), repositories: new Map(state.entries.map(({ index }) => [index, new Map([["main", REPOSITORY]])])) });
+  });
+
+  it("several components, and says where the bytes of each are", () => {
+    const both = assign("payments", [digest("c")]);
+    const to = both.to && { ...both.to, components: [...both.to.components, { name: "proxy", repository: "registry.example/proxy", digests: [digest("e")] }] };
+    const again = openLog([...entries, { type: "assignment-changed", payload: { ...both, to } }]);
+    const entry = entries.length;
+    const components = [...target.components, { name: "proxy", digests: [digest("e")] }];
+    const state = { ...stateOf([]), checkpoint: again.checkpoint(again.size), entries: [again.entry(entry, again.size)], targets: [{ ...target, entry, components, fallback: null }] };
+    expect(accepted(ask(state, {}, again.consistency(5, again.size))).repositories.get(entry)).toEqual(new Map([["main", REPOSITORY], ["proxy", "registry.example/proxy"]]));
   });
 
   it("an order to replace, and says which entry gives it", () => {

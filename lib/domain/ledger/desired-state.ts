@@ -136,6 +136,8 @@ export type DesiredVerdict =
       refusedPrefetch: (RefusedTarget & { rollout: string })[];
       /** Indexes of the entries that want new copies even of the right bytes. */
       replacing: ReadonlySet<number>;
+      /** Where each component's bytes are, by the index of the entry that says so and the component's name. */
+      repositories: ReadonlyMap<number, ReadonlyMap<string, string>>;
     }
   | { ok: false; reason: DesiredRefusal; detail: string };
 
@@ -268,7 +270,16 @@ function decide({ document, signature, consistency, trust, verify, sha256 }: Ans
     if (refusal) refusedPrefetch.push({ target: wanted.target, rollout: wanted.rollout, ...refusal });
     else prefetch.push(wanted);
   }
-  return { ok: true, state: { ...state, targets, prefetch }, checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) }, refusedTargets, refusedFallbacks, refusedPrefetch, replacing: new Set([...assignments].flatMap(([index, assignment]) => (assignment?.kind === "replace" ? [index] : []))) };
+  return {
+    ok: true,
+    state: { ...state, targets, prefetch },
+    checkpoint: { size: checkpoint.size, root: toBase64(checkpoint.root) },
+    refusedTargets,
+    refusedFallbacks,
+    refusedPrefetch,
+    replacing: new Set([...assignments].flatMap(([index, assignment]) => (assignment?.kind === "replace" ? [index] : []))),
+    repositories: new Map([...assignments].map(([index, assignment]) => [index, new Map(assignment?.to?.components.map(({ name, repository }) => [name, repository]))])),
+  };
 }
 
 /** What the shape alone cannot say; throws LedgerFormatError. */

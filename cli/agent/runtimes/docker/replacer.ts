@@ -38,7 +38,7 @@ export class ContainerReplacer {
 
   /** Pulls what a replacement would pull. Rejects with the engine's reason. */
   async prefetch(task: PrefetchTask): Promise<void> {
-    for (const { digests } of task.components) await this.obtain(task.repository, digests);
+    for (const { digests, repository } of task.components) await this.obtain(repository ?? task.repository, digests);
   }
 
   private async carryOut(task: Task, execution: Execution): Promise<Outcome> {
@@ -85,7 +85,7 @@ export class ContainerReplacer {
     execution.progress("pulling");
     let image: { reference: string; image: InspectedImage };
     try {
-      image = await this.obtain(task.repository, wanted.digests);
+      image = await this.obtain(wanted.repository ?? task.repository, wanted.digests);
     } catch (error) {
       return { ok: false, reason: "cannot-fetch", message: messageOf(error) };
     }
