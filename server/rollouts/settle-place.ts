@@ -1,8 +1,7 @@
-import type { TargetStatus } from "@/lib/domain/rollout/statuses";
 import { Prisma, type Tx } from "@/server/db";
 
-/** Has it, or is told to: what was offered is not taken back. */
-const REACHED: readonly TargetStatus[] = ["offered", "acknowledged", "replacing", "regressed", "verified"];
+/** Has it, or is told to by Plumbline: what was offered is not taken back. `rt` and `r` are its row and the rollout's. */
+const reachedSql = Prisma.sql`(rt.status = 'verified' OR (r.origin = 'plumbline' AND rt.status IN ('offered', 'acknowledged', 'replacing', 'regressed')))`;
 
 /** A rollout that completes ends the split that an earlier one left behind: its finding is resolved. */
 export async function settlePlace(tx: Tx, place: { serviceId: string; environmentId: string; partition: string; now: Date }): Promise<void> {
@@ -20,12 +19,12 @@ export async function settlePlace(tx: Tx, place: { serviceId: string; environmen
 export async function openSplitFinding(tx: Tx, rolloutId: string, now: Date): Promise<void> {
   await tx.$executeRaw`
     WITH counts AS (
-      SELECT count(*) FILTER (WHERE status IN (${Prisma.join(REACHED)})) AS verified, count(*) FILTER (WHERE status NOT IN ('gone', ${Prisma.join(REACHED)})) AS others
-      FROM rollout_targets WHERE rollout_id = ${rolloutId}::uuid),
+      SELECT count(*) FILTER (WHERE ${reachedSql}) AS verified, count(*) FILTER (WHERE rt.status <> 'gone' AND NOT ${reachedSql}) AS others
+      FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id WHERE rt.rollout_id = ${rolloutId}::uuid),
     opened AS (
       INSERT INTO findings (kind, service_name, service_id, environment_id, partition, rollout_id, cause, count, sample_keys, since, opened_at)
       SELECT 'partial-rollout', s.name, r.service_id, r.environment_id, r.partition, r.id, jsonb_build_object('rollout', r.number, 'verified', c.verified, 'others', c.others), c.others,
-        ARRAY(SELECT t.key FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id WHERE rt.rollout_id = r.id AND rt.status NOT IN ('gone', ${Prisma.join(REACHED)}) ORDER BY t.id LIMIT 5), ${now}, ${now}
+        ARRAY(SELECT t.key FROM rollout_targets rt JOIN targets t ON t.id = rt.target_id WHERE rt.rollout_id = r.id AND rt.status <> 'gone' AND NOT ${reachedSql} ORDER BY t.id LIMIT 5), ${now}, ${now}
       FROM rollouts r JOIN services s ON s.id = r.service_id, counts c WHERE r.id = ${rolloutId}::uuid AND c.verified > 0 AND c.others > 0
       ON CONFLICT DO NOTHING RETURNING id, service_id, environment_id)
     INSERT INTO changes (topic, service_id, environment_id, key) SELECT 'findings', service_id, environment_id, id::text FROM opened`;
