@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { environmentStrategySchema, type StrategyDto, type strategiesQuery } from "@/lib/contract/strategies";
 import type { Page } from "@/lib/contract/primitives";
-import { describeDetails, describeLastKnownGood, describeStrategy, listWaves } from "@/lib/domain/rollout/describe-strategy";
+import { describeDetails, describeLastKnownGood, describeStrategy, listWaves, WAY_BACK } from "@/lib/domain/rollout/describe-strategy";
 import type { Strategy } from "@/lib/domain/rollout/strategy";
 import { authorise, visibleTo } from "@/server/access/authorise";
 import type { Ctx } from "@/server/context";
@@ -47,7 +47,7 @@ async function describeEnvironment(db: Db | Tx, environment: EnvironmentRow): Pr
     version,
     strategy: { promote, rollback, lastKnownGood },
     promote: describe(promote),
-    rollback: describe(rollback),
+    rollback: describe(rollback, [WAY_BACK]),
     lastKnownGood: describeLastKnownGood(lastKnownGood),
     history: rows.map((row) => {
       const was = environmentStrategySchema.parse(row.strategy);
@@ -56,6 +56,6 @@ async function describeEnvironment(db: Db | Tx, environment: EnvironmentRow): Pr
   };
 }
 
-function describe(strategy: Strategy): StrategyDto["promote"] {
-  return { sentence: describeStrategy(strategy), details: describeDetails(strategy), waves: listWaves(strategy.cut) };
+function describe(strategy: Strategy, more: readonly string[] = []): StrategyDto["promote"] {
+  return { sentence: describeStrategy(strategy), details: [...more, ...describeDetails(strategy)], waves: listWaves(strategy.cut) };
 }

@@ -10,6 +10,9 @@ export function describeStrategy({ cut, gate, onFailure }: Pick<Strategy, "cut" 
   return `${describeCut(cut)}${watched}; ${describeFailures(gate, onFailure)}`;
 }
 
+/** What holds for every rollback, reconverge and stop (advance-rollout.ts). */
+export const WAY_BACK = "Whoever fails keeps nobody else of its wave from going back.";
+
 /** What the sentence leaves out, one sentence each: what stands before a wave, limits, and waves with rules of their own. */
 export function describeDetails(strategy: Strategy): string[] {
   const { gate, cut, maxInFlight, minUptimeMs, stuckAfterMs } = strategy;
