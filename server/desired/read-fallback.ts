@@ -37,7 +37,7 @@ async function findFallback(app: App, target: ProjectedTarget): Promise<Fallback
   const place = { service: { id: target.serviceId, name: target.service }, environment: { id: target.environmentId }, names: { partition: target.partition } };
   const records = await readDecided(app.db, place, await keptObserved(app, place));
   const { strategy } = await readStrategy(app.db, target.environmentId);
-  const good = chooseLastKnownGood({ records, currentReleaseId: target.releaseId, policy: strategy.lastKnownGood });
+  const good = chooseLastKnownGood({ records, current: target.releaseId === null ? null : { releaseId: target.releaseId, registeredSeq: records.find(({ releaseId }) => releaseId === target.releaseId)?.registeredSeq ?? Infinity }, policy: strategy.lastKnownGood });
   if (!good.release || good.weak) return null;
   const [row] = await app.db.$queryRaw<{ entry_seq: bigint }[]>`
     SELECT entry_seq FROM rollouts

@@ -48,7 +48,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
     void keepObserved(ctx, place, Promise.resolve(observed));
     const history = await readDecided(tx, place, observed);
     const policy = decision.strategy.strategy.lastKnownGood;
-    const good = chooseLastKnownGood({ records: history, currentReleaseId: decision.assigned?.releaseId ?? null, policy });
+    const good = chooseLastKnownGood({ records: history, current: decision.assigned, policy });
     const releases = await readReleasesHere(tx, place, { also: namedFirst(decision, good, history) });
     const chosen = await chooseRelease(tx, place, { input, decision, releases, good });
     const check = await checkOne(tx, ctx, { kind: input.kind, place, decision, release: chosen });
@@ -83,7 +83,7 @@ export async function previewRollout({ ctx, input }: { ctx: Ctx; input: Input })
         version: release.version,
         digest: release.digest,
         ...adoptedMark(release.adopted),
-        lastKnownGood: release.id === good.release?.id,
+        lastKnownGood: !good.weak && release.id === good.release?.id,
         eligible: answer.ok,
         reasons: answer.ok ? [] : answer.reasons.map((reason) => ({ reason: reason.reason, sentence: explainReason(reason) })),
       })),
@@ -170,7 +170,7 @@ async function checkOne(tx: Tx, ctx: Ctx, { kind, place, decision, release }: { 
 function evidenceFor(chosen: ReleaseRow | null, good: LastKnownGood, history: readonly ReleaseRecord[], policy: LastKnownGoodPolicy): LastKnownGood | null {
   if (chosen === null || chosen.id === good.release?.id) return chosen === null ? null : good;
   const record = history.find(({ releaseId }) => releaseId === chosen.id);
-  return record ? chooseLastKnownGood({ records: [record], currentReleaseId: null, policy }) : null;
+  return record ? chooseLastKnownGood({ records: [record], current: null, policy }) : null;
 }
 
 function willNotUndo(kind: RolloutKind, migrations: readonly string[]): string[] {

@@ -13,7 +13,7 @@ import { pinnedSql } from "@/server/policies/pin-sql";
 import { readFreeze, type FreezeInForce } from "@/server/policies/read-freeze";
 import { readStrategy } from "@/server/policies/read-strategy";
 import { approvedSql, recalledSql } from "@/server/releases/approved-sql";
-import { rolloutHereSql, targetsHereSql } from "./here-sql";
+import { assignedHereSql, rolloutHereSql, targetsHereSql } from "./here-sql";
 import { compareRevision, type Revision } from "./revision";
 import { isKnownPlace, type KnownPlace, type Place } from "./read-place";
 
@@ -184,9 +184,9 @@ const NEWEST = 200;
 export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: { ids?: readonly string[]; version?: string; also?: readonly string[] }): Promise<ReleaseRow[]> {
   const also = (filter.also ?? []).slice(0, NEWEST);
   const { service, environment, names } = place;
-  type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; digest: string | null; adopted: boolean };
+  type Row = { id: string; version: string; service_id: string; service_name: string; registered_order: bigint; approved: boolean; recalled: boolean; ran: boolean; assigned_here: boolean; digest: string | null; adopted: boolean };
   const rows = await db.$queryRaw<Row[]>`
-    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order, r.adopted, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled,
+    SELECT r.id, r.version, r.service_id, s.name::text AS service_name, r.registered_order, r.adopted, ${approvedSql("r.id", "e")} AS approved, ${recalledSql("r.id")} AS recalled, ${assignedHereSql("r.id", place)} AS assigned_here,
       EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest JOIN combinations c ON c.image_id = d.image_id
         WHERE rc.release_id = r.id AND c.service_id = r.service_id AND c.environment_id = e.id AND c.partition = ${names.partition})
         OR EXISTS (SELECT FROM release_components rc JOIN artifact_digests a ON a.artifact_id = rc.artifact_id JOIN image_digests d ON d.digest = a.digest
@@ -205,6 +205,7 @@ export async function readReleasesHere(db: Db | Tx, place: KnownPlace, filter: {
     approvedHere: row.approved,
     recalled: row.recalled,
     ranHere: row.ran,
+    assignedHere: row.assigned_here,
     digest: row.digest,
     adopted: row.adopted,
   }));

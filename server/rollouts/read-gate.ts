@@ -26,7 +26,7 @@ export async function readGate({ ctx, input }: { ctx: Ctx; input: z.output<typeo
     WHERE d.digest = ${input.digest} ORDER BY r.registered_order DESC LIMIT 200`;
   const here = isKnownPlace(place) ? await readReleasesHere(ctx.db, place, { ids: named.map(({ id }) => id) }) : [];
   const known = new Set(here.map(({ id }) => id));
-  const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.registered_order), approvedHere: false, recalled: false, ranHere: false }));
+  const elsewhere = named.filter(({ id }) => !known.has(id)).map((row) => ({ id: row.id, version: row.version, serviceId: row.service_id, serviceName: row.service_name, registeredSeq: Number(row.registered_order), approvedHere: false, recalled: false, ranHere: false, assignedHere: false }));
   const { hold, freeze, pin, now } = isKnownPlace(place) ? await readPolicy(ctx, place) : { hold: null, freeze: null, pin: null, now: new Date() };
   const verdict = decideGate({
     service: place.service,

@@ -1,14 +1,14 @@
 import type { ReleaseRecord } from "@/lib/domain/rollout/last-known-good";
 import type { Db, Tx } from "@/server/db";
 import { adoptedSql, approvedSql, recalledSql, standingSql } from "@/server/releases/approved-sql";
-import { rolloutHereSql, targetsHereSql } from "./here-sql";
+import { assignedHereSql, rolloutHereSql, targetsHereSql } from "./here-sql";
 import type { PlaceIds } from "./read-place";
 
 /** How far back a release can prove itself. */
 const WINDOW_DAYS = 90;
 
 type Segment = { release_id: string | null; target_id: bigint; started: Date; ended: Date; ran_ms: number; copy_ms: number; unhealthy_ms: number; growing: boolean };
-type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; adopted: boolean; recalled: boolean; rolled_back: boolean; cleared: boolean };
+type Facts = { id: string; version: string; registered_order: bigint; approved: boolean; adopted: boolean; recalled: boolean; assigned_here: boolean; rolled_back: boolean; cleared: boolean };
 
 /** What was seen of one release at a place. */
 export type Observed = Pick<ReleaseRecord, "releaseId" | "share" | "ranForMs" | "unhealthyShare" | "restartsGrowing" | "lastRanUntil">;
@@ -62,7 +62,7 @@ export async function readObserved(db: Db | Tx, place: PlaceIds): Promise<Observ
 export async function readDecided(db: Db | Tx, place: PlaceIds, observed: readonly Observed[]): Promise<ReleaseRecord[]> {
   const facts = await db.$queryRaw<Facts[]>`
     SELECT r.id, r.version, r.registered_order, ${approvedSql("r.id", "e")} AS approved, (${adoptedSql("r.id", "e")} AND ${standingSql("r.id", "e")} < greatest(e.required_approvals, 1)) AS adopted,
-      ${recalledSql("r.id")} AS recalled,
+      ${recalledSql("r.id")} AS recalled, ${assignedHereSql("r.id", place)} AS assigned_here,
       EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
         AND ro.kind = 'rollback' AND ro.from_release_id = r.id AND ro.to_release_id <> r.id) AS rolled_back,
       NOT EXISTS (SELECT FROM rollouts ro WHERE ${rolloutHereSql("ro", place)}
@@ -79,6 +79,7 @@ export async function readDecided(db: Db | Tx, place: PlaceIds, observed: readon
           approved: release.approved,
           adopted: release.adopted,
           recalled: release.recalled,
+          assignedHere: release.assigned_here,
           rolledBackFrom: release.rolled_back,
           clearedByMistake: release.cleared,
         }

@@ -238,7 +238,20 @@ describe("the last known good", () => {
     expect((await fetchDesired(agent))?.state.targets[0]?.fallback).toEqual({ entry: first.entry, components: [{ name: "main", digests: [v1.digest, v1.config].toSorted() }] });
     await rollback();
     await agent.report({ key: "app", service, image: v1, copy: "back" });
-    expect(await preview()).toMatchObject({ to: { version: "2.0.0" }, weakEvidence: true });
+    // Whoever comes second does not bring back what the first one left; by name it is somebody's decision.
+    expect(await preview()).toMatchObject({ allowed: false, to: null, candidates: [{ version: "2.0.0", lastKnownGood: false, eligible: true }] });
+    await expect(rollback()).rejects.toMatchObject({ extras: { reasons: [{ reason: "release-unknown" }] } });
+  });
+
+  it("is nothing newer that only turned up: that is a promotion, which a hold or a freeze stops", async () => {
+    const agent = await FakeAgent.make(test, "staging");
+    await promote("1.0.0");
+    await agent.report({ key: "app", service, image: v1 });
+    await agent.report({ key: "app", service, image: v2, copy: "by hand" });
+    await agent.report({ key: "app", service, image: v1, copy: "again" });
+    expect(await preview()).toMatchObject({ allowed: false, to: null });
+    await expect(rollback()).rejects.toMatchObject({ extras: { reasons: [{ reason: "release-unknown" }] } });
+    await expect(rollback({ version: "2.0.0" })).rejects.toMatchObject({ extras: { reasons: [{ reason: "newer-than-assigned" }] } });
   });
 
   it("is found, like what is assigned, however many builds were registered since", async () => {
@@ -250,7 +263,7 @@ describe("the last known good", () => {
     for (let build = 1; build <= 201; build += 1) await registerVersion(ctx, service, `3.0.${build}`);
     const shown = await preview();
     expect(shown).toMatchObject({ allowed: true, to: { version: "1.0.0" }, assigned: { version: "2.0.0", digest: v2.digest } });
-    expect(shown.candidates[0]).toMatchObject({ version: "1.0.0", lastKnownGood: true });
+    expect(shown.candidates[0]).toMatchObject({ version: "1.0.0", eligible: true });
     const again = await previewRollout({ ctx, input: { kind: "replace", service, environment: "staging", partition: "default" } });
     expect(again).toMatchObject({ to: { version: "2.0.0" }, reasons: [{ reason: "rollout-active" }] });
   });

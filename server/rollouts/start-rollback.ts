@@ -73,6 +73,6 @@ export async function startRollback({ ctx, input }: { ctx: Ctx; input: z.output<
 export async function chooseRelease(tx: Tx, place: Place, decision: Decision, version: string | undefined): Promise<ReleaseRow | null> {
   if (!isKnownPlace(place)) return null;
   if (version !== undefined) return (await readReleasesHere(tx, place, { version }))[0] ?? null;
-  const good = chooseLastKnownGood({ records: await readHistory(tx, place), currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood });
+  const good = chooseLastKnownGood({ records: await readHistory(tx, place), current: decision.assigned, policy: decision.strategy.strategy.lastKnownGood });
   return good.release ? ((await readReleasesHere(tx, place, { ids: [good.release.id] }))[0] ?? null) : null;
 }

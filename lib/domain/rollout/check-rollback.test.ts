@@ -22,6 +22,7 @@ const release = (seq: number, changes: Partial<ReleaseHere> = {}): ReleaseHere =
   approvedHere: true,
   recalled: false,
   ranHere: true,
+  assignedHere: true,
   ...changes,
 });
 const target = (changes: Partial<TargetHere> = {}): TargetHere => ({
@@ -82,7 +83,7 @@ describe("checkRollback", () => {
     ["recalled", { release: release(41, { recalled: true }) }, ["recalled"]],
     ["not approved", { release: release(41, { approvedHere: false }) }, ["not-approved"]],
     ["recalled and not approved", { release: release(41, { recalled: true, approvedHere: false }) }, ["recalled", "not-approved"]],
-    ["newer, never ran here", { release: release(43, { ranHere: false }) }, ["newer-than-assigned"]],
+    ["newer, nobody decided on it here, though it turned up", { release: release(43, { assignedHere: false }) }, ["newer-than-assigned"]],
     ["newer, ran here before", { release: release(43) }, "rollback"],
     ["nothing assigned so far", { assigned: null }, "rollback"],
     ["no target", { targets: [] }, ["no-targets"]],
@@ -159,7 +160,7 @@ describe("the migration that stands in the way", () => {
 describe("checkPromotion", () => {
   const promotion = (changes: Partial<PromotionState> = {}): PromotionState => ({
     ...state(),
-    release: release(43, { ranHere: false }),
+    release: release(43, { ranHere: false, assignedHere: false }),
     hold: null,
     freeze: null,
     ...changes,
@@ -266,7 +267,7 @@ describe("explainReason", () => {
       checkRollback(state({ permission: { ok: false, detail: "No." }, service: null, environment: null, release: null, targets: [] })),
       checkRollback(state({ partition: { name: "eu", known: false }, release: release(42), revision: stale })),
       checkRollback(state({ release: release(41, { recalled: true, approvedHere: false }), targets: [target({ canAct: false })], offeredSince: migrated("irreversible", null) })),
-      checkRollback(state({ release: release(43, { ranHere: false }), offeredSince: migrated("contract", 44, 45) })),
+      checkRollback(state({ release: release(43, { ranHere: false, assignedHere: false }), offeredSince: migrated("contract", 44, 45) })),
       checkRollback(state({ release: release(41, { serviceId: "s2" }) })),
       checkStop({ ...state(), typed: "" }),
     ];

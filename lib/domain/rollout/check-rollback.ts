@@ -20,6 +20,8 @@ export interface ReleaseHere {
   recalled: boolean;
   /** Whether any target here ever ran it, by observation. */
   ranHere: boolean;
+  /** Whether somebody ever decided that it should run here; a copy that turned up decided nothing. */
+  assignedHere: boolean;
 }
 
 export interface TargetHere {
@@ -208,7 +210,7 @@ export function checkRollback(state: RollbackState): RollbackCheck {
   const reasons = [...refuseScope(state), ...refuseRelease(state, release)];
   const reconverges = release !== null && assigned?.releaseId === release.id;
   if (reconverges && allVerified(state)) reasons.push({ reason: "identical", version: release.version });
-  if (release !== null && assigned !== null && !release.ranHere && release.registeredSeq > assigned.registeredSeq) {
+  if (release !== null && assigned !== null && !release.assignedHere && release.registeredSeq > assigned.registeredSeq) {
     // Else a rollback would be a promotion that no hold, freeze or missing role stops.
     reasons.push({ reason: "newer-than-assigned", version: release.version, assigned: assigned.version });
   }

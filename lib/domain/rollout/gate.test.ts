@@ -3,7 +3,7 @@ import type { ReleaseHere } from "@/lib/domain/rollout/check-rollback";
 import { decideGate, type GateState } from "./gate";
 
 const release = (version: string, changes: Partial<ReleaseHere> = {}): ReleaseHere => ({
-  id: version, version, serviceId: "s1", serviceName: "payments", registeredSeq: 10, approvedHere: true, recalled: false, ranHere: false, ...changes,
+  id: version, version, serviceId: "s1", serviceName: "payments", registeredSeq: 10, approvedHere: true, recalled: false, ranHere: false, assignedHere: false, ...changes,
 });
 const open: GateState = { service: { id: "s1", name: "payments" }, environment: { name: "production" }, partition: { name: "default", known: true }, releases: [release("1.2.0")], hold: null, freeze: null, pin: null };
 const hold = { id: "h1", detail: "entry 7" };

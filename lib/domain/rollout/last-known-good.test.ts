@@ -15,6 +15,7 @@ const record = (seq: number, changes: Partial<ReleaseRecord> = {}): ReleaseRecor
   approved: true,
   adopted: false,
   recalled: false,
+  assignedHere: true,
   rolledBackFrom: false,
   clearedByMistake: false,
   lastRanUntil: seq * 1000,
@@ -40,6 +41,10 @@ describe("chooseLastKnownGood", () => {
     ["recalled in between, what is left is weak", [current, record(41, { recalled: true }), record(40, { rolledBackFrom: true })], "r40", true, ["not-rolled-back"]],
     ["an aborted canary that ran most recently proved nothing", [current, record(43, { share: 0.05, ranForMs: 2 * MINUTE }), record(41)], "r41", false, []],
     ["only an aborted canary is left", [current, record(43, { share: 0.05, ranForMs: 2 * MINUTE })], "r43", true, ["ran-on-enough", "ran-long-enough"]],
+    ["newer, and left by a rollback: that is where one comes from", [current, record(43, { rolledBackFrom: true })], null, true, []],
+    ["newer, and left by mistake", [current, record(43, { rolledBackFrom: true, clearedByMistake: true })], "r43", false, []],
+    ["newer, and only turned up", [current, record(43, { assignedHere: false })], null, true, []],
+    ["older, and only turned up", [current, record(41, { assignedHere: false })], "r41", false, []],
     ["nothing is assigned", [record(41)], "r41", false, []],
     ["recalled", [current, record(41, { recalled: true }), record(40)], "r40", false, []],
     ["not approved", [current, record(41, { approved: false }), record(40)], "r40", false, []],
@@ -49,19 +54,19 @@ describe("chooseLastKnownGood", () => {
     ["nothing else ever ran", [current], null, true, []],
     ["nothing at all", [], null, true, []],
   ])("%s", (_, records, expected, weak, missing) => {
-    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42", policy });
+    const chosen = chooseLastKnownGood({ records, current: { releaseId: "r42", registeredSeq: 42 }, policy });
     expect([chosen.release?.id ?? null, chosen.weak, chosen.missing]).toEqual([expected, weak, missing]);
   });
 
   it("says of what was adopted that nobody looked at it, and lets it count", () => {
-    const chosen = chooseLastKnownGood({ records: [record(41, { adopted: true })], currentReleaseId: "r42", policy });
+    const chosen = chooseLastKnownGood({ records: [record(41, { adopted: true })], current: { releaseId: "r42", registeredSeq: 42 }, policy });
     expect([chosen.release?.id, chosen.weak]).toEqual(["r41", false]);
     expect(chosen.evidence.filter(({ check }) => check === "approved").map(({ ok, detail }) => [ok, detail])).toEqual([[true, "adopted here as it ran, no evidence"]]);
   });
 
   it("says that a rollback was cleared as a mistake", () => {
     const sentences = (changes: Partial<ReleaseRecord>) =>
-      chooseLastKnownGood({ records: [record(41, changes)], currentReleaseId: "r42", policy }).evidence.filter(({ check }) => check === "not-rolled-back").map(({ ok, detail }) => [ok, detail]);
+      chooseLastKnownGood({ records: [record(41, changes)], current: { releaseId: "r42", registeredSeq: 42 }, policy }).evidence.filter(({ check }) => check === "not-rolled-back").map(({ ok, detail }) => [ok, detail]);
     expect(sentences({})).toEqual([[true, "no rollback left it"]]);
     expect(sentences({ rolledBackFrom: true })).toEqual([[false, "a rollback left it"]]);
     expect(sentences({ rolledBackFrom: true, clearedByMistake: true })).toEqual([[true, "a rollback left it, cleared as a mistake"]]);
@@ -70,14 +75,14 @@ describe("chooseLastKnownGood", () => {
   it("takes other limits", () => {
     const lenient = { minShare: 0.5, minRanForMs: 30_000, maxUnhealthyShare: 0.5 };
     const records = [current, record(41, { share: 0.5, ranForMs: 30_000, unhealthyShare: 0.5 })];
-    expect(chooseLastKnownGood({ records, currentReleaseId: "r42", policy }).missing).toEqual(["ran-on-enough", "ran-long-enough", "healthy"]);
-    const chosen = chooseLastKnownGood({ records, currentReleaseId: "r42", policy: lenient });
+    expect(chooseLastKnownGood({ records, current: { releaseId: "r42", registeredSeq: 42 }, policy }).missing).toEqual(["ran-on-enough", "ran-long-enough", "healthy"]);
+    const chosen = chooseLastKnownGood({ records, current: { releaseId: "r42", registeredSeq: 42 }, policy: lenient });
     expect(chosen.missing).toEqual([]);
     expect(chosen.evidence.find(({ check }) => check === "ran-long-enough")?.detail).toBe("ran for 30 s, 30 s wanted");
   });
 
   it("lists a failing check first, each with its moment", () => {
-    const { evidence } = chooseLastKnownGood({ records: [record(41, { restartsGrowing: true })], currentReleaseId: "r42", policy });
+    const { evidence } = chooseLastKnownGood({ records: [record(41, { restartsGrowing: true })], current: { releaseId: "r42", registeredSeq: 42 }, policy });
     expect(evidence[0]).toEqual({
       check: "restarts-steady",
       ok: false,
@@ -102,8 +107,8 @@ describe("chooseLastKnownGood", () => {
     fc.assert(
       fc.property(records, (list) => {
         const all = list.map(({ seq, ...changes }) => record(seq, changes));
-        const { release } = chooseLastKnownGood({ records: all, currentReleaseId: "r42", policy });
-        const usable = all.filter(({ releaseId, approved, recalled }) => releaseId !== "r42" && approved && !recalled);
+        const { release } = chooseLastKnownGood({ records: all, current: { releaseId: "r42", registeredSeq: 42 }, policy });
+        const usable = all.filter(({ releaseId, registeredSeq, approved, recalled, rolledBackFrom }) => releaseId !== "r42" && approved && !recalled && (registeredSeq < 42 || !rolledBackFrom));
         if (usable.length === 0) expect(release).toBeNull();
         else expect(usable.map(({ releaseId }) => releaseId)).toContain(release?.id);
       }),

@@ -14,6 +14,8 @@ export interface ReleaseRecord {
   /** It is approved only because it ran here and was adopted: nobody looked at it. */
   adopted: boolean;
   recalled: boolean;
+  /** Whether somebody ever decided that it should run here; else it only turned up. */
+  assignedHere: boolean;
   /** Whether a rollback left it. */
   rolledBackFrom: boolean;
   /** Whether an approver said that this rollback was a mistake. */
@@ -141,18 +143,28 @@ function weigh(record: ReleaseRecord, policy: LastKnownGoodPolicy): Evidence[] {
 }
 
 /**
+ * Whether going there is going back. A newer release is where one came from when a rollback left it, and a promotion when
+ * nobody decided on it here yet: a copy that turned up for a while decides nothing.
+ */
+function leadsBack(record: ReleaseRecord, current: { registeredSeq: number } | null): boolean {
+  if (current === null || record.registeredSeq < current.registeredSeq) return true;
+  return record.assignedHere && (!record.rolledBackFrom || record.clearedByMistake);
+}
+
+/**
  * Chooses the last known good: walking history back from what ran most recently, the first release other than the
  * current one that passes every check. When none does, the best candidate is offered as weak evidence, with what is
- * missing; one that is recalled or not approved is never offered.
+ * missing; one that is recalled or not approved is never offered, nor a newer one that a rollback left or nobody promoted.
  * @param input.records one record per release that ever ran here, in any order
  */
 export function chooseLastKnownGood(input: {
   records: readonly ReleaseRecord[];
-  currentReleaseId: string | null;
+  /** What is assigned. */
+  current: { releaseId: string; registeredSeq: number } | null;
   policy: LastKnownGoodPolicy;
 }): LastKnownGood {
   const weighed = input.records
-    .filter((record) => record.releaseId !== input.currentReleaseId)
+    .filter((record) => record.releaseId !== input.current?.releaseId && leadsBack(record, input.current))
     .toSorted((a, b) => b.lastRanUntil - a.lastRanUntil || b.registeredSeq - a.registeredSeq)
     .map((record) => ({ record, evidence: weigh(record, input.policy) }))
     .filter(({ evidence }) => evidence.every(({ ok, required }) => ok || !required));

@@ -74,7 +74,7 @@ export function explainReason(reason: RefusalReason): string {
         ? `${reason.version} is assigned already; ${reason.deviating === 1 ? "one target is" : `${reason.deviating} targets are`} not verified on it.`
         : `${reason.version} is assigned, and every target is verified on it.`;
     case "newer-than-assigned":
-      return `${reason.version} is newer than ${reason.assigned} and never ran here. Promote it instead.`;
+      return `${reason.version} is newer than ${reason.assigned} and was never decided on here. Promote it instead.`;
     case "nothing-assigned":
       return "Nothing is assigned here yet. Promote a release first.";
     case "no-targets":

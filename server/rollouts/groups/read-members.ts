@@ -117,7 +117,7 @@ async function readRecall(tx: Tx, ctx: Ctx, input: Extract<GroupInput, { kind: "
     const known = await readKnown(tx, row);
     const decision = await readDecision(tx, known);
     const records = (await readHistory(tx, known)).filter((record) => !affected.has(record.releaseId));
-    const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood });
+    const good = chooseLastKnownGood({ records, current: decision.assigned, policy: decision.strategy.strategy.lastKnownGood });
     const releases = new Map((await readReleasesHere(tx, known, { also: namedFirst(decision, good, records) })).map((each) => [each.id, each]));
     const aim = planRecall({
       assigned: decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq },

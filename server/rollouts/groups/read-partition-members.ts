@@ -37,7 +37,7 @@ export async function readPartitionMembers(tx: Tx, ctx: Ctx, input: OverPartitio
     const decision = await readDecision(tx, place);
     if (decision.targets.length === 0 && decision.assigned === null) continue;
     const records = await readHistory(tx, place);
-    const good = chooseLastKnownGood({ records, currentReleaseId: decision.assigned?.releaseId ?? null, policy: decision.strategy.strategy.lastKnownGood });
+    const good = chooseLastKnownGood({ records, current: decision.assigned, policy: decision.strategy.strategy.lastKnownGood });
     const releases = new Map((await readReleasesHere(tx, place, input.version === undefined ? { also: namedFirst(decision, good, records) } : { version: input.version })).map((release) => [release.id, release]));
     const release = input.version === undefined ? releases.get(good.release?.id ?? "") : [...releases.values()][0];
     const assigned = decision.assigned && { id: decision.assigned.releaseId, version: decision.assigned.version, registeredSeq: decision.assigned.registeredSeq };

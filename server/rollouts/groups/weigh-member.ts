@@ -61,5 +61,5 @@ export async function weighMember(tx: Tx, ctx: Ctx, { place, aim, releases, name
   });
   if (aim.kind === "reconverge") return { ...member, check };
   const record = (read.records ?? (await readHistory(tx, place))).find(({ releaseId }) => releaseId === release?.id);
-  return { ...member, check, weak: record === undefined || chooseLastKnownGood({ records: [record], currentReleaseId: null, policy: decision.strategy.strategy.lastKnownGood }).weak };
+  return { ...member, check, weak: record === undefined || chooseLastKnownGood({ records: [record], current: null, policy: decision.strategy.strategy.lastKnownGood }).weak };
 }
