@@ -12,8 +12,8 @@ export interface ThreeNumbersProps {
   stuck: number;
   failed: number;
   waiting: number;
-  /** Vanished since the plan; they count nowhere else. */
-  gone: number;
+  /** Who vanished since the plan, or was not told any more, in words; they count nowhere else. */
+  left: string;
   estimate: Estimate;
 }
 
@@ -45,7 +45,7 @@ function EstimateWords({ estimate }: { estimate: Estimate }) {
 }
 
 /** Verified by observation, in flight, stuck; waiting beside them, and when it will be done. */
-export function ThreeNumbers({ verified, inFlight, stuck, failed, waiting, gone, estimate }: ThreeNumbersProps) {
+export function ThreeNumbers({ verified, inFlight, stuck, failed, waiting, left, estimate }: ThreeNumbersProps) {
   return (
     <dl className="figures">
       <div>
@@ -79,7 +79,7 @@ export function ThreeNumbers({ verified, inFlight, stuck, failed, waiting, gone,
         <dt>
           <StatusShape kind="neutral" />
           <span>
-            waiting{gone > 0 ? <span className="aside">, {formatCount(gone)} gone since</span> : null}
+            waiting{left ? <span className="aside">, {left}</span> : null}
           </span>
         </dt>
         <dd className="muted">{formatCount(waiting)}</dd>

@@ -23,8 +23,8 @@ export interface Wave {
   ordinal: number;
   name: string;
   counts: WaveCounts;
-  /** Vanished since the plan: they count nowhere. */
-  gone: number;
+  /** Who vanished since the plan, or was not told any more, in words: they count nowhere. */
+  left: string;
   status: WaveStatus;
   /** "open since 02:15:04 UTC"; may tick. */
   when: ReactNode;
@@ -70,9 +70,9 @@ function gateShape(gate: WaveGateMark): ShapeKind {
   return gate.state === "waiting" && gate.on ? GATE_ON[gate.on] : "lock";
 }
 
-function describeCounts(counts: WaveCounts, gone: number): string {
+function describeCounts(counts: WaveCounts, left: string): string {
   const words = CELL_STATES.filter((state) => counts[state] > 0).map((state) => `${formatCount(counts[state])} ${WORDS[state]}`);
-  if (gone > 0) words.push(`${formatCount(gone)} gone`);
+  if (left) words.push(left);
   return words.length > 0 ? words.join(", ") : "no targets";
 }
 
@@ -157,7 +157,7 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
             key={wave.ordinal}
             className="wave"
             style={asCells ? { "--natural": natural } : { "--natural": `${Math.max(1, total)}px` }}
-            aria-label={`Wave ${title}, ${formatCount(total)} targets, ${wave.spoken}: ${describeCounts(wave.counts, wave.gone)}`}
+            aria-label={`Wave ${title}, ${formatCount(total)} targets, ${wave.spoken}: ${describeCounts(wave.counts, wave.left)}`}
           >
             {moving ? <span className="wave-mark"><RowMark tone={mark} shape={false} /></span> : null}
             <span className="wave-head">
@@ -178,7 +178,7 @@ export function WaveRail({ waves }: { waves: readonly Wave[] }) {
                 parts={CELL_STATES.map((state) => ({ tone: TONE[state], count: wave.counts[state], label: WORDS[state] }))}
               />
             )}
-            <span className="wave-foot">{describeCounts(wave.counts, wave.gone)}</span>
+            <span className="wave-foot">{describeCounts(wave.counts, wave.left)}</span>
           </li>
         );
         if (!wave.gate) return [element];

@@ -135,7 +135,7 @@ export const noticeBody: z.ZodType<Notice> = z.strictObject({
       startedBy: z.string(),
       reason: z.string().nullable(),
       incident: z.string().nullable(),
-      counts: z.strictObject({ total: count, verified: count, inFlight: count, stuck: count, failed: count, waiting: count, gone: count }),
+      counts: z.strictObject({ total: count, verified: count, inFlight: count, stuck: count, failed: count, waiting: count, gone: count, withdrawn: count.default(0) }),
     })
     .nullable(),
   wave: z.strictObject({ number: z.int(), of: z.int(), name: z.string() }).nullable(),

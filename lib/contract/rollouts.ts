@@ -208,7 +208,7 @@ export const rolloutDto = z.strictObject({
   acknowledgedAt: instant.nullable(),
   finishedAt: instant.nullable(),
   revision: z.int(),
-  counts: z.strictObject({ total: count, verified: count, inFlight: count, stuck: count, failed: count, waiting: count, gone: count }),
+  counts: z.strictObject({ total: count, verified: count, inFlight: count, stuck: count, failed: count, waiting: count, gone: count, withdrawn: count }),
   /** How long it takes from its start, by what was observed here; while it runs, by its own rate. Null: cannot be estimated yet. */
   estimateMs: range.nullable(),
   strategy: z.strictObject({ version: z.int(), sentence: z.string(), maxInFlight: z.int().nullable() }),
@@ -259,7 +259,7 @@ export const rolloutDetail = rolloutDto.extend({
       /** Targets whose agents have the bytes already. */
       prefetched: count,
       counts: rolloutDto.shape.counts,
-      /** One letter per target in plan order, worst first within a wave: v verified, f in flight, s stuck, x failed, w waiting, g gone. */
+      /** One letter per target in plan order, worst first within a wave: v verified, f in flight, s stuck, x failed, w waiting, g gone or withdrawn. */
       cells: z.string().max(100_000),
     }),
   ),

@@ -76,7 +76,7 @@ describe("what arrives", () => {
 
   it("starts no further header, whatever a version is called", async () => {
     const { port, mails } = await startMailServer();
-    const counts = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0, waiting: 0, gone: 0 };
+    const counts = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0, waiting: 0, gone: 0, withdrawn: 0 };
     const rollout: Notice["rollout"] = { id: "3", number: 1, kind: "promote", service: "payments", environment: "staging", protected: false, partition: "default", from: null, to: { version: "1\r\nBcc: all@evil.example\r\n\r\nbody", artifact: null }, startedBy: "Ada", reason: null, incident: null, counts };
     expect(await send(port, {}, { body: { ...notice, event: "failed", rollout } })).toMatchObject({ ok: true });
     expect(mails[0]?.to).toEqual(["oncall@shop.example", "log@shop.example"]);

@@ -120,7 +120,8 @@ export function countStatuses(statuses: Partial<Record<TargetStatus, number>>): 
     stuck: of("stuck"),
     failed: of("failed", "contested"),
     waiting: of("pending"),
-    gone: of("gone", "withdrawn"),
+    gone: of("gone"),
+    withdrawn: of("withdrawn"),
   };
   return { total: counts.verified + counts.inFlight + counts.stuck + counts.failed + counts.waiting, ...counts };
 }

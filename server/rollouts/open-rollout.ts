@@ -150,13 +150,13 @@ function placeIds(place: KnownPlace): { serviceId: string; environmentId: string
   return { serviceId: place.service.id, environmentId: place.environment.id, partition: place.names.partition };
 }
 
-/** What was still on its way is not waited for any more. */
+/** What was still on its way is not waited for any more; what failed stays as it ended. */
 async function endSuperseded(tx: Tx, id: string, at: Date): Promise<void> {
   await tx.$executeRaw`
     UPDATE rollouts SET status = 'superseded', status_reason = 'Another rollout took its place.', finished_at = ${at}, revision = revision + 1 WHERE id = ${id}::uuid`;
   await tx.$executeRaw`
     UPDATE rollout_targets SET status = 'withdrawn', reason = NULL, updated_at = ${at}
-    WHERE rollout_id = ${id}::uuid AND status IN ('pending', 'offered', 'acknowledged', 'replacing', 'stuck', 'failed', 'regressed', 'contested')`;
+    WHERE rollout_id = ${id}::uuid AND status IN ('pending', 'offered', 'acknowledged', 'replacing', 'stuck', 'regressed')`;
   await tellRollout(tx, { rolloutId: id, at, kind: "superseded" });
 }
 

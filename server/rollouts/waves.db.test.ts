@@ -288,7 +288,7 @@ describe("stopping a rollout", () => {
     const findings = () => test.db.$queryRaw<{ kind: string; count: number }[]>`SELECT kind, count FROM findings WHERE rollout_id = ${id}::uuid AND resolved_at IS NULL`;
     expect(await findings()).toEqual([{ kind: "partial-rollout", count: 3 }]);
     await answer(await generationOf(canary), [canary], v2);
-    expect(await detail(id)).toMatchObject({ status: "aborted", counts: { verified: 1, inFlight: 0, gone: 3 } });
+    expect(await detail(id)).toMatchObject({ status: "aborted", counts: { verified: 1, inFlight: 0, gone: 0, withdrawn: 3 } });
     // Who leaves it now is told nothing more.
     const before = await generationOf(canary);
     await canary.report({ key: "app", service, image: v1, copy: "by hand" });

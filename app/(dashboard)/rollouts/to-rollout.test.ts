@@ -18,7 +18,7 @@ import {
 } from "./to-rollout";
 
 const ID = "8a1c2b34-0000-4000-8000-000000002292";
-const COUNTS = { total: 1204, verified: 312, inFlight: 131, stuck: 8, failed: 1, waiting: 752, gone: 0 };
+const COUNTS = { total: 1204, verified: 312, inFlight: 131, stuck: 8, failed: 1, waiting: 752, gone: 0, withdrawn: 0 };
 const ACCEPTED = "2026-11-20T02:14:31.000Z";
 /** Two minutes after it was accepted. */
 const NOW = Date.parse(ACCEPTED) + 120_000;

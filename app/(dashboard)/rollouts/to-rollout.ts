@@ -1,4 +1,5 @@
 import { plural } from "@/app/(dashboard)/words";
+import { leftWords } from "@/components/rollouts/left-words";
 import { formatEstimate, joinGate } from "@/components/rollouts/prepare-start";
 import type { RolloutStep } from "@/components/rollouts/rollout-steps";
 import type { StuckRow } from "@/components/rollouts/stuck-table";
@@ -217,7 +218,7 @@ export function toWaves(rollout: RolloutDetail): Wave[] {
       spoken: when,
       gate: toGateMark(wave, index === 0),
       counts: { verified: counts.verified, inFlight: counts.inFlight, stuck: counts.stuck, failed: counts.failed, waiting: counts.waiting },
-      gone: counts.gone,
+      left: leftWords(counts),
     };
   });
 }

@@ -8,7 +8,7 @@ import { visibleLength, type Surface } from "./terminal-text";
 const START = "2026-11-20T02:16:00.000Z";
 const NOW = Date.parse(START) + 102_000;
 const release = (version: string) => ({ id: `018f0000-0000-7000-8000-${version.replaceAll(".", "").padStart(12, "0")}`, version, digest: null });
-const counts = (verified: number, inFlight: number, stuck: number, total: number) => ({ total, verified, inFlight, stuck, failed: 0, waiting: total - verified - inFlight - stuck, gone: 0 });
+const counts = (verified: number, inFlight: number, stuck: number, total: number) => ({ total, verified, inFlight, stuck, failed: 0, waiting: total - verified - inFlight - stuck, gone: 0, withdrawn: 0 });
 type Wave = RolloutDetail["waves"][number];
 const wave = (ordinal: number, name: string, change: Partial<Wave>): Wave => ({
   ordinal, name, status: "pending", statusSince: START, statusReason: null, openedAt: null, finishedAt: null, soakUntil: null, gate: [], goAhead: { needed: false, by: null, entry: null }, check: null, prefetched: 0, counts: counts(0, 0, 0, 2), cells: "", ...change,
@@ -87,7 +87,7 @@ describe("what a terminal shows", () => {
   });
 
   it("draws at least one cell of whatever is there, and the bar is never longer than its column", () => {
-    const [, line] = render(example({ waves: [wave(1, "all", { status: "open", counts: { total: 10_000, verified: 9_996, inFlight: 1, stuck: 1, failed: 1, waiting: 1, gone: 0 } })] }));
+    const [, line] = render(example({ waves: [wave(1, "all", { status: "open", counts: { total: 10_000, verified: 9_996, inFlight: 1, stuck: 1, failed: 1, waiting: 1, gone: 0, withdrawn: 0 } })] }));
     expect(line).toContain("▒!x·");
     expect(line).toMatch(/ {2}█{28}▒!x· {2}/);
   });

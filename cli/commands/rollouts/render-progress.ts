@@ -57,12 +57,13 @@ export function titleOf(rollout: RolloutDto): string {
 }
 
 /** `12 of 40 verified, 3 in flight, 1 stuck`. */
-export function countWords({ verified, total, inFlight, stuck, failed, gone }: Counts): string {
+export function countWords({ verified, total, inFlight, stuck, failed, gone, withdrawn }: Counts): string {
   const parts = [`${verified} of ${total} verified`];
   if (inFlight > 0) parts.push(`${inFlight} in flight`);
   if (stuck > 0) parts.push(`${stuck} stuck`);
   if (failed > 0) parts.push(`${failed} failed`);
   if (gone > 0) parts.push(`${gone} gone`);
+  if (withdrawn > 0) parts.push(`${withdrawn} withdrawn`);
   return parts.join(", ");
 }
 

@@ -21,7 +21,7 @@ const rollout: NonNullable<Notice["rollout"]> = {
   startedBy: "Ada",
   reason: null,
   incident: null,
-  counts: { total: 4, verified: 2, inFlight: 1, stuck: 0, failed: 1, waiting: 0, gone: 0 },
+  counts: { total: 4, verified: 2, inFlight: 1, stuck: 0, failed: 1, waiting: 0, gone: 0, withdrawn: 0 },
 };
 const notice = (more: Partial<Notice> = {}, inRollout: Partial<typeof rollout> = {}): Notice => ({ v: 1, event: "paused", at: "2026-11-20T02:03:04.000Z", rollout: { ...rollout, ...inRollout }, wave: { number: 2, of: 3, name: "eu" }, reason: "1 of 4 failed.", settles: [], ...more });
 const test: Notice = { v: 1, event: "test", at: "2026-11-20T02:03:04.000Z", rollout: null, wave: null, reason: null, settles: [] };

@@ -42,7 +42,7 @@ export interface Notice {
     /** What the person who started it gave as a reason. */
     reason: string | null;
     incident: string | null;
-    counts: { total: number; verified: number; inFlight: number; stuck: number; failed: number; waiting: number; gone: number };
+    counts: { total: number; verified: number; inFlight: number; stuck: number; failed: number; waiting: number; gone: number; withdrawn: number };
   } | null;
   /** The wave that it is about. */
   wave: { number: number; of: number; name: string } | null;

@@ -43,7 +43,7 @@ export async function loadGroup(ctx: Ctx, id: string): Promise<GroupDto> {
 }
 
 function addCounts(rollouts: readonly RolloutDto[]): GroupDto["counts"] {
-  const sum = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0, waiting: 0, gone: 0 };
+  const sum = { total: 0, verified: 0, inFlight: 0, stuck: 0, failed: 0, waiting: 0, gone: 0, withdrawn: 0 };
   for (const { counts } of rollouts) {
     sum.total += counts.total;
     sum.verified += counts.verified;
@@ -52,6 +52,7 @@ function addCounts(rollouts: readonly RolloutDto[]): GroupDto["counts"] {
     sum.failed += counts.failed;
     sum.waiting += counts.waiting;
     sum.gone += counts.gone;
+    sum.withdrawn += counts.withdrawn;
   }
   return sum;
 }

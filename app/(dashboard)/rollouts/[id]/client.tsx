@@ -7,6 +7,7 @@ import { describeRollout, findGoAhead, mayBeCleared, rolloutName, toEstimate, to
 import { EventList } from "@/components/rollouts/event-list";
 import { Facts } from "@/components/rollouts/facts";
 import { IncidentSummary } from "@/components/rollouts/incident-summary";
+import { leftWords } from "@/components/rollouts/left-words";
 import { RolloutHeader } from "@/components/rollouts/rollout-header";
 import { RolloutSteps } from "@/components/rollouts/rollout-steps";
 import { StuckTable } from "@/components/rollouts/stuck-table";
@@ -57,10 +58,10 @@ function Rollout({ rollout }: { rollout: RolloutDetail }) {
         stuck={counts.stuck + counts.failed}
         failed={counts.failed}
         waiting={counts.waiting}
-        gone={counts.gone}
+        left={leftWords(counts)}
         estimate={toEstimate(rollout, now)}
       />
-      {rollout.waves.length > 0 ? <WaveRail waves={toWaves(rollout)} /> : <StateView kind="empty" title="No target takes part in it." body="Nothing of this service was reported here when it was planned; the first that comes starts with this release." />}
+      {rollout.waves.length > 0 ? <WaveRail waves={toWaves(rollout)} /> : <StateView kind="empty" title="No target takes part in it." body="Nothing of this service was reported here when it was planned; the first that comes is expected to run this release." />}
       {gates.length > 1 || gates.some((row) => row.gate !== "" || row.lines.length > 0 || row.reason !== null) ? (
         <section className="section" aria-labelledby="gates">
           <SectionHead id="gates" title="Waves and their gates" end="UTC" />

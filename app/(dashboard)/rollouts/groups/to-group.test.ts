@@ -68,7 +68,7 @@ describe("choosing", () => {
 });
 
 describe("describeGroup", () => {
-  const counts = { total: 1_204, verified: 312, inFlight: 131, stuck: 9, failed: 0, waiting: 752, gone: 0 };
+  const counts = { total: 1_204, verified: 312, inFlight: 131, stuck: 9, failed: 0, waiting: 752, gone: 0, withdrawn: 0 };
   const rollout: GroupDto["rollouts"][number] = {
     id: ID, number: 7, service: "payments", environment: "production", partition: "default", kind: "rollback", origin: "plumbline", status: "running", statusReason: null, outcome: null, incident: null, from: null, to: null,
     entry: 1, holdEntry: null, reason: null, startedBy: "I", supersedes: null, createdAt: AT, acceptedAt: AT, acknowledgedAt: null, finishedAt: null, revision: 1, counts, estimateMs: null,

@@ -39,7 +39,7 @@ function rollout(over: Partial<RolloutDto> = {}): RolloutDto {
     id: ID, number: 2291, service: "payments", environment: "production", partition: "default", kind: "promote", origin: "plumbline", status: "running", statusReason: null, outcome: null, incident: null,
     from: { id: ID, version: "1.41.2", digest: null }, to: { id: ID, version: "1.42.0", digest: null }, entry: 1, holdEntry: null, reason: null, startedBy: "M. Okafor", supersedes: null,
     createdAt: at("02:03:00"), acceptedAt: at("02:03:00"), acknowledgedAt: null, finishedAt: null, revision: 1,
-    counts: { total: 1_204, verified: 312, inFlight: 131, stuck: 0, failed: 0, waiting: 761, gone: 0 }, estimateMs: null, strategy: { version: 0, sentence: "", maxInFlight: null }, waitingFor: null, executor: null,
+    counts: { total: 1_204, verified: 312, inFlight: 131, stuck: 0, failed: 0, waiting: 761, gone: 0, withdrawn: 0 }, estimateMs: null, strategy: { version: 0, sentence: "", maxInFlight: null }, waitingFor: null, executor: null,
     group: null, reverts: null, revertedBy: null, cleared: false, watchedUntil: null, external: null,
     ...over,
   };
