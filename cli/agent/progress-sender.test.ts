@@ -45,11 +45,18 @@ describe("what a server refuses for its content", () => {
     expect(heard).toEqual(["a", "b", "c"]);
   });
   it("is given up when nothing is left to leave out, and is not taken for heard", async () => {
-    const { taken, heard, log } = await send([line("poison", "done"), line("a", "done")], holds("poison"));
+    const { taken, held, heard, log } = await send([line("poison", "done"), line("a", "done")], holds("poison"));
+    expect(held).toEqual([7]);
     expect(taken).toEqual([line("a", "done")]);
     expect(heard).toEqual(["a"]);
     expect(log.at(-1)).toContain("refused the progress");
   });
+});
+
+it("a refusal that is not taken takes no line with it", async () => {
+  const { taken, held } = await send([line("a", "failed", { reason: "unhealthy", message: "why" })], (sent) => (sent.heldVersion !== undefined ? 400 : 204));
+  expect(taken).toEqual([line("a", "failed", { reason: "unhealthy", message: "why" })]);
+  expect(held).toEqual([]);
 });
 
 it("an answer that is none is no reason to take an outcome for heard", async () => {

@@ -81,7 +81,9 @@ export class ProgressSender {
     await setImmediate();
     while (this.lines.length > 0 || this.refusal !== undefined || this.heldVersion !== undefined) {
       const batch = this.lines.slice(0, alone > 0 ? 1 : PER_REQUEST);
-      const { refusal, heldVersion } = this;
+      // Said with what is taken: a line that is not takes nothing else with it.
+      const refusal = alone > 0 ? undefined : this.refusal;
+      const heldVersion = alone > 0 ? undefined : this.heldVersion;
       const body: ProgressReport = { v: 1, targets: batch, ...(refusal === undefined ? {} : { refusal }), ...(heldVersion === undefined ? {} : { heldVersion }) };
       let again = false;
       let status = 0;
@@ -102,7 +104,7 @@ export class ProgressSender {
       }
       failures = 0;
       const taken = status >= 200 && status <= 299;
-      if (ABOUT_CONTENT.has(status) && batch.length > 1) {
+      if (ABOUT_CONTENT.has(status) && alone === 0 && batch.length > 0) {
         alone = batch.length;
         continue;
       }
@@ -114,8 +116,10 @@ export class ProgressSender {
       }
       alone = Math.max(0, alone - 1);
       this.lines = this.lines.filter((line) => !batch.includes(line));
-      if (this.refusal === refusal) this.refusal = undefined;
-      if (this.heldVersion === heldVersion) this.heldVersion = undefined;
+      if (taken || batch.length === 0) {
+        if (this.refusal === refusal) this.refusal = undefined;
+        if (this.heldVersion === heldVersion) this.heldVersion = undefined;
+      }
       // What was not taken is told again at the next start.
       const ended = taken ? batch.filter(({ step }) => step === "done" || step === "failed") : [];
       for (const { target, generation } of ended) await this.options.onEndHeard(target, generation);

@@ -194,7 +194,7 @@ function registerStrategies(program: Command): void {
     .command("set")
     .description("Decide how an environment rolls out, from a file as strategy show --json prints it")
     .argument("<environment>")
-    .requiredOption("--file <file>", "JSON with promote and rollback; - for standard input")
+    .requiredOption("--file <file>", "JSON with promote, rollback and lastKnownGood (left out, that stays); - for standard input")
     .requiredOption("--reason <text>", "why; goes beside the ledger entry")
     .option("--version <n>", "refuse when another version than this stands (default: the one that stands now)")
     .action(async (environment: string, _options: unknown, command: Command) => {
@@ -214,6 +214,7 @@ function describe(item: StrategyDto, whole: boolean): string[] {
     ...(whole ? item.promote.details.map((line) => `             ${line}`) : []),
     `  rolls back ${item.rollback.sentence}`,
     ...(whole ? item.rollback.details.map((line) => `             ${line}`) : []),
+    `  known good ${item.lastKnownGood}`,
     ...(whole ? item.history.map((was) => `  version ${was.version}  ${was.at}  ${was.by}: ${was.reason ?? ""}`) : []),
   ];
 }

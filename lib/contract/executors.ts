@@ -40,7 +40,7 @@ export const changeExecutorRequest = z.strictObject({
   environment: pattern.optional(),
   /** Whole, of the same kind. */
   config: executorConfig.optional(),
-  /** From now on, instead of the one that is kept; necessary when a token would go to another host. null: a webhook's is made anew. */
+  /** From now on, instead of the one that is kept; necessary when a token would go to another host. A token comes with the config that it is for. null: a webhook's is made anew. */
   secret: secret.nullable().optional(),
 });
 export const executorDto = z.strictObject({

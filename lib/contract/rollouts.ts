@@ -233,7 +233,7 @@ export const rolloutDto = z.strictObject({
   revertedBy: z.strictObject({ id: uuid, number: z.int() }).nullable(),
   /** An approver said that leaving the old release was a mistake. */
   cleared: z.boolean(),
-  /** Until when targets that leave what they were verified on are put back. */
+  /** Until when it is watched after its end: one that succeeded puts back who leaves it, another only counts who still gets there. */
   watchedUntil: instant.nullable(),
 });
 export type RolloutDto = z.infer<typeof rolloutDto>;

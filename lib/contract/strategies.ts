@@ -40,6 +40,9 @@ export const waveGateSchema = z.strictObject({
   check: gateFields.check.default(null),
 });
 
+/** A wave's gate as it is kept: with what somebody has said since about going on. */
+export const keptGateSchema = waveGateSchema.extend({ givenUp: z.int().min(0).optional() });
+
 const label = z.string().min(1).max(200);
 export const cutSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("all-at-once") }),
@@ -77,7 +80,8 @@ export const environmentStrategySchema = z.strictObject({ promote: strategySchem
 export const strategiesQuery = z.strictObject({ environment: name.optional() });
 export const putStrategyRequest = z.strictObject({
   environment: name,
-  strategy: environmentStrategySchema,
+  /** Without `lastKnownGood` that stays as it is. */
+  strategy: environmentStrategySchema.extend({ lastKnownGood: lastKnownGoodSchema.optional() }),
   /** The version that was changed, 0 where nobody ever said: one that is not the newest any more is refused with 409 and what changed. */
   version: z.int().min(0).max(1_000_000),
   reason: freeText,

@@ -101,7 +101,8 @@ describe("changing", () => {
   });
   it("takes a token for a new one, and does not show it", async () => {
     const made = await create(github());
-    expect(await change(made.id, { secret: "ghp_renewed" })).toEqual(made);
+    await expect(change(made.id, { secret: "ghp_renewed" })).rejects.toMatchObject({ kind: "invalid", extras: { fields: [{ path: "config" }] } });
+    expect(await change(made.id, { secret: "ghp_renewed", config: github().config })).toEqual(made);
     expect(await secretNow(made.id)).toBe("ghp_renewed");
   });
   it("does not lead a token to another host than the one that it was given for", async () => {
@@ -141,6 +142,11 @@ describe("changing", () => {
     await expect(change(everywhere.id, { environment: "staging" }, staging)).rejects.toMatchObject({ kind: "forbidden" });
     await expect(change(own.id, { environment: "*" }, staging)).rejects.toMatchObject({ kind: "forbidden" });
     await expect(change(own.id, { service: "pay*" }, staging)).resolves.toMatchObject({ service: "pay*" });
+  });
+  it("says what it was told last, like the list", async () => {
+    const made = await create(webhook());
+    await test.db.$executeRaw`INSERT INTO deliveries (executor_id, event, body, status, last_error) VALUES (${made.id}::uuid, 'wave-opened', '{}', 'failed', 'it answered 410')`;
+    expect(await change(made.id, { service: "pay*" })).toMatchObject({ last: { status: "failed", error: "it answered 410" } });
   });
   it("waits for no decision that names it, and holds none up", async () => {
     const made = await create(webhook());

@@ -258,6 +258,8 @@ describe("a strategy", () => {
     expect(await newestEntry()).toMatchObject({ type: "strategy-changed", payload: { lastKnownGood: words } });
     const error = await putStrategy({ ctx, input: { environment: "dev", strategy: { ...strategy, lastKnownGood: DEFAULT_LKG_POLICY }, version: 0, reason } }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ extras: { changed: [expect.stringMatching(/^Version 1 stands/), `Known to be good is what ${words}.`] } });
+    // A file of before leaves it as it is.
+    expect(await putStrategy({ ctx, input: { environment: "dev", strategy: { promote: slow.promote, rollback: slow.rollback }, version: 1, reason } })).toMatchObject({ version: 2, lastKnownGood: words });
     // What was decided before anybody could say so is read with the default.
     const { lastKnownGood, ...before } = strategy;
     expect(environmentStrategySchema.parse(before)).toEqual({ ...before, lastKnownGood: DEFAULT_LKG_POLICY });
@@ -276,7 +278,7 @@ describe("a strategy", () => {
     expect((await readStrategy(test.db, preview?.id ?? "")).version).toBe(2);
     await writesNothing(async () => expect(await refused(putStrategy({ ctx, input: { environment: "pr-12", strategy: slow, version: 2, reason } }))).toMatchObject({ kind: "conflict", type: "follows-template" }));
     const { items } = await listStrategies({ ctx, input: {} });
-    expect(items.map(({ environment, version, template }) => [environment, version, template])).toEqual([["dev", 1, null], ["staging", 2, null], ["production", 1, null], ["pr-12", 2, "staging"]]);
+    expect(items.map(({ environment, version, template }) => [environment, version, template])).toEqual([["dev", 2, null], ["staging", 2, null], ["production", 1, null], ["pr-12", 2, "staging"]]);
   });
 
   it("is refused, and nothing is written", async () => {

@@ -30,15 +30,16 @@ export async function putStrategy({ ctx, input }: { ctx: Ctx; input: z.output<ty
       SELECT (SELECT t.name::text FROM environments t WHERE t.id = e.template_id) AS template FROM environments e WHERE e.id = ${environment.id}::uuid FOR NO KEY UPDATE OF e`;
     if (locked?.template) throw new AppError("conflict", `${environment.name} is a preview and rolls out as ${locked.template} does. Change it there.`, { type: "follows-template" });
     const before = await readStrategy(tx, environment.id);
+    const strategy: EnvironmentStrategy = { ...input.strategy, lastKnownGood: input.strategy.lastKnownGood ?? before.strategy.lastKnownGood };
     if (before.version !== input.version) {
       const { history } = await loadStrategy(tx, environment.id);
       const [newest] = history;
       throw new AppError("conflict", "The strategy was changed since you looked.", {
         type: "stale-view",
-        changed: [newest ? `Version ${newest.version} stands, by ${newest.by} at ${newest.at}.` : "Nobody has changed the default yet.", ...listChanges(input.strategy, before.strategy)],
+        changed: [newest ? `Version ${newest.version} stands, by ${newest.by} at ${newest.at}.` : "Nobody has changed the default yet.", ...listChanges(strategy, before.strategy)],
       });
     }
-    const bytes = JSON.stringify(input.strategy);
+    const bytes = JSON.stringify(environmentStrategySchema.parse(strategy));
     if (bytes === JSON.stringify(environmentStrategySchema.parse(before.strategy))) return loadStrategy(tx, environment.id);
 
     const version = before.version + 1;
@@ -48,7 +49,7 @@ export async function putStrategy({ ctx, input }: { ctx: Ctx; input: z.output<ty
       environmentId: environment.id,
       scope: { service: null, environment: environment.name },
       // The addresses that it asks stay beside the entry; the hash says which strategy it was.
-      payload: { version, promote: describeStrategy(input.strategy.promote), rollback: describeStrategy(input.strategy.rollback), lastKnownGood: describeLastKnownGood(input.strategy.lastKnownGood), sha256: createHash("sha256").update(bytes).digest("hex") },
+      payload: { version, promote: describeStrategy(strategy.promote), rollback: describeStrategy(strategy.rollback), lastKnownGood: describeLastKnownGood(strategy.lastKnownGood), sha256: createHash("sha256").update(bytes).digest("hex") },
       texts: { reason: input.reason },
     });
     await tx.$executeRaw`
@@ -59,7 +60,7 @@ export async function putStrategy({ ctx, input }: { ctx: Ctx; input: z.output<ty
 }
 
 /** The addresses that a strategy asks, by where they stand. */
-function addressesOf({ promote, rollback }: EnvironmentStrategy): Record<string, string> {
+function addressesOf({ promote, rollback }: Pick<EnvironmentStrategy, "promote" | "rollback">): Record<string, string> {
   const of = (name: string, { gate, waves }: Strategy): [string, string][] => [
     ...(gate.check ? [[`strategy.${name}.gate.check.url`, gate.check.url] as [string, string]] : []),
     ...waves.flatMap(({ check }, at): [string, string][] => (check ? [[`strategy.${name}.waves.${at}.check.url`, check.url]] : [])),

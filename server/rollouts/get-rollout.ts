@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
-import { waveGateSchema } from "@/lib/contract/strategies";
+import { keptGateSchema } from "@/lib/contract/strategies";
 import type { CheckState } from "@/lib/domain/rollout/advance-rollout";
 import { describeGate } from "@/lib/domain/rollout/describe-gate";
 import type { TargetReason, TargetStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
@@ -54,7 +54,7 @@ export async function getRollout({ ctx, input }: { ctx: Ctx; input: { id: string
     ...rollout,
     waves: waves.map((wave) => {
       const members = byWave.get(wave.ordinal) ?? [];
-      const gate = waveGateSchema.parse(wave.gate);
+      const gate = keptGateSchema.parse(wave.gate);
       return {
         ordinal: wave.ordinal,
         name: wave.name,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { followPolicySchema, strategySchema, waveGateSchema } from "@/lib/contract/strategies";
+import { followPolicySchema, strategySchema, keptGateSchema } from "@/lib/contract/strategies";
 import type { CheckState, RolloutState } from "@/lib/domain/rollout/advance-rollout";
 import type { RolloutKind, RolloutStatus, WaveStatus } from "@/lib/domain/rollout/statuses";
 import type { Db, Tx } from "@/server/db";
@@ -110,7 +110,7 @@ export async function readRolloutState(db: Db | Tx, rollout: RolloutRow, now: Da
       status: wave.status,
       statusReason: wave.status_reason,
       statusSince: wave.status_since.getTime(),
-      gate: waveGateSchema.parse(wave.gate),
+      gate: keptGateSchema.parse(wave.gate),
       goAheadGiven: wave.go_ahead,
       check: { state: wave.check_status ?? "none", detail: wave.check_detail },
       counts: { pending: wave.pending, inFlight: wave.in_flight, regressed: wave.regressed, verified: wave.verified, unhealthy: wave.unhealthy, willRevert: wave.will_revert, stuck: wave.stuck, failed: wave.failed },

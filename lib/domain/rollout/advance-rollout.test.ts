@@ -292,6 +292,8 @@ describe("advanceRollout", () => {
       ["past the threshold it goes back", rollout([wave(0, "failed", { counts: { failed: 1 } })], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
       ["it ends when everyone has it", rollout([wave(0, "passed", { counts: { verified: 1 } })], { blocked }), { rollout: "succeeded" }],
       ["before one that left it is told again", rollout([wave(0, "soaking", { counts: { inFlight: 1, regressed: 1 }, gate: { soakMs: 100 } })], { blocked }), pauses],
+      ["what fails while somebody left it fails first", rollout([wave(0, "soaking", { counts: { failed: 1, verified: 3, inFlight: 1, regressed: 1 } })], { blocked, onFailure: "rollback" }), { waves: [[0, "failed"]] }],
+      ["and in an open wave", rollout([wave(0, "open", { counts: { failed: 1, verified: 3, inFlight: 1, regressed: 1 } })], { blocked, onFailure: "rollback" }), { waves: [[0, "failed"]] }],
       ["past the threshold it goes back, whoever left it", rollout([wave(0, "failed", { counts: { failed: 1, inFlight: 1, regressed: 1 } })], { blocked, onFailure: "rollback" }), { rollout: "failed", revert: true }],
       ["before one that came back gets it", rollout([wave(0, "passed", { counts: { verified: 1, pending: 1 } })], { blocked }), pauses],
     ])("%s", (_, state, expected) => {
@@ -377,5 +379,12 @@ describe("acceptFailures", () => {
     expect(after({ inFlight: 2, failed: 1 })).toEqual({});
     expect(after({ verified: 2, failed: 1 })).toEqual({ waves: [[0, "passed"]] });
     expect(after({ inFlight: 1, failed: 2 })).toEqual({ waves: [[0, "failed"]] });
+  });
+  it("waits no more for the stuck that were there, and for others as before", () => {
+    const before = wave(0, "open", { counts: { inFlight: 3, verified: 4, failed: 1, stuck: 2 } });
+    const gate = acceptFailures(before) ?? before.gate;
+    const after = (counts: Partial<TargetCounts>) => step(rollout([wave(0, "open", { counts, gate })]));
+    expect(after({ verified: 7, failed: 1, stuck: 2 })).toEqual({ waves: [[0, "passed"]] });
+    expect(after({ verified: 6, failed: 1, stuck: 3 })).toEqual({});
   });
 });

@@ -157,7 +157,7 @@ function judgeWave(wave: WaveState, now: number, policy: AdvancePolicy, { follow
   if (follow && now - wave.quietSince >= follow.failedAfterMs) return gaveUp(wave, follow);
   if (counts.pending + counts.inFlight > 0) return { is: "continues" };
   // By when the last of them moved, not the wave: else those that were given up would be waited for again after each soak.
-  if (counts.stuck > 0 && now - wave.quietSince < policy.giveUpAfterMs) return { is: "continues" };
+  if (counts.stuck > (gate.givenUp ?? 0) && now - wave.quietSince < policy.giveUpAfterMs) return { is: "continues" };
   const lost = bad + counts.stuck;
   return lost <= allowed && counts.verified > unhealthy ? { is: "passes" } : fails(wave, lost, total);
 }
@@ -225,13 +225,13 @@ function pastThreshold(rollout: RolloutState, wave: WaveState): RolloutTransitio
 }
 
 /**
- * Somebody goes on without what failed in a wave: so many failures are allowed in it from now on, and the others have to get
- * there as before. Null when nobody else is on the way: then it passes as it is.
+ * Somebody goes on without what failed in a wave: so many failures are allowed in it from now on, so many stuck are waited
+ * for no more, and the others have to get there as before. Null when nobody else is on the way: then it passes as it is.
  */
 export function acceptFailures(wave: Pick<WaveState, "counts" | "gate">): WaveGate | null {
   const { counts, gate } = wave;
   if (counts.pending + counts.inFlight === 0) return null;
-  return { ...gate, maxFailures: Math.max(gate.maxFailures, counts.failed + counts.stuck + (gate.health ? counts.unhealthy : 0)) };
+  return { ...gate, givenUp: counts.stuck, maxFailures: Math.max(gate.maxFailures, counts.failed + counts.stuck + (gate.health ? counts.unhealthy : 0)) };
 }
 
 /**
@@ -269,21 +269,21 @@ export function advanceRollout(rollout: RolloutState, now: number, policy: Advan
       : { ...NOTHING, rollout: { to: "succeeded", reason: "Every wave passed." } };
   }
   const move = (to: WaveStatus, reason: string | null = null): RolloutTransitions => ({ ...NOTHING, waves: [{ index: current.index, to, reason }] });
-  const tellsAgain = current.status !== "failed" && waves.some(({ counts }) => counts.regressed > 0);
-  const wouldOffer = current.status === "pending" || current.status === "waiting" || tellsAgain || (current.status === "open" && offer(rollout, current) !== null);
+  const outlook = judgeWave(current, now, policy, rollout);
+  const isJudged = current.status === "open" || current.status === "soaking";
+  const tellsAgain = waves.some(({ counts }) => counts.regressed > 0);
+  const wouldOffer = isJudged ? outlook.is !== "fails" && (tellsAgain || (current.status === "open" && offer(rollout, current) !== null)) : current.status !== "failed";
   if (rollout.blocked !== null && wouldOffer && !paused) return { ...NOTHING, rollout: { to: "paused", reason: rollout.blocked } };
   switch (current.status) {
     case "pending":
     case "waiting":
       return paused ? NOTHING : begin(rollout, current);
     case "open": {
-      const outlook = judgeWave(current, now, policy, rollout);
       if (outlook.is === "passes") return move(current.gate.soakMs > 0 ? "soaking" : "passed");
       if (outlook.is === "fails") return move("failed", outlook.reason);
       return paused ? NOTHING : { ...NOTHING, offer: offer(rollout, current) };
     }
     case "soaking": {
-      const outlook = judgeWave(current, now, policy, rollout);
       if (outlook.is === "fails") return move("failed", outlook.reason);
       if (outlook.is === "continues") return move("open");
       return now - current.statusSince >= current.gate.soakMs ? move("passed") : NOTHING;

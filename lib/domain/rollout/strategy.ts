@@ -33,6 +33,8 @@ export interface WaveGate {
   /** A person has to say go before it opens. */
   goAhead: boolean;
   check: ExternalCheck | null;
+  /** Of a wave that somebody goes on with: so many stuck targets are waited for no more. */
+  givenUp?: number | undefined;
 }
 
 /** What happens past the threshold. */

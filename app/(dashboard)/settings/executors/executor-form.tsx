@@ -84,7 +84,7 @@ export function ChangeExecutor({ executor, onClose }: { executor: ExecutorDto; o
     const form = new FormData(event.currentTarget);
     const secret = form.has("renew") ? null : text(form, "secret") || undefined;
     void changed.run(async () => {
-      const result = await patchJson<CreatedExecutor>(`executors/${executor.id}`, { ...readForm(kind, form), secret });
+      const result = await patchJson<CreatedExecutor>(`executors/${executor.id}`, { ...changesOf(executor, readForm(kind, form), { withAddress: secret !== undefined }), secret });
       await client.invalidateQueries({ queryKey: ["settings", "executors"] });
       announce(secret === null ? "A new secret was made. Copy it now." : `${result.name} is changed.`);
       if (secret !== null) onClose();
@@ -202,6 +202,18 @@ function SecretField({ kind, error, isKept }: { kind: Kind; error: string | null
 
 function readForm(kind: Kind, form: FormData) {
   return { name: text(form, "name"), service: text(form, "service"), environment: text(form, "environment"), config: readConfig(kind, form) };
+}
+
+/** Only what was changed here: what somebody else changed meanwhile stays. A new token is given for an address. */
+function changesOf(before: ExecutorDto, now: ReturnType<typeof readForm>, { withAddress }: { withAddress: boolean }) {
+  const config: Record<string, unknown> = before.config;
+  const moved = Object.entries(now.config).some(([name, value]) => config[name] !== value);
+  return {
+    ...(now.name !== before.name && { name: now.name }),
+    ...(now.service !== before.service && { service: now.service }),
+    ...(now.environment !== before.environment && { environment: now.environment }),
+    ...((moved || withAddress) && { config: now.config }),
+  };
 }
 
 function readConfig(kind: Kind, form: FormData): ExecutorConfig {

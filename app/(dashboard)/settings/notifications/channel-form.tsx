@@ -89,7 +89,7 @@ export function ChangeChannel({ channel, onClose }: { channel: ChannelDto; onClo
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     void changed.run(async () => {
-      const { name } = await patchJson<ChannelWritten>(`channels/${channel.id}`, { ...readForm(form), ...(isElsewhere && { destination: readDestination(kind, form) }) });
+      const { name } = await patchJson<ChannelWritten>(`channels/${channel.id}`, { ...changesOf(channel, readForm(form)), ...(isElsewhere && { destination: readDestination(kind, form) }) });
       await client.invalidateQueries({ queryKey: ["settings", "channels"] });
       announce(`${name} is changed.`);
       onClose();
@@ -205,6 +205,16 @@ function DestinationFields({ kind, errors, channel }: FieldsProps & { kind: Chan
 
 function readForm(form: FormData) {
   return { name: text(form, "name"), service: text(form, "service"), environment: text(form, "environment"), events: form.getAll("events") };
+}
+
+/** Only what was changed here: what somebody else changed meanwhile stays. */
+function changesOf(before: ChannelDto, now: ReturnType<typeof readForm>) {
+  return {
+    ...(now.name !== before.name && { name: now.name }),
+    ...(now.service !== before.service && { service: now.service }),
+    ...(now.environment !== before.environment && { environment: now.environment }),
+    ...(now.events.join() !== before.events.join() && { events: now.events }),
+  };
 }
 
 function readDestination(kind: ChannelKind, form: FormData): Record<string, unknown> {
