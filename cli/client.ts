@@ -4,12 +4,12 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { Problem } from "@/lib/contract/problem";
 
-/** Ends the program with a message for people and an exit code for scripts. */
+/** Ends the program with a message for people and an exit code for scripts; without one: what was asked cannot be understood or read. */
 export class CliError extends Error {
   readonly exitCode: number;
   /** What the server said, word for word, when it was the server that refused. */
   readonly problem: Partial<Problem> | null;
-  constructor(message: string, exitCode = 1, problem: Partial<Problem> | null = null) {
+  constructor(message: string, exitCode: number = EXIT.usage, problem: Partial<Problem> | null = null) {
     super(message);
     this.name = "CliError";
     this.exitCode = exitCode;
@@ -31,9 +31,9 @@ export function addClientOptions(command: Command): void {
 
 /**
  * Exit codes that scripts can rely on. `person`: somebody has to say go, or to resume, and nobody was to be waited for.
- * 124 is what timeout(1) answers, 130 and 143 are a shell's own for SIGINT and SIGTERM.
+ * 64 is EX_USAGE of sysexits.h, 124 is what timeout(1) answers, 130 and 143 are a shell's own for SIGINT and SIGTERM.
  */
-export const EXIT = { ok: 0, failed: 1, drift: 2, refused: 3, unreachable: 4, person: 5, timeout: 124, interrupted: 130, terminated: 143 } as const;
+export const EXIT = { ok: 0, failed: 1, drift: 2, refused: 3, unreachable: 4, person: 5, usage: 64, timeout: 124, interrupted: 130, terminated: 143 } as const;
 
 type Query = Record<string, string | number | undefined>;
 

@@ -1,6 +1,6 @@
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { registerAgent } from "./agent/commands";
-import { addClientOptions, CliError } from "./client";
+import { addClientOptions, CliError, EXIT } from "./client";
 import { registerAdminCommands } from "./commands/admin";
 import { registerAdoptCommand } from "./commands/adopt";
 import { registerDeploymentCommands } from "./commands/deployment";
@@ -41,7 +41,7 @@ const clients = [
   registerSimulateCommand,
 ];
 
-const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0");
+const program = new Command("plumbline").description("what every instance of a fleet really runs, held against an approved release ledger").version("0.1.0").exitOverride();
 for (const register of own) register(program);
 const known = program.commands.length;
 for (const register of clients) register(program);
@@ -56,6 +56,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what is wrong itself; asking for help or the version is no error.
+    process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  }
   console.error(`plumbline: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = error instanceof CliError ? error.exitCode : 1;
   // A script that asked for JSON gets what the server said too, as the last line.

@@ -44,7 +44,7 @@ export function registerLedgerCommands(program: Command): void {
     .description("Every entry as NDJSON, the signed checkpoint last, to standard output")
     .action(async (_options: unknown, command: Command) => {
       const response = await createClient(command.optsWithGlobals<ClientOptions>()).open("ledger/export");
-      if (!response.body) throw new CliError("The server sent nothing.");
+      if (!response.body) throw new CliError("The server sent nothing.", EXIT.failed);
       for await (const chunk of Readable.fromWeb(response.body as import("node:stream/web").ReadableStream)) {
         if (!process.stdout.write(chunk)) await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
       }
@@ -64,7 +64,7 @@ function openVerifier(vkey: string, checkpointFile: string | undefined): LogVeri
   try {
     return createLogVerifier({ vkey, sha256: sha256ByPlatform, ...(checkpointFile === undefined ? {} : { previousCheckpoint: readFileSync(checkpointFile, "utf8") }) });
   } catch (error) {
-    throw new CliError(`Cannot verify with this key or checkpoint: ${reasonOf(error)}`);
+    throw new CliError(`Cannot verify with this key or checkpoint: ${reasonOf(error)}`, EXIT.failed);
   }
 }
 
@@ -72,6 +72,6 @@ function parseLine(text: string, lineNumber: number): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new CliError(`Line ${lineNumber} of the export is not JSON.`);
+    throw new CliError(`Line ${lineNumber} of the export is not JSON.`, EXIT.failed);
   }
 }

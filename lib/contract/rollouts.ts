@@ -91,14 +91,16 @@ export const stopRequest = z.strictObject({
 });
 export type StopRequest = z.input<typeof stopRequest>;
 
+/** The rollout's `revision` that was looked at: when it has moved since, 409 says what changed. */
+const seen = { revision: z.int().min(1).optional() };
 /** Pausing. */
-export const steerRequest = z.strictObject({ reason: freeText.optional() });
+export const steerRequest = z.strictObject({ reason: freeText.optional(), ...seen });
 /** Going on. Where a wave failed: `retry` offers its failed and stuck targets again, `accept` goes on without them. */
-export const resumeRequest = z.strictObject({ reason: freeText.optional(), failed: z.enum(["retry", "accept"]).optional() });
+export const resumeRequest = z.strictObject({ reason: freeText.optional(), failed: z.enum(["retry", "accept"]).optional(), ...seen });
 /** Stopping: `stop` leaves what runs where it is, `rollback` starts a rollback to what was assigned before. */
-export const abortRequest = z.strictObject({ reason: freeText.optional(), how: z.enum(["stop", "rollback"]).default("stop") });
+export const abortRequest = z.strictObject({ reason: freeText.optional(), how: z.enum(["stop", "rollback"]).default("stop"), ...seen });
 /** A person's go-ahead for a wave that waits for one. */
-export const goAheadRequest = z.strictObject({ wave: z.int().min(1).max(1_000), reason: freeText.optional() });
+export const goAheadRequest = z.strictObject({ wave: z.int().min(1).max(1_000), reason: freeText.optional(), ...seen });
 /** An approver says that a rollback was a mistake, so that what it left may be a last known good again. */
 export const clearRequest = z.strictObject({ reason: freeText });
 

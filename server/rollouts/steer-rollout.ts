@@ -22,13 +22,13 @@ import { lockRollout, readRolloutState, type RolloutRow } from "./read-rollout-s
 import { refusal } from "./refuse-reasons";
 import { tellRollout } from "./tell-rollout";
 
-type Input = { id: string; reason?: string | undefined };
+type Input = { id: string; reason?: string | undefined; revision?: number | undefined };
 type Steered = { tx: Tx; place: KnownPlace; rollout: RolloutRow; now: Date };
 
 /** Makes no new offers; replacements that run finish. @throws AppError not-found, conflict */
 export function pauseRollout({ ctx, input }: { ctx: Ctx; input: Input }): Promise<RolloutDto> {
   refuseSecrets({ reason: input.reason });
-  return steer(ctx, input.id, "rollouts.pause", async ({ tx, rollout, now }) => {
+  return steer(ctx, input, "rollouts.pause", async ({ tx, rollout, now }) => {
     refuseMove(rollout.status, "paused");
     await tx.$executeRaw`UPDATE rollouts SET status = 'paused', status_reason = ${`Paused by ${ctx.actor.name}${input.reason ? `: ${input.reason}` : "."}`}, revision = revision + 1 WHERE id = ${input.id}::uuid`;
     await tellRollout(tx, { rolloutId: input.id, at: now, kind: "paused", detail: { by: ctx.actor.name, reason: input.reason ?? null } });
@@ -42,7 +42,7 @@ export function pauseRollout({ ctx, input }: { ctx: Ctx; input: Input }): Promis
  */
 export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { failed?: "retry" | "accept" | undefined } }): Promise<RolloutDto> {
   refuseSecrets({ reason: input.reason });
-  return steer(ctx, input.id, "rollouts.pause", async ({ tx, rollout, now }) => {
+  return steer(ctx, input, "rollouts.pause", async ({ tx, rollout, now }) => {
     refuseMove(rollout.status, "running");
     const [wave] = await tx.$queryRaw<{ ordinal: number; name: string; opened: boolean }[]>`
       SELECT ordinal, name, opened_at IS NOT NULL AS opened FROM waves WHERE rollout_id = ${input.id}::uuid AND status = 'failed' ORDER BY ordinal LIMIT 1`;
@@ -87,7 +87,7 @@ export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { faile
  * @returns the rollout, or the one that takes its place
  */
 export function abortRollout({ ctx, input }: { ctx: Ctx; input: Input & { how?: "stop" | "rollback" } }): Promise<RolloutDto> {
-  return steer(ctx, input.id, "rollouts.abort", async (steered) => {
+  return steer(ctx, input, "rollouts.abort", async (steered) => {
     refuseMove(steered.rollout.status, "aborted");
     if (input.how === "rollback") return stopAndRollBack(ctx, steered, input);
     await stopHere(ctx, steered, input);
@@ -150,7 +150,7 @@ async function stopAndRollBack(ctx: Ctx, { tx, place, rollout }: Steered, input:
  * it back. @throws AppError not-found; forbidden for a token that nobody stands behind; conflict where nothing waits
  */
 export function goAhead({ ctx, input }: { ctx: Ctx; input: Input & { wave: number } }): Promise<RolloutDto> {
-  return steer(ctx, input.id, "rollouts.go-ahead", async ({ tx, place, rollout, now }) => {
+  return steer(ctx, input, "rollouts.go-ahead", async ({ tx, place, rollout, now }) => {
     const [person] = await tx.$queryRaw<{ kind: string }[]>`SELECT kind FROM actors WHERE id = ${ctx.actor.personId}::uuid`;
     if (person?.kind !== "person") throw new AppError("forbidden", "A go-ahead needs a person; this token belongs to nobody.", { type: "no-person" });
     const [wave] = await tx.$queryRaw<{ status: string; asks: boolean; given: boolean }[]>`
@@ -178,7 +178,7 @@ export function goAhead({ ctx, input }: { ctx: Ctx; input: Input & { wave: numbe
 }
 
 /** Whoever steers holds the place and the rollout; what the act returns is the rollout to show. */
-async function steer(ctx: Ctx, id: string, verb: Verb, act: (steered: Steered) => Promise<string>, { alsoFollowed = false }: { alsoFollowed?: boolean } = {}): Promise<RolloutDto> {
+async function steer(ctx: Ctx, { id, revision }: Input, verb: Verb, act: (steered: Steered) => Promise<string>, { alsoFollowed = false }: { alsoFollowed?: boolean } = {}): Promise<RolloutDto> {
   return transact(ctx.db, async (tx) => {
     const [at] = await tx.$queryRaw<{ service: string; environment: string; partition: string; status: RolloutStatus; followed: boolean; carried_out_by: string | null }[]>`
       SELECT s.name::text AS service, e.name::text AS environment, r.partition::text, r.status, r.origin = 'external' AS followed, r.carried_out_by FROM rollouts r
@@ -194,8 +194,12 @@ async function steer(ctx: Ctx, id: string, verb: Verb, act: (steered: Steered) =
       const [row] = await tx.$queryRaw<{ status: RolloutStatus }[]>`SELECT status FROM rollouts WHERE id = ${id}::uuid`;
       throw new AppError("conflict", `This rollout is over: it is ${row?.status ?? at.status}.`, { type: "rollout-not-there", changed: [`The rollout is ${row?.status ?? at.status}.`] });
     }
-    const [clock] = await tx.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    const shown = await act({ tx, place, rollout, now: clock?.now ?? new Date() });
+    const [now] = await tx.$queryRaw<{ now: Date; revision: number; reason: string | null }[]>`SELECT clock_timestamp() AS now, revision::int AS revision, status_reason AS reason FROM rollouts WHERE id = ${id}::uuid`;
+    if (revision !== undefined && now && revision !== now.revision) {
+      const stands = `The rollout is ${rollout.status}${now.reason ? `: ${now.reason}` : "."}`;
+      throw new AppError("conflict", `The rollout has moved since you looked. ${stands}`, { type: "stale-view", changed: [stands] });
+    }
+    const shown = await act({ tx, place, rollout, now: now?.now ?? new Date() });
     await recordChanges(tx, [{ topic: "rollout", serviceId: place.service.id, serviceName: place.service.name, environmentId: place.environment.id, key: id }]);
     return loadRollout(tx, shown);
   });

@@ -201,6 +201,15 @@ describe("waves", () => {
     expect(await waves(id)).toEqual(["passed v", "open f", "pending ww"]);
   });
 
+  it("are steered only by who has seen how they stand", async () => {
+    const { id, revision } = await promote("2.0.0");
+    const paused = await pauseRollout({ ctx, input: { id, reason: "lunch", revision } });
+    for (const steer of [pauseRollout, resumeRollout, abortRollout]) {
+      await expect(steer({ ctx, input: { id, revision } })).rejects.toMatchObject({ kind: "conflict", extras: { type: "stale-view", changed: [`The rollout is paused: Paused by ${ctx.actor.name}: lunch`] } });
+    }
+    expect(await resumeRollout({ ctx, input: { id, revision: paused.revision } })).toMatchObject({ status: "running" });
+  });
+
   it("pause when their release is recalled in between", async () => {
     const { id } = await promote("2.0.0");
     await recallRelease({ ctx, input: { service, version: "2.0.0", reason: "CVE" } });

@@ -6,7 +6,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000,
 export function readDuration(text: string, flag: string): number {
   const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim()) ?? [];
   const ms = Number(amount) * (UNITS_MS[unit] ?? Number.NaN);
-  if (!Number.isFinite(ms) || ms <= 0) throw new CliError(`${flag} wants a time such as 90s, 10m or 1h, not "${text}".`);
+  if (!Number.isFinite(ms) || ms <= 0) throw new CliError(`${flag} wants a time such as 90s, 10m or 1h (a number alone is seconds), not "${text}".`);
   return Math.round(ms);
 }
 

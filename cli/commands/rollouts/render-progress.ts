@@ -1,7 +1,7 @@
 import type { GroupDto, RolloutDetail, RolloutDto } from "@/lib/contract/rollouts";
 import { isActive, personNeeded } from "./decide-exit";
 import { formatClock, formatRange } from "./read-duration";
-import { clip, paint, plainText, type Paint, type Surface } from "./terminal-text";
+import { clip, paint, plainText, wrap, type Paint, type Surface } from "./terminal-text";
 
 type Wave = RolloutDetail["waves"][number];
 type Counts = RolloutDto["counts"];
@@ -17,15 +17,16 @@ const LEAST_BAR = 8;
 
 /**
  * What a terminal shows of a rollout: each wave as a bar, the numbers, what it waits for, and why targets are stuck.
- * Each line fits the width; with a height, what says least is folded first. Nothing in it comes from a clock or a screen.
+ * Each line fits the width, but for a command to copy; with a height, what says least is folded first. Nothing in it comes from a clock or a screen.
  */
 export function renderProgress({ value: rollout, away, nowMs }: ProgressView<RolloutDetail>, surface: Surface): string[] {
   const line = (text: string, ...paints: Paint[]): string => paint(clip(plainText(text), surface.width), paints, surface.colour);
   const head = headOf(rollout, nowMs, surface);
-  const waits = waitsOf(rollout, nowMs).map((text) => line(text, "bold"));
+  const lines = (text: string, ...paints: Paint[]): string[] => wrap(plainText(text), surface.width).map((part) => paint(part, paints, surface.colour));
+  const waits = waitsOf(rollout, nowMs).flatMap((text) => lines(text, "bold"));
   const stuck = rollout.stuck.flatMap((group) => [
     line(`${group.count} stuck: ${group.sentence}${group.where.length > 0 ? ` (${group.where.join(", ")}${group.count > group.where.length ? ", …" : ""})` : ""}`, "yellow"),
-    line(`  ${group.next}`),
+    ...lines(`  ${group.next}`),
   ]);
   const tail = [sumUp(rollout, nowMs), ...(awaySentence(away))].map((text, at) => line(text, ...(at === 0 ? [] : (["red"] as const))));
   const rest = [...tail, ...waits, ...stuck];

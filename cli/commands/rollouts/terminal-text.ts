@@ -24,6 +24,20 @@ export function clip(text: string, width: number): string {
   return characters.length <= width ? text : `${characters.slice(0, width - 1).join("")}…`;
 }
 
+/** In as many lines as it takes, at spaces. A command at its end (`: plumbline …`) has a line to itself, whole: it is there to be copied. */
+export function wrap(text: string, width: number): string[] {
+  if ([...text].length <= width) return [text];
+  const [, words = text, command] = /^(.*?:) (plumbline .+)$/.exec(text) ?? [];
+  const indent = /^ */.exec(words)?.[0] ?? "";
+  const lines: string[] = [];
+  for (const word of words.trim().split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && [...last].length + 1 + [...word].length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}${word}`);
+  }
+  return [...lines.map((line) => clip(line, width)), ...(command === undefined ? [] : [`  ${command}`])];
+}
+
 /** How many columns a drawn line takes. */
 export function visibleLength(line: string): number {
   return [...stripVTControlCharacters(line)].length;

@@ -21,7 +21,7 @@ import { useRefusal } from "@/lib/queries/use-session";
 function useSteer(rollout: RolloutDto): (act: string, body: Record<string, unknown>, key: string) => Promise<RolloutDto> {
   const client = useQueryClient();
   return async (act, body, key) => {
-    const answer = await postJson<RolloutDto>(`rollouts/${rollout.id}/${act}`, body, key);
+    const answer = await postJson<RolloutDto>(`rollouts/${rollout.id}/${act}`, { ...body, revision: rollout.revision }, key);
     await client.invalidateQueries({ queryKey: ["rollouts"] });
     return answer;
   };
