@@ -54,7 +54,7 @@ export const cutSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("targets"), waves: z.array(z.strictObject({ name: shortText, targets: z.array(z.string().min(1).max(400)).min(1).max(10_000) })).min(1).max(20) }),
 ]);
 
-/** One way to roll out; what is left out is as the default says. Its output is the domain's Strategy. */
+/** One way to roll out; what is left out is as strict as can be: any failure pauses. Its output is the domain's Strategy. */
 export const strategySchema = z.strictObject({
   cut: cutSchema,
   gate: waveGateSchema.default(waveGateSchema.parse({})),

@@ -6,6 +6,7 @@ import { promoteRequest } from "@/lib/contract/rollouts";
 import type { DesiredState } from "@/lib/domain/ledger/desired-state";
 import { waitDesired } from "@/server/desired/wait-desired";
 import { signCheckpoint } from "@/server/ledger/sign-checkpoint";
+import { resendDelivery } from "@/server/notifications/resend-delivery";
 import { sendDeliveries } from "@/server/outbound/deliver";
 import { advanceRollouts } from "@/server/rollouts/advance-rollouts";
 import { getRollout } from "@/server/rollouts/get-rollout";
@@ -77,4 +78,30 @@ it("makes no agent act beside the executor, neither for what it was told before 
   await test.db.$executeRaw`UPDATE holds SET lifted_at = now(), lifted_seq = entry_seq WHERE lifted_at IS NULL`;
   await promote("3.0.0");
   expect(await told()).toEqual([{ generation: 0, digests: expect.arrayContaining([fakeImage("orders 3.0.0").digest]) }]);
+});
+
+it("refuses the order: its targets are stuck for that, at once, until it is sent again and taken", async () => {
+  const ctx = await test.ctx();
+  const place = { service: "basket", environment: "staging" };
+  for (const version of ["1.0.0", "2.0.0"]) await registerVersion(ctx, "basket", version);
+  await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "1.0.0" }) });
+  const agent = await FakeAgent.make(test, "staging");
+  const runs = (version: string) => agent.report({ key: "app", service: "basket", image: fakeImage(`basket ${version}`), canAct: false });
+  await runs("1.0.0");
+  await createExecutor({ ctx, input: createExecutorRequest.parse({ name: "refuser", ...place, config: { kind: "webhook", url: `${server.url}/hook` } }) });
+  const { id } = await promoteRelease({ ctx, input: promoteRequest.parse({ ...place, version: "2.0.0", strategy: "all-at-once" }) });
+  const turn = async () => {
+    await signCheckpoint(test.app);
+    await sendDeliveries(test.app);
+    await advanceRollouts(test.app);
+    return getRollout({ ctx, input: { id } });
+  };
+  server.answer((_, response) => response.writeHead(302, { location: "/elsewhere" }).end());
+  expect(await turn()).toMatchObject({ counts: { stuck: 1, inFlight: 0 }, stuck: [{ reason: "not-told", sentence: "The executor did not take the order.", count: 1 }] });
+  const [delivery] = await test.db.$queryRaw<{ id: string }[]>`SELECT id::text FROM deliveries WHERE rollout_id = ${id}::uuid AND executor_id IS NOT NULL`;
+  server.answer((_, response) => response.end("{}"));
+  await resendDelivery({ ctx, input: { id: delivery?.id ?? "" } });
+  expect(await turn()).toMatchObject({ counts: { stuck: 0, inFlight: 1 }, stuck: [] });
+  await runs("2.0.0");
+  await expect.poll(async () => (await turn()).status, { timeout: 15_000 }).toBe("succeeded");
 });

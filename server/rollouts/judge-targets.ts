@@ -39,6 +39,8 @@ type Row = {
   rollout_kind: RolloutKind;
   to_release_id: string | null;
   executor_id: string | null;
+  offered_at: Date | null;
+  wave: number;
   followed: boolean;
   min_uptime_ms: number | null;
   stuck_after_ms: number | null;
@@ -70,7 +72,7 @@ const declaredComponents = z.array(z.object({ name: z.string(), declared: z.stri
 export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetIds?: readonly bigint[]; settled?: boolean; since?: string | null }, now: Date): Promise<string[]> {
   const since = where.since ?? null;
   const rows = await tx.$queryRaw<Row[]>`
-    SELECT rt.rollout_id, rt.target_id, rt.xmin::text AS written_by, rt.status, rt.reason, rt.updated_at, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
+    SELECT rt.rollout_id, rt.target_id, rt.xmin::text AS written_by, rt.status, rt.reason, rt.updated_at, rt.offered_at, rt.wave, rt.generation, rt.verified_at, rt.detail, r.kind AS rollout_kind, r.to_release_id, r.executor_id, r.origin = 'external' AS followed,
       (r.strategy->>'minUptimeMs')::float8 AS min_uptime_ms, (r.strategy->>'stuckAfterMs')::float8 AS stuck_after_ms, r.service_id, r.environment_id,
       t.kind, t.desired, t.can_act, t.gone_at IS NOT NULL AS gone, coalesce((t.managed_by->>'autoSync')::boolean, false) AS reverts, t.components, s.freshness, s.last_report_at, s.observed_at
     FROM rollout_targets rt JOIN rollouts r ON r.id = rt.rollout_id
@@ -88,6 +90,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
   if (rows.length === 0) return [];
   const observe = await readObservations(tx, rows);
   const components = await readComponents(tx, rows);
+  const refused = await readRefusedOrders(tx, rows);
   const judgements: { row: Row; status: TargetStatus; reason: TargetReason | null; detail: TargetDetail }[] = [];
   for (const row of rows) {
     const detail = targetDetail.parse(row.detail ?? {});
@@ -97,6 +100,7 @@ export async function judgeTargets(tx: Tx, where: { rolloutId?: string; targetId
       reason: row.reason,
       kind: row.rollout_kind,
       executor: row.executor_id === null && !row.followed ? "agent" : "external",
+      untold: refused.has(orderOf(row)),
       generation: row.generation === null ? null : Number(row.generation),
       components: row.to_release_id === null ? [] : (components.get(row.to_release_id) ?? []),
       previousInstances: detail.previousInstances ?? [],
@@ -166,6 +170,18 @@ const PATIENT = { replaceWithinMs: Infinity, maxReapplies: Infinity };
 
 /** What is worth a line in the rollout's history. */
 const TOLD: ReadonlySet<TargetStatus> = new Set<TargetStatus>(["verified", "failed", "stuck", "regressed", "contested", "gone"]);
+
+const orderOf = ({ rollout_id, wave, offered_at }: Pick<Row, "rollout_id" | "wave" | "offered_at">): string => `${rollout_id} ${wave} ${offered_at?.getTime() ?? 0}`;
+
+/** Orders that an executor did not take: each told the targets that were offered at its moment, and was not sent again since. */
+async function readRefusedOrders(tx: Tx, rows: readonly Row[]): Promise<ReadonlySet<string>> {
+  const rollouts = [...new Set(rows.flatMap((row) => (row.executor_id === null ? [] : [row.rollout_id])))];
+  if (rollouts.length === 0) return new Set();
+  const orders = await tx.$queryRaw<{ rollout_id: string; wave: number; offered_at: Date; status: string }[]>`
+    SELECT DISTINCT ON (rollout_id, wave, body->>'openedAt') rollout_id, wave, (body->>'openedAt')::timestamptz AS offered_at, status FROM deliveries
+    WHERE rollout_id = ANY(${rollouts}::uuid[]) AND executor_id IS NOT NULL AND event = 'wave-opened' ORDER BY rollout_id, wave, body->>'openedAt', created_at DESC, id`;
+  return new Set(orders.filter(({ status }) => status === "failed").map(orderOf));
+}
 
 async function readComponents(tx: Tx, rows: readonly Row[]): Promise<Map<string, { name: string; artifactId: string }[]>> {
   const releases = [...new Set(rows.flatMap((row) => row.to_release_id ?? []))];

@@ -23,9 +23,9 @@ export async function startReconverge({ ctx, input }: { ctx: Ctx; input: z.outpu
       if (isKnownPlace(place)) await lockPlace(tx, place);
       const decision = await readDecision(tx, place);
       const [release] = isKnownPlace(place) && decision.assigned ? await readReleasesHere(tx, place, { ids: [decision.assigned.releaseId] }) : [];
+      const members = release ? chooseMembers(decision, "reconverge", release.id, input.targets) : [];
       const check = checkReconverge({ ...decisionState(ctx, "rollouts.reconverge", decision, release ?? null, null), release: release ?? null });
       if (!check.ok || !isKnownPlace(place) || !release) throw refusal(check.ok ? [{ reason: "release-unknown" }] : check.reasons);
-      const members = chooseMembers(decision, "reconverge", release.id, input.targets);
       const { id } = await openRollout(tx, ctx, { kind: "reconverge", place, decision, release, members, strategy: decision.strategy.strategy.rollback, reason: input.reason, incident: input.incident, hold: false });
       return loadRollout(tx, id);
     }),

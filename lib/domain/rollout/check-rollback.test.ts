@@ -194,8 +194,8 @@ describe("a promotion of what is assigned", () => {
   it.each<[string, TargetHere[], string]>([
     ["all verified", [target()], "1.42 is assigned, and every target is verified on it."],
     ["no target", [], "1.42 is assigned, and every target is verified on it."],
-    ["one on its way", [target(), target({ verifiedOnAssigned: false })], "1.42 is assigned already; one target is not verified on it."],
-    ["several on their way", [target({ verifiedOnAssigned: false }), target({ verifiedOnAssigned: false })], "1.42 is assigned already; 2 targets are not verified on it."],
+    ["one on its way", [target(), target({ verifiedOnAssigned: false })], "1.42 is assigned already; one target is not verified on it. A reconverge brings it there."],
+    ["several on their way", [target({ verifiedOnAssigned: false }), target({ verifiedOnAssigned: false })], "1.42 is assigned already; 2 targets are not verified on it. A reconverge brings them there."],
   ])("is refused in the right words: %s", (_, targets, sentence) => {
     const check = checkPromotion({ ...state(), release: release(42), hold: null, freeze: null, targets });
     expect(check.ok ? [] : check.reasons.map(explainReason)).toEqual([sentence]);

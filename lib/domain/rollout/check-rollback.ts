@@ -244,7 +244,7 @@ export function checkPromotion(state: PromotionState): PromotionCheck {
   const { activeRollout, assigned, freeze, hold, release } = state;
   const reasons = [...refuseScope(state), ...refuseRelease(state, release)];
   if (release !== null && assigned?.releaseId === release.id) {
-    reasons.push({ reason: "identical", version: release.version, deviating: state.targets.filter((target) => !target.verifiedOnAssigned).length });
+    reasons.push({ reason: "identical", version: release.version, deviating: state.targets.filter((target) => !target.verifiedOnAssigned).length, underWay: activeRollout !== null });
   }
   if (hold) reasons.push({ reason: "held", hold: hold.id, detail: hold.detail });
   if (freeze && !freeze.overridden) reasons.push({ reason: "frozen", freeze: freeze.name, until: freeze.until });

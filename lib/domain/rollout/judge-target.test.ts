@@ -33,6 +33,7 @@ const goal = (changes: Partial<TargetGoal> = {}): TargetGoal => ({
   components: [{ name: "main", artifactId: "new" }],
   previousInstances: [],
   wasVerified: false,
+  untold: false,
   regressions: 0,
   ...changes,
 });

@@ -77,6 +77,8 @@ export interface TargetGoal {
   kind: RolloutKind;
   /** Who carries it out: the target's agent, or a system that only observation tells of. */
   executor: "agent" | "external";
+  /** The external system refused the order for good, or was asked too often: nobody is at it. */
+  untold: boolean;
   /** The generation that it was told; null before that. Where another system carries it out it stays what it was. */
   generation: number | null;
   /** What must run, by component; empty when nothing shall (`stop`, or an assignment of nothing). */
@@ -182,8 +184,9 @@ function judgeWaiting(
   const isSick = (problem === "crash-loop" || problem === "unhealthy") && (goal.status === "failed" || now - goal.statusSince >= policy.sickForMs);
   if (goal.executor === "external") {
     if (isSick) return { status: "failed", reason: problem };
-    // Nobody answers for it: what counts is how long it takes until it is seen.
-    const tooLong = goal.status === "stuck" || now - goal.statusSince >= policy.replaceWithinMs;
+    if (goal.untold) return { status: "stuck", reason: "not-told" };
+    // Nobody answers for it: what counts is how long it takes until it is seen, from when it was told at last.
+    const tooLong = (goal.status === "stuck" && goal.reason !== "not-told") || now - goal.statusSince >= policy.replaceWithinMs;
     return tooLong ? { status: "stuck", reason: problem } : { status: "offered", reason: null };
   }
   if (!observation.canAct) return { status: "stuck", reason: "not-allowed" };

@@ -9,7 +9,7 @@ export type RefusalReason =
   | { reason: "not-approved"; version: string; environment: string }
   | { reason: "recalled"; version: string }
   /** `deviating`: how many targets are not verified on it, where that is no obstacle to the refusal. */
-  | { reason: "identical"; version: string; deviating?: number }
+  | { reason: "identical"; version: string; deviating?: number; /** Somebody is at it. */ underWay?: boolean }
   | { reason: "newer-than-assigned"; version: string; assigned: string }
   | { reason: "nothing-assigned" }
   | { reason: "no-targets" }
@@ -71,7 +71,7 @@ export function explainReason(reason: RefusalReason): string {
       return `${reason.version} is recalled and may not be assigned anywhere.`;
     case "identical":
       return reason.deviating
-        ? `${reason.version} is assigned already; ${reason.deviating === 1 ? "one target is" : `${reason.deviating} targets are`} not verified on it.`
+        ? `${reason.version} is assigned already; ${reason.deviating === 1 ? "one target is" : `${reason.deviating} targets are`} not verified on it.${reason.underWay ? "" : ` A reconverge brings ${reason.deviating === 1 ? "it" : "them"} there.`}`
         : `${reason.version} is assigned, and every target is verified on it.`;
     case "newer-than-assigned":
       return `${reason.version} is newer than ${reason.assigned} and was never decided on here. Promote it instead.`;

@@ -88,6 +88,7 @@ export const TARGET_REASONS = [
   "too-few",
   "ledger-refused",
   "not-allowed",
+  "not-told",
 ] as const;
 export type TargetReason = (typeof TARGET_REASONS)[number];
 
@@ -132,7 +133,7 @@ export const TARGET_TRANSITIONS: Readonly<Record<TargetStatus, readonly TargetSt
   verified: ["regressed", "contested", "gone"],
   // A person may have it offered again.
   failed: ["pending", "acknowledged", "replacing", "verified", "gone", "withdrawn"],
-  stuck: ["pending", "acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
+  stuck: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "gone", "withdrawn"],
   gone: ["pending", "offered", "acknowledged", "replacing", "verified", "failed", "stuck", "regressed", "contested"],
   withdrawn: [],
   regressed: ["offered", "acknowledged", "replacing", "verified", "contested", "gone", "withdrawn"],

@@ -281,6 +281,7 @@ export class World {
       components: kind === "stop" ? [] : [{ name: "main", artifactId: "new" }],
       previousInstances: row.previousInstances,
       wasVerified: row.wasVerified,
+      untold: false,
       regressions: row.regressions,
     };
     const before = row.status;
