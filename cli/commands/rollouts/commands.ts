@@ -4,6 +4,7 @@ import type { PartitionsDto } from "@/lib/contract/partitions";
 import { CliError, createClient, EXIT, type Client } from "@/cli/client";
 import { print } from "@/cli/output";
 import { addStartOptions, explainExits, gather, type StartFlags } from "./options";
+import { createPatientClient } from "./patient-client";
 import { readStrategy } from "./read-strategy";
 import { renderGroupPreview } from "./render-preview";
 import { given, requireConfirmation, requireReason, showPreview, startGroup, startRollout } from "./start";
@@ -27,7 +28,7 @@ export function registerRolloutCommands(program: Command): void {
     .action(async (service: string, environment: string, version: string, _options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<WideFlags & { strategy: string; overrideFreeze?: boolean }>();
       const strategy = readStrategy(flags.strategy);
-      const client = createClient(flags);
+      const client = flags.wait ? createPatientClient(flags) : createClient(flags);
       const partition = await findSole(client, service, environment, flags.partition);
       if (partition === null) {
         if (flags.overrideFreeze) throw new CliError("A freeze is overridden in one partition at a time: --partition NAME.");
@@ -56,7 +57,7 @@ export function registerRolloutCommands(program: Command): void {
     .option("--recalled <version>", "away from this release of the service, wherever it is assigned or runs; --confirm SERVICE")
     .action(async (service: string | undefined, environment: string | undefined, _options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<RollbackFlags>();
-      const client = createClient(flags);
+      const client = flags.wait ? createPatientClient(flags) : createClient(flags);
       if (flags.at !== undefined || flags.recalled !== undefined) return rollBackGroup(client, service, environment, flags);
       if (!service || !environment) throw new CliError("Name a service and an environment, or a time and an environment: plumbline rollback --at TIME --environment NAME.");
       const partition = await findSole(client, service, environment, flags.partition);
@@ -87,7 +88,7 @@ export function registerRolloutCommands(program: Command): void {
       .option("--preview", "print the plan and whether it may start (exit 3 when not), and start nothing")
       .action(async (service: string, environment: string, _options: unknown, command: Command) => {
         const flags = command.optsWithGlobals<StartFlags & { target: string[] }>();
-        const client = createClient(flags);
+        const client = flags.wait ? createPatientClient(flags) : createClient(flags);
         const targets = flags.target.length > 0 ? flags.target : undefined;
         if (flags.preview) return showPreview(client, { kind: name, service, environment, partition: flags.partition, targets: targets?.join(",") }, flags.json);
         const common = { service, environment, partition: flags.partition, reason: requireReason(flags), ...given({ targets, incident: flags.incident }) };
@@ -105,7 +106,7 @@ export function registerRolloutCommands(program: Command): void {
     .option("--preview", "print the plan and whether it may start (exit 3 when not), and start nothing")
     .action(async (service: string, environment: string, _options: unknown, command: Command) => {
       const flags = command.optsWithGlobals<StartFlags>();
-      const client = createClient(flags);
+      const client = flags.wait ? createPatientClient(flags) : createClient(flags);
       if (flags.preview) return showPreview(client, { kind: "stop", service, environment, partition: flags.partition }, flags.json);
       const reason = requireReason(flags);
       const confirm = requireConfirmation(flags.confirm, service, `This stops every copy of ${service} in ${environment}.`);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError, EXIT } from "@/cli/client";
 import { decideExit, type End, type Standing } from "./decide-exit";
+import { PATIENCE_MS } from "./options";
 import type { Away } from "./render-progress";
 
 export type FollowOptions = {
@@ -16,8 +17,6 @@ const POLL_MS = 700;
 const ANSWER_MS = 10_000;
 /** A last question may take so long even when less time is left: an answer is worth more than being on time. */
 const LEAST_ANSWER_MS = 2_000;
-/** Without --timeout: how long a server may be away before that is the answer. */
-const PATIENCE_MS = 10 * 60_000;
 
 /**
  * Asks how it stands until it is over, the time is up, or somebody interrupts; shows each answer. A server that is away

@@ -47,7 +47,11 @@ export function addStartOptions(command: Command, { reason, partitions = false }
   );
 }
 
-/** When to give up watching, on performance.now()'s clock; counted from now. */
+/** Without --timeout: how long (ms) a server may be away before that is the answer. */
+export const PATIENCE_MS = 10 * 60_000;
+const startedAt = performance.now();
+
+/** When to give up watching, on performance.now()'s clock; counted from the start of the command. */
 export function deadlineOf({ timeout }: FollowFlags): number | null {
-  return timeout === undefined ? null : performance.now() + readDuration(timeout, "--timeout");
+  return timeout === undefined ? null : startedAt + readDuration(timeout, "--timeout");
 }

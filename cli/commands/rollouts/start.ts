@@ -5,14 +5,13 @@ import { CliError, EXIT, type Client } from "@/cli/client";
 import { print } from "@/cli/output";
 import { standingOf, standingOfGroup } from "./decide-exit";
 import { follow } from "./follow";
-import { deadlineOf, type FollowFlags, type StartFlags } from "./options";
+import { deadlineOf, PATIENCE_MS, type FollowFlags, type StartFlags } from "./options";
 import { groupLine, rolloutLine } from "./progress-line";
 import { renderPreview } from "./render-preview";
 import { renderGroup, renderProgress, titleOf } from "./render-progress";
 import { openView } from "./views";
 
 const RETRY_MS = 1_000;
-const PATIENCE_MS = 10 * 60_000;
 
 /** Without an empty value: absent is what the contract knows. */
 export function given<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -7,6 +7,7 @@ import { print, table } from "@/cli/output";
 import { describeEnd } from "./decide-exit";
 import { findRollout } from "./find-rollout";
 import { addFollowOptions, deadlineOf, explainExits, type FollowFlags } from "./options";
+import { createPatientClient } from "./patient-client";
 import { renderProgress } from "./render-progress";
 import { followRollout, given } from "./start";
 import { plainText } from "./terminal-text";
@@ -53,7 +54,7 @@ export function registerRolloutGroup(program: Command): void {
   addFollowOptions(about("watch", "Follow a rollout until it is over: live in a terminal, one JSON line per change elsewhere")).action(async (named: string, environment: string | undefined, _options: unknown, command: Command) => {
     const options = command.optsWithGlobals<Common & FollowFlags>();
     const deadline = deadlineOf(options);
-    const client = createClient(options);
+    const client = createPatientClient(options);
     const { id, number } = await client.get<RolloutDetail>(`rollouts/${await findRollout(client, named, environment)}`);
     await followRollout(client, { id, number }, options, deadline);
   });
