@@ -13,7 +13,7 @@ const ADVICE: Record<TargetReason | "contested", Advice> = {
   "too-few": { sentence: "Fewer copies run than wanted, or not long enough yet.", next: "Check the capacity of the hosts." },
   "ledger-refused": { sentence: "The agents refused the order, because it does not fit the ledger they know.", next: "See the finding of the agent; do not force it before you know why." },
   contested: { sentence: "Something puts its own version back; they were told again twice, and are not fought any longer.", next: "Change it where their manager takes it from, or stop that manager there; then reconverge." },
-  "not-told": { sentence: "The executor did not take the order.", next: "See what it answered under what was sent, put that right, and send it again." },
+  "not-told": { sentence: "The executor did not take the order.", next: "See what it answered under Who was told, put that right, and send it again." },
   "not-allowed": { sentence: "Their hosts do not let Plumbline act.", next: "Allow it on the host with --act, or change them by hand: they are verified by what runs." },
 };
 

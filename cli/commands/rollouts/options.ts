@@ -15,6 +15,7 @@ Exit codes:
   3    refused, with every reason and what changed
   4    Plumbline cannot be reached, or did not come back in time
   5    waits for a person (only with --no-wait-for-people): a go-ahead, or a pause
+  64   the command, or a file that it names, cannot be understood or read
   124  --timeout is up; the rollout goes on
   130  interrupted (143: terminated); the rollout goes on`;
 
