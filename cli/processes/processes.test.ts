@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -43,6 +43,22 @@ describe.skipIf(process.platform === "win32")("plain processes", () => {
     await startProcess(root, "pay", digest);
     appendFileSync(releasePath(root, digest), "# changed\n");
     expect(shown()).toMatchObject({ digest: { digest }, instance: { mutated: { count: 1, paths: [`releases/${digest.replace(":", "-")}/run`] } } });
+  });
+  it("replaces once at a time: who comes second waits, and neither ends what the other starts", async () => {
+    const [one, two, three] = [release("exec sleep 1000"), release("exec sleep 1001"), release("exec sleep 1002")];
+    await startProcess(root, "pay", one);
+    const first = replaceProcess(root, "pay", two);
+    await replaceProcess(root, "pay", three);
+    await first;
+    expect(shown()).toMatchObject({ digest: { digest: three }, instance: { state: "running" } });
+    expect(readdirSync(join(root, "state")).filter((file) => file.includes(".lock"))).toEqual([]);
+  });
+  it("waits for no holder that died", async () => {
+    const one = release("exec sleep 1000");
+    mkdirSync(join(root, "state"), { recursive: true });
+    writeFileSync(join(root, "state", "pay.lock"), JSON.stringify({ pid: 1, startTime: "of another process" }));
+    await replaceProcess(root, "pay", one);
+    expect(shown()).toMatchObject({ digest: { digest: one }, instance: { state: "running" } });
   });
   it("replaces, and each start is another instance", async () => {
     const [one, two] = [release("exec sleep 1000"), release("exec sleep 1001")];

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { holdTarget } from "./hold-target";
 import { hashFile, isAlive, readStarted, readTarget, releasePath, removeStarted, startTimeOf, writeStarted } from "./process-store";
 import type { StartedProcess } from "./process-store";
 
@@ -56,10 +57,14 @@ export async function stopProcess(root: string, name: string): Promise<void> {
 }
 
 /**
- * Stops what runs, starts the release with `digest`, and puts the old one back when the new one ends at once.
- * An empty digest stops and leaves it so. Throws saying what happened, and whether the old one runs again.
+ * Stops what runs, starts the release with `digest`, and puts the old one back when the new one ends at once; one at a time
+ * for a target. An empty digest stops and leaves it so. Throws saying what happened, and whether the old one runs again.
  */
-export async function replaceProcess(root: string, name: string, digest: string): Promise<void> {
+export function replaceProcess(root: string, name: string, digest: string): Promise<void> {
+  return holdTarget(root, name, () => replace(root, name, digest));
+}
+
+async function replace(root: string, name: string, digest: string): Promise<void> {
   if (digest === "") {
     await stopProcess(root, name);
     removeStarted(root, name);
