@@ -26,7 +26,7 @@ export function SteerDialog({ what, rollout, onClose }: { what: Steering; rollou
       done={words.done}
       onClose={onClose}
       onAct={async (reason, key) => {
-        await postJson(`rollouts/${rollout.id}/${what}`, { ...(what === "abort" && { reason, how }), revision: rollout.revision }, key);
+        await postJson(`rollouts/${rollout.id}/${what}`, what === "abort" ? { reason, how } : {}, key);
         router.refresh();
       }}
     >

@@ -6,7 +6,6 @@ export interface SteerProps {
     id: string;
     name: string;
     paused: boolean;
-    revision: number;
     /** What stopping here leaves, in words. */
     leaves: string;
     /** What was assigned before it. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { CliError, reasonOf } from "@/cli/client";
+import { CliError, EXIT, reasonOf } from "@/cli/client";
 import { parseReference, type ImageReference } from "./parse-reference";
 
 /** One component's bytes as the server wants them (lib/contract/releases registerComponent). */
@@ -126,14 +126,14 @@ function registryReader(reference: ImageReference, plainHttp: boolean): Reader {
     try {
       response = await fetch(base + identifier, { headers: { accept: MANIFEST_TYPES.join(", "), ...(authorization ? { authorization } : {}) } });
     } catch (error) {
-      throw new CliError(`The registry ${reference.registry} does not answer: ${reasonOf(error)}`);
+      throw new CliError(`The registry ${reference.registry} does not answer: ${reasonOf(error)}`, EXIT.unreachable);
     }
     if (response.status === 401 && mayAuthenticate) {
       authorization = await authenticate(response.headers.get("www-authenticate") ?? "", reference, login);
       return fetchManifest(identifier, false);
     }
     if (response.status === 404) throw new CliError(`${reference.repository} has no ${identifier}.`);
-    if (!response.ok) throw new CliError(`The registry ${reference.registry} answered ${response.status} for ${reference.path}@${identifier}.`);
+    if (!response.ok) throw new CliError(`The registry ${reference.registry} answered ${response.status} for ${reference.path}@${identifier}.`, EXIT.failed);
     const bytes = Buffer.from(await response.arrayBuffer());
     if (bytes.length > MAX_MANIFEST_BYTES) throw new CliError(`The manifest of ${reference.repository} is larger than 4 MiB.`);
     return { bytes, mediaType: response.headers.get("content-type")?.split(";")[0] ?? "" };

@@ -102,7 +102,7 @@ export const abortRequest = z.strictObject({ reason: freeText.optional(), how: z
 /** A person's go-ahead for a wave that waits for one. */
 export const goAheadRequest = z.strictObject({ wave: z.int().min(1).max(1_000), reason: freeText.optional(), ...seen });
 /** An approver says that a rollback was a mistake, so that what it left may be a last known good again. */
-export const clearRequest = z.strictObject({ reason: freeText });
+export const clearRequest = z.strictObject({ reason: freeText, ...seen });
 
 /** A hold that was lifted, and the entry that says so. */
 export const liftedDto = z.strictObject({ entry: z.int() });

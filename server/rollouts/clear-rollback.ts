@@ -8,16 +8,16 @@ import { appendEntry } from "@/server/ledger/append-entry";
 import { loadRollout } from "./load-rollouts";
 import { isKnownPlace, lockPlace, readPlace } from "./read-place";
 
-type Row = { service: string; environment: string; partition: string; kind: string; cleared: boolean; left: string | null };
+type Row = { service: string; environment: string; partition: string; kind: string; cleared: boolean; revision: number; status: string; left: string | null };
 
 /**
  * Says that a rollback was a mistake: what it left may be a last known good here again, if it proved itself otherwise.
  * @throws AppError not-found, forbidden; conflict where it was no rollback or is cleared already
  */
-export async function clearRollback({ ctx, input }: { ctx: Ctx; input: { id: string; reason: string } }): Promise<RolloutDto> {
+export async function clearRollback({ ctx, input }: { ctx: Ctx; input: { id: string; reason: string; revision?: number | undefined } }): Promise<RolloutDto> {
   return transact(ctx.db, async (tx) => {
     const read = () => tx.$queryRaw<Row[]>`
-      SELECT s.name::text AS service, e.name::text AS environment, r.partition::text, r.kind, r.cleared_seq IS NOT NULL AS cleared, f.version AS left FROM rollouts r
+      SELECT s.name::text AS service, e.name::text AS environment, r.partition::text, r.kind, r.cleared_seq IS NOT NULL AS cleared, r.revision::int AS revision, r.status, f.version AS left FROM rollouts r
       JOIN services s ON s.id = r.service_id JOIN environments e ON e.id = r.environment_id LEFT JOIN releases f ON f.id = r.from_release_id WHERE r.id = ${input.id}::uuid`;
     const [at] = await read();
     if (!at || !visibleTo(ctx, "rollouts.read", { service: at.service, environment: at.environment })) throw notFound("rollout");
@@ -28,6 +28,9 @@ export async function clearRollback({ ctx, input }: { ctx: Ctx; input: { id: str
     const [row] = await read();
     if (row?.kind !== "rollback") throw new AppError("conflict", "Only a rollback can have been a mistake.", { type: "no-rollback" });
     if (row.cleared) throw new AppError("conflict", "Somebody said so already.", { type: "cleared" });
+    if (input.revision !== undefined && input.revision !== row.revision) {
+      throw new AppError("conflict", `The rollout has moved since you looked. The rollout is ${row.status}.`, { type: "stale-view", changed: [`The rollout is ${row.status}.`] });
+    }
     const { seq, at: now } = await appendEntry(tx, ctx, {
       type: "rollback-cleared",
       serviceId: place.service.id,

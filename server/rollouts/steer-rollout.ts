@@ -68,7 +68,7 @@ export function resumeRollout({ ctx, input }: { ctx: Ctx; input: Input & { faile
       await tx.$executeRaw`
         UPDATE rollout_targets SET status = 'pending', reason = NULL, updated_at = ${now} WHERE rollout_id = ${input.id}::uuid AND wave <= ${wave.ordinal} AND status IN ('failed', 'stuck')`;
       await tx.$executeRaw`
-        UPDATE waves SET status = ${wave.opened ? "open" : "waiting"}, status_since = ${now}, status_reason = NULL, finished_at = NULL WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
+        UPDATE waves SET status = ${wave.opened ? "open" : "waiting"}, gate = gate - 'givenUp', status_since = ${now}, status_reason = NULL, finished_at = NULL WHERE rollout_id = ${input.id}::uuid AND ordinal = ${wave.ordinal}`;
     }
     await tx.$executeRaw`UPDATE rollouts SET status = 'running', status_reason = NULL, revision = revision + 1 WHERE id = ${input.id}::uuid`;
     rollout.status = "running";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { progressReport } from "@/lib/contract/agent";
-import { promoteRequest, replaceRequest, rollbackRequest, stopRequest, type PromoteRequest, type RolloutDetail } from "@/lib/contract/rollouts";
+import { clearRequest, promoteRequest, replaceRequest, rollbackRequest, stopRequest, type PromoteRequest, type RolloutDetail } from "@/lib/contract/rollouts";
 import { environmentStrategySchema } from "@/lib/contract/strategies";
 import type { Ctx } from "@/server/context";
 import { lockVerdicts } from "@/server/drift/rejudge";
@@ -437,7 +437,10 @@ describe("afterwards", () => {
     const evidence = async () => (await previewRollout({ ctx, input: { kind: "rollback", ...place(), version: "2.0.0" } })).evidence.find(({ check }) => check === "No rollback left it");
     expect(await evidence()).toMatchObject({ ok: false });
     await expect(clearRollback({ ctx: await test.ctx("operator"), input: { id, reason: "it was the proxy" } })).rejects.toMatchObject({ kind: "forbidden" });
-    expect(await clearRollback({ ctx, input: { id, reason: "it was the proxy" } })).toMatchObject({ cleared: true });
+    // As the page sends it: with the revision that was looked at.
+    const { revision } = await detail(id);
+    await expect(clearRollback({ ctx, input: { id, ...clearRequest.parse({ reason: "it was the proxy", revision: revision + 1 }) } })).rejects.toMatchObject({ extras: { type: "stale-view" } });
+    expect(await clearRollback({ ctx, input: { id, ...clearRequest.parse({ reason: "it was the proxy", revision }) } })).toMatchObject({ cleared: true });
     expect(await evidence()).toMatchObject({ ok: true, sentence: "a rollback left it, cleared as a mistake" });
     await expect(clearRollback({ ctx, input: { id, reason: "again" } })).rejects.toMatchObject({ extras: { type: "cleared" } });
     await expect(clearRollback({ ctx, input: { id: forward, reason: "no rollback" } })).rejects.toMatchObject({ extras: { type: "no-rollback" } });

@@ -277,3 +277,14 @@ describe("judgeTarget", () => {
     );
   });
 });
+
+describe("an order that an external system did not take", () => {
+  const away = observed({ instances: [instance({ candidates: ["old"] })] });
+  it.each<[string, Partial<TargetGoal>, TargetStatus, TargetReason | null]>([
+    ["is a reason to be stuck at once", { status: "offered", untold: true }, "stuck", "not-told"],
+    ["and stays one, however long", { status: "stuck", reason: "not-told", untold: true, statusSince: 0 }, "stuck", "not-told"],
+    ["sent again after hours: its time begins anew", { status: "stuck", reason: "not-told", untold: false, statusSince: 0 }, "offered", null],
+  ])("%s", (_, changes, status, reason) => {
+    expect(judgeTarget(goal({ executor: "external", ...changes }), away, NOW, POLICY)).toMatchObject({ status, reason });
+  });
+});

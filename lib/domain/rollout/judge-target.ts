@@ -185,8 +185,10 @@ function judgeWaiting(
   if (goal.executor === "external") {
     if (isSick) return { status: "failed", reason: problem };
     if (goal.untold) return { status: "stuck", reason: "not-told" };
-    // Nobody answers for it: what counts is how long it takes until it is seen, from when it was told at last.
-    const tooLong = (goal.status === "stuck" && goal.reason !== "not-told") || now - goal.statusSince >= policy.replaceWithinMs;
+    // Sent again and not refused: it is told anew, and its time begins.
+    if (goal.status === "stuck" && goal.reason === "not-told") return { status: "offered", reason: null };
+    // Nobody answers for it: what counts is how long it takes until it is seen.
+    const tooLong = goal.status === "stuck" || now - goal.statusSince >= policy.replaceWithinMs;
     return tooLong ? { status: "stuck", reason: problem } : { status: "offered", reason: null };
   }
   if (!observation.canAct) return { status: "stuck", reason: "not-allowed" };

@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { ActDialog } from "@/app/(dashboard)/act-dialog";
 import { describeStopAndRollBack, describeStopHere, findFailedWave, refuseSteering, rolloutName } from "@/app/(dashboard)/rollouts/to-rollout";
 import { useRollback } from "@/app/(dashboard)/rollback/use-rollback";
@@ -20,8 +20,12 @@ import { useRefusal } from "@/lib/queries/use-session";
 /** Sends one act on a rollout, and has everything about rollouts read again. */
 function useSteer(rollout: RolloutDto): (act: string, body: Record<string, unknown>, key: string) => Promise<RolloutDto> {
   const client = useQueryClient();
+  // A retry under the same key is the same request, whatever the page has learned since.
+  const sent = useRef(new Map<string, number>());
   return async (act, body, key) => {
-    const answer = await postJson<RolloutDto>(`rollouts/${rollout.id}/${act}`, { ...body, revision: rollout.revision }, key);
+    const revision = sent.current.get(key) ?? rollout.revision;
+    sent.current.set(key, revision);
+    const answer = await postJson<RolloutDto>(`rollouts/${rollout.id}/${act}`, { ...body, revision }, key);
     await client.invalidateQueries({ queryKey: ["rollouts"] });
     return answer;
   };

@@ -234,7 +234,7 @@ export default async function NightPage({ params, searchParams }: Props) {
               )}
               {active ? (
                 <Steer
-                  rollout={{ id: active.id, name: rolloutName(active), paused: active.status === "paused", revision: active.revision, leaves: describeStopHere(active), before: active.from?.version ?? null }}
+                  rollout={{ id: active.id, name: rolloutName(active), paused: active.status === "paused", leaves: describeStopHere(active), before: active.from?.version ?? null }}
                   refusal={{ pause: refused("rollouts.pause", here), abort: refused("rollouts.abort", here) }}
                 />
               ) : null}
